@@ -1,0 +1,2 @@
+#include "addon.h"
+NODE_MODULE_INIT() {}

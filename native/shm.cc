@@ -1,0 +1,234 @@
+// Mapped memory, copies, clocks and threads. Knows nothing of what the bytes mean.
+#include "addon.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+namespace aeron_bypass {
+namespace {
+
+RegionTable regionTable;
+
+void fenceRelease() { std::atomic_thread_fence(std::memory_order_release); }
+
+// map(path, length, create, sparse) → { buffer, handle }
+// create: the file must not exist, is made `length` bytes long and zero. Otherwise `length` 0 means the file's own.
+void map(const Arguments& args) {
+  v8::Isolate* isolate = args.GetIsolate();
+  const std::string path = stringAt(args, 0);
+  size_t length = static_cast<size_t>(doubleAt(args, 1));
+  const bool create = args[2]->IsTrue();
+  const bool sparse = args[3]->IsTrue();
+
+  const int fd = create ? open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                        : open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return throwErrno(isolate, errno, "cannot open " + path);
+  int error = 0;
+  if (create) {
+    if (ftruncate(fd, static_cast<off_t>(length)) != 0) error = errno;
+    if (error == 0 && !sparse) error = posix_fallocate(fd, 0, static_cast<off_t>(length));
+  } else {
+    struct stat status;
+    if (fstat(fd, &status) != 0) error = errno;
+    if (error == 0 && length == 0) length = static_cast<size_t>(status.st_size);
+    if (error == 0 && (length == 0 || static_cast<size_t>(status.st_size) < length)) error = EINVAL;
+  }
+  void* base = MAP_FAILED;
+  if (error == 0) {
+    base = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED | (create && !sparse ? MAP_POPULATE : 0), fd, 0);
+    if (base == MAP_FAILED) error = errno;
+  }
+  close(fd);
+  if (error != 0) {
+    if (create) unlink(path.c_str());
+    return throwErrno(isolate, error, "cannot map " + std::to_string(length) + " bytes of " + path);
+  }
+
+  std::shared_ptr<v8::BackingStore> store = v8::SharedArrayBuffer::NewBackingStore(
+      base, length, [](void* data, size_t size, void*) { munmap(data, size); }, nullptr);
+  const int32_t handle = regionTable.add({static_cast<uint8_t*>(base), length, store, true});
+  if (handle < 0) return throwError(isolate, "EMFILE", "every region handle is in use");
+  v8::Local<v8::Object> result = v8::Object::New(isolate);
+  set(isolate, result, "buffer", v8::SharedArrayBuffer::New(isolate, store));
+  set(isolate, result, "handle", v8::Integer::New(isolate, handle));
+  args.GetReturnValue().Set(result);
+}
+
+// adopt(buffer) → handle. The SharedArrayBuffer stays alive until retire(handle).
+void adopt(const Arguments& args) {
+  std::shared_ptr<v8::BackingStore> store = args[0].As<v8::SharedArrayBuffer>()->GetBackingStore();
+  const int32_t handle = regionTable.add({static_cast<uint8_t*>(store->Data()), store->ByteLength(), store, false});
+  if (handle < 0) return throwError(args.GetIsolate(), "EMFILE", "every region handle is in use");
+  args.GetReturnValue().Set(handle);
+}
+
+// retire(handle): gives a file mapping's pages back at once. The address range stays valid and reads as zeros until
+// the last SharedArrayBuffer over it is collected, so a stale view is harmless.
+void retire(const Arguments& args) {
+  std::unique_ptr<Region> region = regionTable.remove(int32At(args, 0));
+  if (region == nullptr || !region->mapped) return;
+  mmap(region->base, region->length, PROT_READ | PROT_WRITE,
+       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+struct Copy {
+  int32_t toHandle;
+  uint32_t toOffset;
+  int32_t fromHandle;
+  uint32_t fromOffset;
+  uint32_t length;
+};
+
+const Copy* copiesAt(const Arguments& args, int32_t count) {
+  return reinterpret_cast<const Copy*>(
+      regionTable.at(int32At(args, 0), 0, static_cast<uint32_t>(count) * sizeof(Copy)));
+}
+
+// copyBurst(copiesHandle, count) → bytes copied. A copy that is not wholly inside its regions is left out.
+void copyBurst(const Arguments& args) {
+  const int32_t count = int32At(args, 1);
+  const Copy* copies = copiesAt(args, count);
+  int32_t bytes = 0;
+  for (int32_t i = 0; copies != nullptr && i < count; i++) {
+    const Copy& copy = copies[i];
+    uint8_t* to = regionTable.at(copy.toHandle, copy.toOffset, copy.length);
+    const uint8_t* from = regionTable.at(copy.fromHandle, copy.fromOffset, copy.length);
+    if (to == nullptr || from == nullptr) continue;
+    memcpy(to, from, copy.length);
+    bytes += static_cast<int32_t>(copy.length);
+  }
+  args.GetReturnValue().Set(bytes);
+}
+
+// insertBurst(copiesHandle, count) → copies made. As copyBurst, but the first 8 bytes are stored last, with release,
+// and a copy whose first word at the destination is not zero is left out: it is already there.
+// Needs length >= 8 and an 8-byte aligned destination.
+void insertBurst(const Arguments& args) {
+  const int32_t count = int32At(args, 1);
+  const Copy* copies = copiesAt(args, count);
+  int32_t inserted = 0;
+  for (int32_t i = 0; copies != nullptr && i < count; i++) {
+    const Copy& copy = copies[i];
+    uint8_t* to = regionTable.at(copy.toHandle, copy.toOffset, copy.length);
+    const uint8_t* from = regionTable.at(copy.fromHandle, copy.fromOffset, copy.length);
+    if (to == nullptr || from == nullptr || copy.length < 8) continue;
+    if (__atomic_load_n(reinterpret_cast<int32_t*>(to), __ATOMIC_ACQUIRE) != 0) continue;
+    uint64_t first;
+    memcpy(&first, from, 8);
+    memcpy(to + 8, from + 8, copy.length - 8);
+    __atomic_store_n(reinterpret_cast<uint64_t*>(to), first, __ATOMIC_RELEASE);
+    inserted++;
+  }
+  args.GetReturnValue().Set(inserted);
+}
+
+// zero(handle, offset, length): the first 8 bytes are zeroed last, with release. Needs length >= 8, aligned to 8.
+void zero(const Arguments& args) {
+  const uint32_t length = uint32At(args, 2);
+  uint8_t* to = regionTable.at(int32At(args, 0), uint32At(args, 1), length);
+  if (to == nullptr || length < 8) return;
+  memset(to + 8, 0, length - 8);
+  fenceRelease();
+  __atomic_store_n(reinterpret_cast<uint64_t*>(to), 0, __ATOMIC_RELEASE);
+}
+
+uint8_t* bytesOf(v8::Local<v8::Value> value, uint32_t offset, uint32_t length) {
+  if (!value->IsArrayBufferView()) return nullptr;
+  v8::Local<v8::ArrayBufferView> view = value.As<v8::ArrayBufferView>();
+  if (static_cast<uint64_t>(offset) + length > view->ByteLength()) return nullptr;
+  return static_cast<uint8_t*>(view->Buffer()->Data()) + view->ByteOffset() + offset;
+}
+
+// copyIn(handle, offset, view, viewOffset, length) → length, or -1 when either range is out of bounds.
+void copyIn(const Arguments& args) {
+  const uint32_t length = uint32At(args, 4);
+  uint8_t* to = regionTable.at(int32At(args, 0), uint32At(args, 1), length);
+  const uint8_t* from = bytesOf(args[2], uint32At(args, 3), length);
+  if (to == nullptr || from == nullptr) return args.GetReturnValue().Set(-1);
+  memcpy(to, from, length);
+  args.GetReturnValue().Set(static_cast<int32_t>(length));
+}
+
+// copyOut(handle, offset, view, viewOffset, length) → length, or -1 when either range is out of bounds.
+void copyOut(const Arguments& args) {
+  const uint32_t length = uint32At(args, 4);
+  const uint8_t* from = regionTable.at(int32At(args, 0), uint32At(args, 1), length);
+  uint8_t* to = bytesOf(args[2], uint32At(args, 3), length);
+  if (to == nullptr || from == nullptr) return args.GetReturnValue().Set(-1);
+  memcpy(to, from, length);
+  args.GetReturnValue().Set(static_cast<int32_t>(length));
+}
+
+// readClocks(handle): writes two doubles at the region's start, monotonic nanoseconds and epoch milliseconds.
+// Through memory, because a returned double would be boxed: garbage on every duty cycle.
+void readClocks(const Arguments& args) {
+  double* out = reinterpret_cast<double*>(regionTable.at(int32At(args, 0), 0, 16));
+  if (out == nullptr) return;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  out[0] = static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+  clock_gettime(CLOCK_REALTIME, &now);
+  out[1] = static_cast<double>(now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+// sleep(ns): blocks this thread, at most one second.
+void sleep(const Arguments& args) {
+  const int32_t ns = int32At(args, 0);
+  if (ns <= 0) return;
+  struct timespec duration = {ns / 1000000000, ns % 1000000000};
+  nanosleep(&duration, nullptr);
+}
+
+void yield(const Arguments&) { sched_yield(); }
+
+void pause(const Arguments&) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// pin(cpu): binds the calling thread to one CPU.
+void pin(const Arguments& args) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(int32At(args, 0), &cpus);
+  const int error = pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+  if (error != 0) throwErrno(args.GetIsolate(), error, "cannot pin to CPU " + std::to_string(int32At(args, 0)));
+}
+
+// nameThread(name): at most 15 characters are kept, as Linux shows them.
+void nameThread(const Arguments& args) {
+  pthread_setname_np(pthread_self(), stringAt(args, 0).substr(0, 15).c_str());
+}
+
+void initialise(v8::Local<v8::Object> exports) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  function(isolate, exports, "map", map);
+  function(isolate, exports, "adopt", adopt);
+  function(isolate, exports, "retire", retire);
+  function(isolate, exports, "copyBurst", copyBurst);
+  function(isolate, exports, "insertBurst", insertBurst);
+  function(isolate, exports, "zero", zero);
+  function(isolate, exports, "copyIn", copyIn);
+  function(isolate, exports, "copyOut", copyOut);
+  function(isolate, exports, "readClocks", readClocks);
+  function(isolate, exports, "sleep", sleep);
+  function(isolate, exports, "yield", yield);
+  function(isolate, exports, "pause", pause);
+  function(isolate, exports, "pin", pin);
+  function(isolate, exports, "nameThread", nameThread);
+  set(isolate, exports, "regionTable",
+      v8::BigInt::NewFromUnsigned(isolate, reinterpret_cast<uintptr_t>(&regionTable)));
+}
+
+}  // namespace
+}  // namespace aeron_bypass
+
+NODE_MODULE_INIT() { aeron_bypass::initialise(exports); }

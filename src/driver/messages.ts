@@ -1,0 +1,243 @@
+/**
+ * What the conductor and the network agent (sender and receiver) say to each other. Every message is plain data, so it
+ * crosses a MessagePort as well as a queue in one isolate. Streams are named by the registration id of their log.
+ *
+ * The conductor owns names, files, counters and clients. The network agent owns every stream's state from the moment
+ * a message hands it over until it says `streamReleased`.
+ */
+import type { EndpointOptions, Ipv4Address } from '../transport/transport.ts';
+
+/** A region of the conductor's, to be adopted by the network agent's isolate. */
+export interface SharedRegion {
+  readonly buffer: SharedArrayBuffer;
+  readonly handle: number;
+}
+
+/** A subscriber's position counter on one stream. */
+export interface SubscriberPosition {
+  readonly counterId: number;
+  /** False: may be left behind (not supported yet by the stream kinds of this version, always true). */
+  readonly tether: boolean;
+}
+
+export interface NetworkPublicationSpec {
+  readonly registrationId: number;
+  readonly endpointId: number;
+  readonly log: SharedRegion;
+  readonly sessionId: number;
+  readonly streamId: number;
+  readonly initialTermId: number;
+  readonly termLength: number;
+  readonly mtu: number;
+  /** Where the stream starts: 0 unless the URI says otherwise. */
+  readonly startPosition: number;
+  readonly isExclusive: boolean;
+  readonly signalEos: boolean;
+  /** Bytes the publisher may be ahead of the sender. */
+  readonly termWindowLength: number;
+  readonly lingerTimeoutNs: number;
+  readonly maxResend: number;
+  /** The remote address of the endpoint. */
+  readonly remoteAddress: Ipv4Address;
+  readonly remotePort: number;
+  readonly publisherPositionCounterId: number;
+  readonly publisherLimitCounterId: number;
+  readonly senderPositionCounterId: number;
+  readonly senderLimitCounterId: number;
+  readonly senderBpeCounterId: number;
+  readonly senderNaksReceivedCounterId: number;
+}
+
+export interface IpcPublicationSpec {
+  readonly registrationId: number;
+  readonly log: SharedRegion;
+  readonly sessionId: number;
+  readonly streamId: number;
+  readonly initialTermId: number;
+  readonly termLength: number;
+  readonly startPosition: number;
+  readonly isExclusive: boolean;
+  readonly termWindowLength: number;
+  readonly publisherPositionCounterId: number;
+  readonly publisherLimitCounterId: number;
+  readonly subscribers: readonly SubscriberPosition[];
+}
+
+export interface ImageSpec {
+  readonly registrationId: number;
+  readonly endpointId: number;
+  readonly log: SharedRegion;
+  readonly sessionId: number;
+  readonly streamId: number;
+  readonly initialTermId: number;
+  readonly termLength: number;
+  readonly mtu: number;
+  readonly joinPosition: number;
+  /** Receiver window in bytes, already capped at half a term. */
+  readonly windowLength: number;
+  readonly isReliable: boolean;
+  readonly rejoin: boolean;
+  readonly nakDelayNs: number;
+  /** Source of the setup frame: where status messages and NAKs go. */
+  readonly sourceAddress: Ipv4Address;
+  readonly sourcePort: number;
+  /** For the loss report. */
+  readonly channel: string;
+  readonly sourceIdentity: string;
+  readonly rcvHwmCounterId: number;
+  readonly rcvPosCounterId: number;
+  readonly rcvNaksSentCounterId: number;
+  readonly subscribers: readonly SubscriberPosition[];
+}
+
+/** Conductor → network agent. */
+export type NetworkCommand =
+  | { readonly kind: 'addSendEndpoint'; readonly endpointId: number; readonly options: EndpointOptions }
+  | { readonly kind: 'addReceiveEndpoint'; readonly endpointId: number; readonly options: EndpointOptions }
+  /** Answered by `endpointClosed`. */
+  | { readonly kind: 'removeEndpoint'; readonly endpointId: number }
+  /** The remote name resolved to another address. */
+  | {
+      readonly kind: 'reconnectEndpoint';
+      readonly endpointId: number;
+      readonly remoteAddress: Ipv4Address;
+      readonly remotePort: number;
+    }
+  | { readonly kind: 'addNetworkPublication'; readonly publication: NetworkPublicationSpec }
+  | { readonly kind: 'addIpcPublication'; readonly publication: IpcPublicationSpec }
+  /** The last client reference is gone: send what is left, then linger, then `streamReleased`. */
+  | { readonly kind: 'drainPublication'; readonly registrationId: number; readonly revoke: boolean }
+  /** Somebody listens to stream `streamId` on a receive endpoint; `sessionId` null means every session. */
+  | {
+      readonly kind: 'addInterest';
+      readonly endpointId: number;
+      readonly streamId: number;
+      readonly sessionId: number | null;
+    }
+  | {
+      readonly kind: 'removeInterest';
+      readonly endpointId: number;
+      readonly streamId: number;
+      readonly sessionId: number | null;
+    }
+  | { readonly kind: 'addImage'; readonly image: ImageSpec }
+  /** No image came of a `setupReceived`; a later setup may try again. */
+  | {
+      readonly kind: 'imageNotCreated';
+      readonly endpointId: number;
+      readonly streamId: number;
+      readonly sessionId: number;
+    }
+  /** A subscriber joins a live image or IPC publication; answered by `subscriberAdded` or `subscriberRefused`. */
+  | { readonly kind: 'addSubscriber'; readonly registrationId: number; readonly subscriber: SubscriberPosition }
+  | { readonly kind: 'removeSubscriber'; readonly registrationId: number; readonly counterId: number }
+  | { readonly kind: 'rejectImage'; readonly registrationId: number; readonly reason: string }
+  | { readonly kind: 'close' };
+
+/** Network agent → conductor. */
+export type NetworkEvent =
+  /** The agent runs; the transport's largest datagram bounds the MTU. */
+  | { readonly kind: 'started'; readonly maxDatagramLength: number }
+  | { readonly kind: 'startFailed'; readonly code: string; readonly message: string }
+  | {
+      readonly kind: 'endpointOpened';
+      readonly endpointId: number;
+      readonly localAddress: Ipv4Address;
+      readonly localPort: number;
+      readonly receiveBufferLength: number;
+    }
+  | {
+      readonly kind: 'endpointFailed';
+      readonly endpointId: number;
+      readonly code: string;
+      readonly message: string;
+    }
+  | { readonly kind: 'endpointClosed'; readonly endpointId: number }
+  /** A valid setup frame for a stream somebody listens to. Answered by `addImage` or `imageNotCreated`. */
+  | {
+      readonly kind: 'setupReceived';
+      readonly endpointId: number;
+      readonly sessionId: number;
+      readonly streamId: number;
+      readonly initialTermId: number;
+      readonly activeTermId: number;
+      readonly termOffset: number;
+      readonly termLength: number;
+      readonly mtu: number;
+      readonly sourceAddress: Ipv4Address;
+      readonly sourcePort: number;
+    }
+  /** The counter was set to `joinPosition` and holds back the stream from now on. */
+  | {
+      readonly kind: 'subscriberAdded';
+      readonly registrationId: number;
+      readonly counterId: number;
+      readonly joinPosition: number;
+    }
+  /** The stream no longer accepts subscribers. */
+  | { readonly kind: 'subscriberRefused'; readonly registrationId: number; readonly counterId: number }
+  /** Subscribers must be told that the image is gone; the log stays until `streamReleased`. */
+  | { readonly kind: 'streamUnavailable'; readonly registrationId: number }
+  /** The agent will not touch the log or the stream's counters again. */
+  | { readonly kind: 'streamReleased'; readonly registrationId: number }
+  /** A receiver sent an error frame for a publication. */
+  | {
+      readonly kind: 'publicationError';
+      readonly registrationId: number;
+      readonly sessionId: number;
+      readonly streamId: number;
+      readonly receiverIdHigh: number;
+      readonly receiverIdLow: number;
+      readonly errorCode: number;
+      readonly message: string;
+      readonly sourceAddress: Ipv4Address;
+      readonly sourcePort: number;
+    }
+  | { readonly kind: 'error'; readonly code: number; readonly message: string }
+  | { readonly kind: 'closed' };
+
+/** Settings of the network agent, fixed at start. Plain data. Durations in nanoseconds, lengths in bytes. */
+export interface NetworkAgentConfig {
+  readonly cnc: SharedRegion;
+  /** Byte offset and length of the counters values section of the CnC file. */
+  readonly countersValuesOffset: number;
+  readonly countersValuesLength: number;
+  readonly lossReport: SharedRegion;
+  readonly transport: TransportConfig;
+  readonly ioVectorCapacity: number;
+  readonly maxMessagesPerSend: number;
+  readonly sendToStatusPollRatio: number;
+  readonly statusMessageTimeoutNs: number;
+  readonly imageLivenessTimeoutNs: number;
+  readonly publicationConnectionTimeoutNs: number;
+  readonly publicationUnblockTimeoutNs: number;
+  readonly timerIntervalNs: number;
+  readonly retransmitDelayNs: number;
+  readonly retransmitLingerNs: number;
+  readonly nakRetryDelayRatio: number;
+  readonly initialWindowLength: number;
+  readonly cycleThresholdNs: number;
+  /** Random start of receiver ids. */
+  readonly receiverIdHigh: number;
+  readonly receiverIdLow: number;
+}
+
+/** Which wire the network agent uses. */
+export type TransportConfig =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'kernel'; readonly connectSendSockets: boolean }
+  | { readonly kind: 'bypass'; readonly dpdk: DpdkConfig };
+
+/** A DPDK port and the addresses our stack uses on it. */
+export interface DpdkConfig {
+  readonly ealArguments: readonly string[];
+  readonly portId: number;
+  readonly localAddress: Ipv4Address;
+  readonly prefixLength: number;
+  /** 0: no gateway, off-link destinations are unreachable. */
+  readonly gatewayAddress: Ipv4Address;
+  /** IP MTU of the port, bytes. 0 keeps the device's. */
+  readonly mtu: number;
+  readonly rxQueueSize: number;
+  readonly txQueueSize: number;
+}

@@ -1,0 +1,1 @@
+export { AeronError, ConfigurationError } from './util/errors.ts';

@@ -1,0 +1,39 @@
+// hot
+/**
+ * 64-bit words as doubles, without garbage. Exact to 2^53, which no stream reaches: the largest position is
+ * term length × 2^31 = 2^61 by the protocol, but 2^53 bytes are 26 days at 32 Gbit/s … per stream; see
+ * `docs/internals/positions.md`.
+ *
+ * A word at byte offset `o` is `i32[o >> 2]` (low) and `i32[(o >> 2) + 1]` (high); `index` is `o >> 2` and even.
+ */
+const TWO_32 = 4294967296;
+
+/** Reads a word that only this thread writes. */
+export function getPosition(i32: Int32Array, index: number): number {
+  return i32[index + 1]! * TWO_32 + (i32[index]! >>> 0);
+}
+
+/**
+ * Reads a word that another thread or process writes, with acquire. The high half is read before and after the low one;
+ * they differ only while the writer passes a multiple of 4 GiB. Pairs with {@link setPositionRelease}.
+ */
+export function getPositionVolatile(i32: Int32Array, index: number): number {
+  for (;;) {
+    const high = Atomics.load(i32, index + 1);
+    const low = Atomics.load(i32, index);
+    if (i32[index + 1] === high) return high * TWO_32 + (low >>> 0);
+  }
+}
+
+/**
+ * Publishes a word that only this thread writes. Never two stores that a reader could see half done: the low half alone
+ * while the high half stays, otherwise one 8-byte store.
+ */
+export function setPositionRelease(i32: Int32Array, b64: BigInt64Array, index: number, value: number): void {
+  const high = Math.floor(value / TWO_32);
+  if (i32[index + 1] === high) {
+    Atomics.store(i32, index, (value - high * TWO_32) | 0);
+  } else {
+    Atomics.store(b64, index >> 1, BigInt(value));
+  }
+}
