@@ -1,8 +1,7 @@
 // hot
 /**
- * 64-bit words as doubles, without garbage. Exact to 2^53, which no stream reaches: the largest position is
- * term length × 2^31 = 2^61 by the protocol, but 2^53 bytes are 26 days at 32 Gbit/s … per stream; see
- * `docs/internals/positions.md`.
+ * 64-bit words as doubles, without garbage. Exact to 2^53: a stream that passes 2^53 bytes (9 PB, 26 days at
+ * 32 Gbit/s) before its term ids run out is beyond what this project supports.
  *
  * A word at byte offset `o` is `i32[o >> 2]` (low) and `i32[(o >> 2) + 1]` (high); `index` is `o >> 2` and even.
  */
