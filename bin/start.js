@@ -1,0 +1,12 @@
+import { existsSync } from 'node:fs';
+
+/** Runs the command line program from the compiled sources, or says how to compile them. */
+export async function start(program, args) {
+  const main = new URL('../dist/src/cli/main.js', import.meta.url);
+  if (!existsSync(main)) {
+    process.stderr.write(`${program}: not built yet. Run: npm run setup\n`);
+    process.exit(1);
+  }
+  const { runCli } = await import(main.href);
+  process.exitCode = await runCli(program, args);
+}
