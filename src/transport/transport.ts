@@ -53,7 +53,8 @@ export interface Endpoint {
   close(): void;
 }
 
-const WORDS_PER_DATAGRAM = 3;
+/** Of a {@link DatagramBurst}: region handle, offset, length. */
+export const WORDS_PER_DATAGRAM = 3;
 
 /**
  * A list of datagrams to send to one destination: each a byte range of some region. Made once and refilled.
@@ -76,6 +77,11 @@ export class DatagramBurst {
     this.words[index + 1] = offset;
     this.words[index + 2] = length;
     this.count++;
+  }
+
+  /** Bytes of the datagram added as number `index`. */
+  lengthAt(index: number): number {
+    return this.words[index * WORDS_PER_DATAGRAM + 2]!;
   }
 
   clear(): void {

@@ -1,0 +1,46 @@
+import type { OpenedSocket } from '../../native/udp.ts';
+import type { DatagramHandler, Endpoint, Ipv4Address } from '../transport.ts';
+import type { KernelTransport } from './kernel-transport.ts';
+
+/** A bound UDP socket. */
+export class KernelEndpoint implements Endpoint {
+  readonly localAddress: Ipv4Address;
+  readonly localPort: number;
+  /** As getsockopt gives it: Linux doubles what was asked for and stops at twice `net.core.rmem_max`. */
+  readonly receiveBufferLength: number;
+  /** As {@link receiveBufferLength}, of `net.core.wmem_max`. */
+  readonly sendBufferLength: number;
+  readonly handler: DatagramHandler;
+  readonly isConnected: boolean;
+  /** Place in the transport's table of endpoints. */
+  readonly index: number;
+  /** -1 once closed. */
+  fd: number;
+  private readonly transport: KernelTransport;
+
+  constructor(
+    transport: KernelTransport,
+    index: number,
+    socket: OpenedSocket,
+    isConnected: boolean,
+    handler: DatagramHandler,
+  ) {
+    this.localAddress = socket.localAddress;
+    this.localPort = socket.localPort;
+    this.receiveBufferLength = socket.receiveBufferLength;
+    this.sendBufferLength = socket.sendBufferLength;
+    this.handler = handler;
+    this.isConnected = isConnected;
+    this.index = index;
+    this.fd = socket.fd;
+    this.transport = transport;
+  }
+
+  reconnect(remoteAddress: Ipv4Address, remotePort: number): void {
+    this.transport.reconnect(this, remoteAddress, remotePort);
+  }
+
+  close(): void {
+    this.transport.closeEndpoint(this);
+  }
+}

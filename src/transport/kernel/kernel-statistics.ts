@@ -1,0 +1,57 @@
+import { getSystemErrorName } from 'node:util';
+import { Region } from '../../memory/region.ts';
+import type { TransportStatistics } from '../transport-statistics.ts';
+
+const DATAGRAMS_SENT = 0;
+const BYTES_SENT = 1;
+const DATAGRAMS_RECEIVED = 2;
+const BYTES_RECEIVED = 3;
+const SHORT_SENDS = 4;
+const SEND_ERRORS = 5;
+const RECEIVE_ERRORS = 6;
+const INVALID_SENDS = 7;
+const LAST_ERRNO = 8;
+const WORDS = 9;
+
+/** Statistics that native code keeps, in the order of `Statistics` in native/udp.cc. */
+export class KernelStatistics implements TransportStatistics {
+  readonly region: Region = Region.allocate(WORDS * 8);
+  private readonly words: Float64Array = new Float64Array(this.region.buffer);
+
+  get datagramsSent(): number {
+    return this.words[DATAGRAMS_SENT]!;
+  }
+
+  get bytesSent(): number {
+    return this.words[BYTES_SENT]!;
+  }
+
+  get datagramsReceived(): number {
+    return this.words[DATAGRAMS_RECEIVED]!;
+  }
+
+  get bytesReceived(): number {
+    return this.words[BYTES_RECEIVED]!;
+  }
+
+  get shortSends(): number {
+    return this.words[SHORT_SENDS]!;
+  }
+
+  get sendErrors(): number {
+    return this.words[SEND_ERRORS]!;
+  }
+
+  get receiveErrors(): number {
+    return this.words[RECEIVE_ERRORS]!;
+  }
+
+  get invalidSends(): number {
+    return this.words[INVALID_SENDS]!;
+  }
+
+  get lastError(): string {
+    const errno = this.words[LAST_ERRNO]!;
+    return errno === 0 ? '' : getSystemErrorName(-errno);
+  }
+}

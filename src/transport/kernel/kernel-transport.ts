@@ -1,0 +1,137 @@
+// hot
+import { Region } from '../../memory/region.ts';
+import { loadUdp, type UdpAddon } from '../../native/udp.ts';
+import type {
+  BurstListener,
+  DatagramBurst,
+  DatagramHandler,
+  Endpoint,
+  EndpointOptions,
+  Ipv4Address,
+  Transport,
+} from '../transport.ts';
+import { KernelEndpoint } from './kernel-endpoint.ts';
+import { KernelStatistics } from './kernel-statistics.ts';
+import { openSocket, reconnectSocket } from './open-socket.ts';
+
+/** What IPv4 leaves for the payload of a UDP datagram: 65535 less the two headers, 20 and 8 bytes. */
+const MAX_DATAGRAM_LENGTH = 65507;
+
+/** Datagrams that one poll receives at most. */
+const RECEIVE_BURST_LENGTH = 64;
+
+/** An odd number of cache lines, so that the starts of the slots do not share a set of the cache. */
+const SLOT_LENGTH = 65600;
+
+/** The words of a received datagram, in the order of `Incoming` in native/udp.cc. */
+const ENDPOINT = 0;
+const OFFSET = 1;
+const LENGTH = 2;
+const ADDRESS = 3;
+const PORT = 4;
+const WORDS_PER_DATAGRAM = 5;
+
+/** The descriptor of a closed endpoint, and its number in datagrams that it left behind in the burst. */
+const CLOSED = -1;
+
+/**
+ * A transport over the kernel's UDP sockets: IPv4, unicast.
+ * @throws AeronError `NATIVE_NOT_BUILT` or `NATIVE_NOT_LOADED`.
+ */
+export function openKernelTransport(): KernelTransport {
+  return new KernelTransport();
+}
+
+/** See {@link openKernelTransport}. A poll is one native call and so is a send; neither makes garbage. */
+export class KernelTransport implements Transport {
+  readonly maxDatagramLength: number = MAX_DATAGRAM_LENGTH;
+  readonly statistics: KernelStatistics = new KernelStatistics();
+  private readonly udp: UdpAddon = loadUdp();
+  private readonly packets: Region = Region.allocate(RECEIVE_BURST_LENGTH * SLOT_LENGTH);
+  private readonly incoming: Region = Region.allocate(RECEIVE_BURST_LENGTH * WORDS_PER_DATAGRAM * 4);
+  private readonly words: Int32Array = this.incoming.i32;
+  private readonly sockets: number = this.udp.createSet(
+    this.packets.handle,
+    SLOT_LENGTH,
+    RECEIVE_BURST_LENGTH,
+    this.incoming.handle,
+    this.statistics.region.handle,
+  );
+  /** By the number that the native side calls each by. */
+  private readonly endpoints: (KernelEndpoint | null)[] = [];
+  /** Datagrams of the burst that is being handed over. */
+  private burstCount = 0;
+  private isClosed = false;
+
+  open(options: EndpointOptions, handler: DatagramHandler): KernelEndpoint {
+    const free = this.endpoints.indexOf(null);
+    const index = free === -1 ? this.endpoints.length : free;
+    const socket = openSocket(this.udp, this.sockets, index, options);
+    const isConnected = options.remotePort !== 0;
+    const endpoint = new KernelEndpoint(this, index, socket, isConnected, handler);
+    this.endpoints[index] = endpoint;
+    return endpoint;
+  }
+
+  poll(listener: BurstListener): number {
+    const count = this.udp.receive(this.sockets);
+    if (count === 0) return 0;
+    this.burstCount = count;
+    const words = this.words;
+    const endpoints = this.endpoints;
+    const packets = this.packets;
+    for (let i = 0, at = 0; i < count; i++, at += WORDS_PER_DATAGRAM) {
+      const index = words[at + ENDPOINT]!;
+      if (index === CLOSED) continue;
+      endpoints[index]!.handler.onDatagram(
+        packets,
+        words[at + OFFSET]!,
+        words[at + LENGTH]!,
+        words[at + ADDRESS]!,
+        words[at + PORT]!,
+      );
+    }
+    this.burstCount = 0;
+    listener.onBurstEnd();
+    return count;
+  }
+
+  send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
+    const socket = endpoint as KernelEndpoint;
+    if (socket.fd === CLOSED) return 0;
+    // Port 0 tells the native side that the socket knows the destination.
+    const destinationPort = socket.isConnected ? 0 : port;
+    return this.udp.send(this.sockets, socket.fd, burst.region.handle, burst.count, address, destinationPort);
+  }
+
+  flush(): void {}
+
+  /** Closes every endpoint. The statistics stay readable. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (let i = 0; i < this.endpoints.length; i++) this.endpoints[i]?.close();
+    this.udp.destroySet(this.sockets);
+    this.packets.close();
+    this.incoming.close();
+    this.statistics.region.close();
+  }
+
+  /** For {@link KernelEndpoint.reconnect}. */
+  reconnect(endpoint: KernelEndpoint, remoteAddress: Ipv4Address, remotePort: number): void {
+    if (!endpoint.isConnected || endpoint.fd === CLOSED) return;
+    reconnectSocket(this.udp, endpoint.fd, remoteAddress, remotePort);
+  }
+
+  /** For {@link KernelEndpoint.close}. */
+  closeEndpoint(endpoint: KernelEndpoint): void {
+    if (endpoint.fd === CLOSED) return;
+    this.udp.close(this.sockets, endpoint.fd);
+    endpoint.fd = CLOSED;
+    this.endpoints[endpoint.index] = null;
+    for (let i = 0; i < this.burstCount; i++) {
+      const at = i * WORDS_PER_DATAGRAM + ENDPOINT;
+      if (this.words[at] === endpoint.index) this.words[at] = CLOSED;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { OpenedSocket, UdpAddon } from '../../native/udp.ts';
+import { AeronError, codeOf, messageOf } from '../../util/errors.ts';
+import { formatSocketAddress, isMulticast } from '../../util/ipv4.ts';
+import type { EndpointOptions, Ipv4Address } from '../transport.ts';
+
+/**
+ * Opens the socket that `options` describe and adds it to a set; `endpoint` is what the set calls it by.
+ * @throws AeronError with errno's name as code, or `MULTICAST_UNSUPPORTED`.
+ */
+export function openSocket(
+  udp: UdpAddon,
+  sockets: number,
+  endpoint: number,
+  options: EndpointOptions,
+): OpenedSocket {
+  const { localAddress, localPort, remoteAddress, remotePort } = options;
+  if (isMulticast(localAddress) || isMulticast(remoteAddress)) {
+    throw new AeronError(
+      'MULTICAST_UNSUPPORTED',
+      `cannot open ${describe(options)}: this version sends and receives unicast only. Use a unicast address.`,
+    );
+  }
+  try {
+    return udp.open(
+      sockets,
+      endpoint,
+      localAddress,
+      localPort,
+      remoteAddress,
+      remotePort,
+      options.receiveBufferLength,
+      options.sendBufferLength,
+    );
+  } catch (error) {
+    throw socketError(error, options);
+  }
+}
+
+/**
+ * Connects a connected socket to another address.
+ * @throws AeronError with errno's name as code.
+ */
+export function reconnectSocket(
+  udp: UdpAddon,
+  fd: number,
+  remoteAddress: Ipv4Address,
+  remotePort: number,
+): void {
+  try {
+    udp.reconnect(fd, remoteAddress, remotePort);
+  } catch (error) {
+    const code = codeOf(error);
+    const what = `cannot point a UDP socket at ${formatSocketAddress(remoteAddress, remotePort)}`;
+    throw new AeronError(code, `${what}: ${messageOf(error)}. ${remedy(code, 0)}`.trimEnd(), {
+      cause: error,
+    });
+  }
+}
+
+function describe({ localAddress, localPort, remoteAddress, remotePort }: EndpointOptions): string {
+  const local = `a UDP socket on ${formatSocketAddress(localAddress, localPort)}`;
+  return remotePort === 0 ? local : `${local} connected to ${formatSocketAddress(remoteAddress, remotePort)}`;
+}
+
+function socketError(error: unknown, options: EndpointOptions): AeronError {
+  const code = codeOf(error);
+  const what = `cannot open ${describe(options)}: ${messageOf(error)}.`;
+  return new AeronError(code, `${what} ${remedy(code, options.localPort)}`.trimEnd(), { cause: error });
+}
+
+/** What to do about the errors that opening a socket meets; the rest speak for themselves. */
+function remedy(code: string, localPort: number): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `"ss -ulpn sport = :${localPort}" names the process that has the port: stop it or choose another port.`;
+    case 'EADDRNOTAVAIL':
+      return 'The local address must be one of this machine: "ip -4 address" lists them.';
+    case 'EACCES':
+      return localPort > 0 && localPort < 1024
+        ? 'Ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one.'
+        : 'A broadcast address cannot be sent to: use a unicast address.';
+    case 'EMFILE':
+      return 'This process has no file descriptor left: raise "ulimit -n".';
+    case 'ENFILE':
+      return 'This machine has no file descriptor left: raise the sysctl fs.file-max.';
+    case 'ENETUNREACH':
+    case 'EHOSTUNREACH':
+      return 'There is no route from the local address to the remote one: "ip route get" shows what there is.';
+    case 'EINVAL':
+      return 'A loopback address reaches loopback addresses only: bind the address of the interface that leads there.';
+    default:
+      return '';
+  }
+}

@@ -1,0 +1,16 @@
+/** What a transport did since it was opened. Counts and bytes of UDP payload; they only grow. */
+export interface TransportStatistics {
+  readonly datagramsSent: number;
+  readonly bytesSent: number;
+  readonly datagramsReceived: number;
+  readonly bytesReceived: number;
+  /** Sends that accepted less than they were given. */
+  readonly shortSends: number;
+  /** Sends that failed for a reason that waiting alone does not cure, ENETUNREACH for instance. */
+  readonly sendErrors: number;
+  readonly receiveErrors: number;
+  /** Datagrams dropped because their bytes were outside every region: an error of this program. */
+  readonly invalidSends: number;
+  /** What the latest send or receive error was, `ENETUNREACH` for instance; `''` when there was none. */
+  readonly lastError: string;
+}
