@@ -1,0 +1,28 @@
+/** Command line of `name=value` words, the same for the Java and the TypeScript programs. */
+export class Arguments {
+  private readonly values: ReadonlyMap<string, string>;
+
+  constructor(words: readonly string[]) {
+    this.values = new Map(
+      words.map((word) => {
+        const equals = word.indexOf('=');
+        if (equals < 0) throw new Error(`expected name=value: ${word}`);
+        return [word.slice(0, equals), word.slice(equals + 1)];
+      }),
+    );
+  }
+
+  text(name: string): string {
+    const value = this.values.get(name);
+    if (value === undefined) throw new Error(`missing argument: ${name}`);
+    return value;
+  }
+
+  number(name: string): number {
+    return Number(this.text(name));
+  }
+
+  flag(name: string): boolean {
+    return this.text(name) === 'true';
+  }
+}
