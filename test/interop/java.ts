@@ -29,13 +29,19 @@ export function javaArguments(
 }
 
 /**
- * Compiles the Java programs when that is due. Returns why the official library cannot be had here, or `false`, as the
- * `skip` option of a test wants it. Says so on standard error; with CI=true it throws instead, so that CI cannot pass
- * without these tests.
+ * Compiles the Java programs when that is due. Returns why the official library cannot be had here, or `false`: the
+ * `skip` option of a test.
  */
 export function officialAeronMissing(): string | false {
-  const reason = prepare();
-  if (reason === null) return false;
+  return skipReason(prepare() ?? false);
+}
+
+/**
+ * Makes a reason to skip a loud one: it is printed, and with CI=true it is thrown, so that CI cannot pass without
+ * these tests.
+ */
+export function skipReason(reason: string | false): string | false {
+  if (reason === false) return false;
   const message = `interoperability with the official Aeron library is not tested: ${reason}`;
   if (process.env.CI === 'true') throw new Error(message);
   console.error(`\n*** ${message} ***\n`);

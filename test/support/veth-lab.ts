@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import type { TestContext } from 'node:test';
+
+/** One end of the wire: the only interface, besides loopback, of a network namespace. */
+export interface VethEnd {
+  readonly namespace: string;
+  readonly interfaceName: string;
+  readonly address: string;
+}
+
+export interface VethLab {
+  /** Its interface is up and has no address: for a stack of our own, by DPDK. */
+  readonly bare: VethEnd;
+  /** The kernel's stack has the address. */
+  readonly kernel: VethEnd;
+}
+
+const PREFIX_LENGTH = 24;
+let labs = 0;
+
+/** Why {@link createVethLab} cannot work here, or `false`. */
+export function vethLabMissing(): string | false {
+  if (process.getuid!() !== 0) return 'network namespaces need root';
+  for (const [tool, argument] of [
+    ['ip', '-V'],
+    ['ethtool', '--version'],
+  ] as const) {
+    if (spawnSync(tool, [argument]).error) return `cannot run ${tool}; install iproute2 and ethtool`;
+  }
+  return false;
+}
+
+/** Two network namespaces joined by a veth pair. They are gone when the test ends. */
+export function createVethLab(t: TestContext): VethLab {
+  const name = `aeron-${process.pid}-${labs++}`;
+  const bare: VethEnd = { namespace: `${name}-a`, interfaceName: 'veth0', address: '10.99.0.1' };
+  const kernel: VethEnd = { namespace: `${name}-b`, interfaceName: 'veth0', address: '10.99.0.2' };
+  for (const end of [bare, kernel]) {
+    run('ip', 'netns', 'add', end.namespace);
+    t.after(() => run('ip', 'netns', 'del', end.namespace));
+    inside(end, 'ip', 'link', 'set', 'lo', 'up');
+  }
+  inside(
+    bare,
+    'ip',
+    'link',
+    'add',
+    'veth0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'veth0',
+    'netns',
+    kernel.namespace,
+  );
+  for (const end of [bare, kernel]) {
+    // Of what this machine would otherwise say by itself (IPv6) or leave to a card that is not there (checksums).
+    inside(end, 'sysctl', '-qw', `net.ipv6.conf.${end.interfaceName}.disable_ipv6=1`);
+    inside(end, 'ethtool', '-K', end.interfaceName, 'tx', 'off');
+    inside(end, 'ip', 'link', 'set', end.interfaceName, 'up');
+  }
+  inside(kernel, 'ip', 'address', 'add', `${kernel.address}/${PREFIX_LENGTH}`, 'dev', kernel.interfaceName);
+  return { bare, kernel };
+}
+
+function inside(end: VethEnd, command: string, ...args: string[]): void {
+  run('ip', 'netns', 'exec', end.namespace, command, ...args);
+}
+
+function run(command: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr}`);
+}
