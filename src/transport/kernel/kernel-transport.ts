@@ -104,7 +104,8 @@ export class KernelTransport implements Transport {
     return this.udp.send(this.sockets, socket.fd, burst.region.handle, burst.count, address, destinationPort);
   }
 
-  flush(): void {}
+  /** Nothing waits here: the kernel has taken what was sent. */
+  flush(_nowNs: number): void {}
 
   /** Closes every endpoint. The statistics stay readable. */
   close(): void {
