@@ -63,7 +63,8 @@ export async function exchange(t: TestContext, options: ExchangeOptions): Promis
   });
 }
 
-function startClient(
+/** Starts one of the client programs. It ends with the test. */
+export function startClient(
   t: TestContext,
   role: 'Publisher' | 'Subscriber',
   peer: Peer,
