@@ -179,6 +179,23 @@ test('reconnect turns a connected endpoint to another remote address, and leaves
   assert.deepEqual(after.texts, ['two', 'three', 'four']);
 });
 
+test('sockets that are not to be connected still send to the remote address, and hear others', () => {
+  transport.close();
+  transport = openKernelTransport({ connectSendSockets: false });
+  const before = new Inbox();
+  const after = new Inbox();
+  const heard = new Inbox();
+  const first = transport.open(options(), before);
+  const second = transport.open(options(), after);
+  const sender = transport.open(connectedTo(first.localPort), heard);
+  transport.send(sender, burstOf('one'), 0, 0);
+  sender.reconnect(LOOPBACK, second.localPort);
+  transport.send(sender, burstOf('two'), 0, 0);
+  transport.send(first, burstOf('hello'), LOOPBACK, sender.localPort);
+  pollUntil(() => [before, after, heard].every((inbox) => inbox.datagrams.length === 1));
+  assert.deepEqual([before.texts, after.texts, heard.texts], [['one'], ['two'], ['hello']]);
+});
+
 test('reconnecting to where no route leads says why', () => {
   const peer = transport.open(options(), new Inbox());
   const sender = transport.open(connectedTo(peer.localPort), new Inbox());
@@ -212,6 +229,23 @@ test('many endpoints each hear their own datagrams, while others come and go', (
   sendToAll('again');
   expectEach('again', 0, 12);
 });
+
+for (const endpointCount of [3, 12]) {
+  test(`none of ${endpointCount} busy endpoints waits for the others to run dry`, () => {
+    const datagramCount = 200;
+    const inboxes = Array.from({ length: endpointCount }, () => new Inbox());
+    const endpoints = inboxes.map((inbox) => transport.open(options(), inbox));
+    const burst = burstOf(...'abcdefghij');
+    for (const endpoint of endpoints) {
+      for (let i = 0; i < datagramCount; i += 10) {
+        transport.send(endpoints[0]!, burst, LOOPBACK, endpoint.localPort);
+      }
+    }
+    pollUntil(() => inboxes.every((inbox) => inbox.datagrams.length > 0));
+    for (const inbox of inboxes) assert.ok(inbox.datagrams.length < datagramCount);
+    pollUntil(() => inboxes.every((inbox) => inbox.datagrams.length === datagramCount));
+  });
+}
 
 test('one endpoint alone is heard after every other was closed', () => {
   const inbox = new Inbox();

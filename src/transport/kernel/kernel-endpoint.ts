@@ -11,7 +11,11 @@ export class KernelEndpoint implements Endpoint {
   /** As {@link receiveBufferLength}, of `net.core.wmem_max`. */
   readonly sendBufferLength: number;
   readonly handler: DatagramHandler;
+  /** Whether the kernel knows the remote address, and lets no other be heard. */
   readonly isConnected: boolean;
+  /** Where every datagram goes to; port 0 when each send says. */
+  remoteAddress: Ipv4Address;
+  remotePort: number;
   /** Place in the transport's table of endpoints. */
   readonly index: number;
   /** -1 once closed. */
@@ -23,6 +27,8 @@ export class KernelEndpoint implements Endpoint {
     index: number,
     socket: OpenedSocket,
     isConnected: boolean,
+    remoteAddress: Ipv4Address,
+    remotePort: number,
     handler: DatagramHandler,
   ) {
     this.localAddress = socket.localAddress;
@@ -31,6 +37,8 @@ export class KernelEndpoint implements Endpoint {
     this.sendBufferLength = socket.sendBufferLength;
     this.handler = handler;
     this.isConnected = isConnected;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
     this.index = index;
     this.fd = socket.fd;
     this.transport = transport;

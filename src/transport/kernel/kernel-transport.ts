@@ -34,12 +34,22 @@ const WORDS_PER_DATAGRAM = 5;
 /** The descriptor of a closed endpoint, and its number in datagrams that it left behind in the burst. */
 const CLOSED = -1;
 
+export interface KernelTransportConfig {
+  /**
+   * Whether sockets of endpoints with a remote address are connected to it (`AERON_DRIVER_CONNECT`). The kernel then
+   * spares the look-up of a route for each datagram, and others are not heard.
+   */
+  readonly connectSendSockets: boolean;
+}
+
 /**
  * A transport over the kernel's UDP sockets: IPv4, unicast.
  * @throws AeronError `NATIVE_NOT_BUILT` or `NATIVE_NOT_LOADED`.
  */
-export function openKernelTransport(): KernelTransport {
-  return new KernelTransport();
+export function openKernelTransport(
+  config: KernelTransportConfig = { connectSendSockets: true },
+): KernelTransport {
+  return new KernelTransport(config);
 }
 
 /** See {@link openKernelTransport}. A poll is one native call and so is a send; neither makes garbage. */
@@ -62,13 +72,19 @@ export class KernelTransport implements Transport {
   /** Datagrams of the burst that is being handed over. */
   private burstCount = 0;
   private isClosed = false;
+  private readonly connectSendSockets: boolean;
+
+  constructor(config: KernelTransportConfig) {
+    this.connectSendSockets = config.connectSendSockets;
+  }
 
   open(options: EndpointOptions, handler: DatagramHandler): KernelEndpoint {
     const free = this.endpoints.indexOf(null);
     const index = free === -1 ? this.endpoints.length : free;
-    const socket = openSocket(this.udp, this.sockets, index, options);
-    const isConnected = options.remotePort !== 0;
-    const endpoint = new KernelEndpoint(this, index, socket, isConnected, handler);
+    const { remoteAddress, remotePort } = options;
+    const isConnected = remotePort !== 0 && this.connectSendSockets;
+    const socket = openSocket(this.udp, this.sockets, index, options, isConnected);
+    const endpoint = new KernelEndpoint(this, index, socket, isConnected, remoteAddress, remotePort, handler);
     this.endpoints[index] = endpoint;
     return endpoint;
   }
@@ -99,9 +115,11 @@ export class KernelTransport implements Transport {
   send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
     const socket = endpoint as KernelEndpoint;
     if (socket.fd === CLOSED) return 0;
-    // Port 0 tells the native side that the socket knows the destination.
-    const destinationPort = socket.isConnected ? 0 : port;
-    return this.udp.send(this.sockets, socket.fd, burst.region.handle, burst.count, address, destinationPort);
+    const hasRemote = socket.remotePort !== 0;
+    const toAddress = hasRemote ? socket.remoteAddress : address;
+    // Port 0 tells the native side that the kernel knows the destination.
+    const toPort = socket.isConnected ? 0 : hasRemote ? socket.remotePort : port;
+    return this.udp.send(this.sockets, socket.fd, burst.region.handle, burst.count, toAddress, toPort);
   }
 
   /** Nothing waits here: the kernel has taken what was sent. */
@@ -120,8 +138,10 @@ export class KernelTransport implements Transport {
 
   /** For {@link KernelEndpoint.reconnect}. */
   reconnect(endpoint: KernelEndpoint, remoteAddress: Ipv4Address, remotePort: number): void {
-    if (!endpoint.isConnected || endpoint.fd === CLOSED) return;
-    reconnectSocket(this.udp, endpoint.fd, remoteAddress, remotePort);
+    if (endpoint.remotePort === 0 || endpoint.fd === CLOSED) return;
+    if (endpoint.isConnected) reconnectSocket(this.udp, endpoint.fd, remoteAddress, remotePort);
+    endpoint.remoteAddress = remoteAddress;
+    endpoint.remotePort = remotePort;
   }
 
   /** For {@link KernelEndpoint.close}. */

@@ -12,6 +12,7 @@ export function openSocket(
   sockets: number,
   endpoint: number,
   options: EndpointOptions,
+  isConnected: boolean,
 ): OpenedSocket {
   const { localAddress, localPort, remoteAddress, remotePort } = options;
   if (isMulticast(localAddress) || isMulticast(remoteAddress)) {
@@ -27,7 +28,7 @@ export function openSocket(
       localAddress,
       localPort,
       remoteAddress,
-      remotePort,
+      isConnected ? remotePort : 0,
       options.receiveBufferLength,
       options.sendBufferLength,
     );
