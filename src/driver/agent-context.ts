@@ -1,0 +1,123 @@
+import { AtomicCounter } from '../concurrent/atomic-counter.ts';
+import type { Clock } from '../concurrent/clock.ts';
+import { LossReport } from '../concurrent/loss-report.ts';
+import { Region } from '../memory/region.ts';
+import {
+  ERROR_CODE,
+  ERROR_RECEIVER_ID,
+  ERROR_SESSION_ID,
+  ERROR_STREAM_ID,
+  errorText,
+} from '../protocol/error-frame.ts';
+import {
+  SETUP_ACTIVE_TERM_ID,
+  SETUP_INITIAL_TERM_ID,
+  SETUP_MTU,
+  SETUP_SESSION_ID,
+  SETUP_STREAM_ID,
+  SETUP_TERM_LENGTH,
+  SETUP_TERM_OFFSET,
+} from '../protocol/setup-frame.ts';
+import { AgentCounters } from './agent-counters.ts';
+import type { NetworkAgentConfig, NetworkEvent } from './messages.ts';
+import { InsertBurst } from './receiver/insert-burst.ts';
+import { SubscriberPositions } from './subscriber-positions.ts';
+
+/** What every stream of one network agent shares, and what streams have to tell the conductor. Cold. */
+export class AgentContext {
+  readonly config: NetworkAgentConfig;
+  readonly clock: Clock;
+  readonly emit: (event: NetworkEvent) => void;
+  readonly counters: AgentCounters;
+  readonly lossReport: LossReport;
+  readonly inserts: InsertBurst = new InsertBurst();
+  private readonly values: Region;
+
+  constructor(config: NetworkAgentConfig, clock: Clock, emit: (event: NetworkEvent) => void) {
+    this.config = config;
+    this.clock = clock;
+    this.emit = emit;
+    this.values = Region.adopt(config.cnc.buffer, config.cnc.handle);
+    this.counters = new AgentCounters(this.values, config.countersValuesOffset);
+    this.lossReport = new LossReport(Region.adopt(config.lossReport.buffer, config.lossReport.handle));
+  }
+
+  counter(id: number): AtomicCounter {
+    return new AtomicCounter(this.values, this.config.countersValuesOffset, id);
+  }
+
+  /** The subscribers of a stream that starts at `startPosition`. */
+  subscribers(startPosition: number): SubscriberPositions {
+    return new SubscriberPositions(this.values, this.config.countersValuesOffset, startPosition);
+  }
+
+  started(maxDatagramLength: number): void {
+    this.emit({ kind: 'started', maxDatagramLength });
+  }
+
+  subscriberAdded(registrationId: number, counterId: number, joinPosition: number): void {
+    this.emit({ kind: 'subscriberAdded', registrationId, counterId, joinPosition });
+  }
+
+  subscriberRefused(registrationId: number, counterId: number): void {
+    this.emit({ kind: 'subscriberRefused', registrationId, counterId });
+  }
+
+  streamUnavailable(registrationId: number): void {
+    this.emit({ kind: 'streamUnavailable', registrationId });
+  }
+
+  streamReleased(registrationId: number): void {
+    this.emit({ kind: 'streamReleased', registrationId });
+  }
+
+  /** A valid setup frame at `offset`, from a sender that somebody wants to hear. */
+  setupReceived(
+    endpointId: number,
+    view: DataView,
+    offset: number,
+    sourceAddress: number,
+    sourcePort: number,
+  ): void {
+    this.emit({
+      kind: 'setupReceived',
+      endpointId,
+      sessionId: view.getInt32(offset + SETUP_SESSION_ID, true),
+      streamId: view.getInt32(offset + SETUP_STREAM_ID, true),
+      initialTermId: view.getInt32(offset + SETUP_INITIAL_TERM_ID, true),
+      activeTermId: view.getInt32(offset + SETUP_ACTIVE_TERM_ID, true),
+      termOffset: view.getInt32(offset + SETUP_TERM_OFFSET, true),
+      termLength: view.getInt32(offset + SETUP_TERM_LENGTH, true),
+      mtu: view.getInt32(offset + SETUP_MTU, true),
+      sourceAddress,
+      sourcePort,
+    });
+  }
+
+  /** A valid error frame at `offset`, from a receiver of a publication. */
+  publicationError(
+    registrationId: number,
+    view: DataView,
+    offset: number,
+    sourceAddress: number,
+    sourcePort: number,
+  ): void {
+    this.emit({
+      kind: 'publicationError',
+      registrationId,
+      sessionId: view.getInt32(offset + ERROR_SESSION_ID, true),
+      streamId: view.getInt32(offset + ERROR_STREAM_ID, true),
+      receiverIdHigh: view.getInt32(offset + ERROR_RECEIVER_ID + 4, true),
+      receiverIdLow: view.getInt32(offset + ERROR_RECEIVER_ID, true),
+      errorCode: view.getInt32(offset + ERROR_CODE, true),
+      message: errorText(view, offset),
+      sourceAddress,
+      sourcePort,
+    });
+  }
+
+  close(): void {
+    this.inserts.close();
+    this.emit({ kind: 'closed' });
+  }
+}

@@ -1,0 +1,55 @@
+import type { AgentContext } from './agent-context.ts';
+import type { Image } from './receiver/image.ts';
+import type { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
+import type { IpcPublication } from './sender/ipc-publication.ts';
+import type { NetworkPublication } from './sender/network-publication.ts';
+import type { SendEndpoint } from './sender/send-endpoint.ts';
+
+interface Stream {
+  readonly registrationId: number;
+  readonly isDone: boolean;
+}
+
+/** The endpoints and streams of a network agent. Changed by commands and timers only, never while a cycle walks it. */
+export class AgentStreams {
+  readonly sendEndpoints: Map<number, SendEndpoint> = new Map();
+  readonly receiveEndpoints: Map<number, ReceiveEndpoint> = new Map();
+  networkPublications: NetworkPublication[] = [];
+  ipcPublications: IpcPublication[] = [];
+  images: Image[] = [];
+
+  publication(registrationId: number): NetworkPublication | IpcPublication | undefined {
+    return withId(this.networkPublications, registrationId) ?? withId(this.ipcPublications, registrationId);
+  }
+
+  /** A stream that subscribers join and leave. */
+  subscribable(registrationId: number): Image | IpcPublication | undefined {
+    return withId(this.images, registrationId) ?? withId(this.ipcPublications, registrationId);
+  }
+
+  /** Lets go of streams that are done, and says so. */
+  release(context: AgentContext): void {
+    const isLive = (stream: Stream): boolean => {
+      if (stream.isDone) context.streamReleased(stream.registrationId);
+      return !stream.isDone;
+    };
+    this.networkPublications = this.networkPublications.filter(isLive);
+    this.ipcPublications = this.ipcPublications.filter(isLive);
+    this.images = this.images.filter(isLive);
+  }
+
+  /** Closes every endpoint and forgets every stream. */
+  close(): void {
+    for (const endpoint of this.sendEndpoints.values()) endpoint.close();
+    for (const endpoint of this.receiveEndpoints.values()) endpoint.close();
+    this.sendEndpoints.clear();
+    this.receiveEndpoints.clear();
+    this.networkPublications = [];
+    this.ipcPublications = [];
+    this.images = [];
+  }
+}
+
+function withId<T extends Stream>(streams: T[], registrationId: number): T | undefined {
+  return streams.find((stream) => stream.registrationId === registrationId);
+}

@@ -1,0 +1,193 @@
+import { ErrorCode } from '../cnc/error-codes.ts';
+import { LogBuffers } from '../logbuffer/log-buffers.ts';
+import type { Endpoint, EndpointOptions, Transport } from '../transport/transport.ts';
+import { AeronError, assert, codeOf, messageOf } from '../util/errors.ts';
+import type { AgentContext } from './agent-context.ts';
+import type { AgentStreams } from './agent-streams.ts';
+import type { FrameSender } from './frame-sender.ts';
+import type {
+  ImageSpec,
+  IpcPublicationSpec,
+  NetworkCommand,
+  NetworkPublicationSpec,
+  SharedRegion,
+} from './messages.ts';
+import { Image } from './receiver/image.ts';
+import { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
+import { IpcPublication } from './sender/ipc-publication.ts';
+import { NetworkPublication } from './sender/network-publication.ts';
+import { SendEndpoint } from './sender/send-endpoint.ts';
+
+/** What the kinds of streams have in common. */
+interface StreamSpec {
+  readonly registrationId: number;
+  readonly log: SharedRegion;
+  readonly termLength: number;
+  readonly initialTermId: number;
+}
+
+/** What endpoints are made of. */
+interface Network {
+  readonly transport: Transport;
+  readonly frames: FrameSender;
+}
+
+/** Does what the conductor says to the network agent, all but closing it. */
+export class CommandHandler {
+  private readonly context: AgentContext;
+  private readonly streams: AgentStreams;
+  private readonly network: Network | null;
+  private receiveEndpointCount = 0;
+
+  constructor(
+    context: AgentContext,
+    streams: AgentStreams,
+    transport: Transport | null,
+    frames: FrameSender | null,
+  ) {
+    this.context = context;
+    this.streams = streams;
+    this.network = transport === null || frames === null ? null : { transport, frames };
+  }
+
+  /** Never throws: what cannot be done is answered by an event. */
+  onCommand(command: Exclude<NetworkCommand, { kind: 'close' }>): void {
+    const { sendEndpoints, receiveEndpoints } = this.streams;
+    switch (command.kind) {
+      case 'addSendEndpoint':
+        this.addSendEndpoint(command.endpointId, command.options);
+        break;
+      case 'addReceiveEndpoint':
+        this.addReceiveEndpoint(command.endpointId, command.options);
+        break;
+      case 'removeEndpoint':
+        this.removeEndpoint(command.endpointId);
+        break;
+      case 'reconnectEndpoint':
+        sendEndpoints.get(command.endpointId)?.reconnect(command.remoteAddress, command.remotePort);
+        break;
+      case 'addNetworkPublication':
+        this.adopt(command.publication, (log) => this.addNetworkPublication(log, command.publication));
+        break;
+      case 'addIpcPublication':
+        this.adopt(command.publication, (log) => this.addIpcPublication(log, command.publication));
+        break;
+      case 'drainPublication':
+        this.streams.publication(command.registrationId)?.drain(command.revoke);
+        break;
+      case 'addInterest':
+        receiveEndpoints.get(command.endpointId)?.addInterest(command.streamId, command.sessionId);
+        break;
+      case 'removeInterest':
+        receiveEndpoints.get(command.endpointId)?.removeInterest(command.streamId, command.sessionId);
+        break;
+      case 'addImage':
+        this.adopt(command.image, (log) => this.addImage(log, command.image));
+        break;
+      case 'imageNotCreated':
+        receiveEndpoints.get(command.endpointId)?.onImageNotCreated(command.streamId, command.sessionId);
+        break;
+      case 'addSubscriber':
+        this.addSubscriber(command.registrationId, command.subscriber.counterId);
+        break;
+      case 'removeSubscriber':
+        this.streams.subscribable(command.registrationId)?.removeSubscriber(command.counterId);
+        break;
+      case 'rejectImage':
+        this.streams.subscribable(command.registrationId)?.reject(command.reason);
+        break;
+    }
+  }
+
+  private addSendEndpoint(endpointId: number, options: EndpointOptions): void {
+    this.open(endpointId, ({ transport, frames }) => {
+      const endpoint = new SendEndpoint(this.context, transport, frames);
+      const opened = endpoint.open(options);
+      this.streams.sendEndpoints.set(endpointId, endpoint);
+      return opened;
+    });
+  }
+
+  private addReceiveEndpoint(endpointId: number, options: EndpointOptions): void {
+    this.open(endpointId, ({ transport, frames }) => {
+      const { receiverIdLow, receiverIdHigh } = this.context.config;
+      const low = (receiverIdLow + this.receiveEndpointCount++) | 0;
+      const endpoint = new ReceiveEndpoint(this.context, transport, frames, endpointId, low, receiverIdHigh);
+      const opened = endpoint.open(options);
+      this.streams.receiveEndpoints.set(endpointId, endpoint);
+      return opened;
+    });
+  }
+
+  private open(endpointId: number, openEndpoint: (network: Network) => Endpoint): void {
+    const { emit } = this.context;
+    try {
+      if (this.network === null) {
+        throw new AeronError(
+          'NO_TRANSPORT',
+          'this driver was started without a network: only aeron:ipc works',
+        );
+      }
+      const { localAddress, localPort, receiveBufferLength } = openEndpoint(this.network);
+      emit({ kind: 'endpointOpened', endpointId, localAddress, localPort, receiveBufferLength });
+    } catch (error) {
+      emit({ kind: 'endpointFailed', endpointId, code: codeOf(error), message: messageOf(error) });
+    }
+  }
+
+  private removeEndpoint(endpointId: number): void {
+    const { sendEndpoints, receiveEndpoints } = this.streams;
+    sendEndpoints.get(endpointId)?.close();
+    sendEndpoints.delete(endpointId);
+    receiveEndpoints.get(endpointId)?.close();
+    receiveEndpoints.delete(endpointId);
+    this.context.emit({ kind: 'endpointClosed', endpointId });
+  }
+
+  /** Hands a stream's log to `add`. When that fails, says so and releases the stream. */
+  private adopt(spec: StreamSpec, add: (log: LogBuffers) => void): void {
+    const { registrationId } = spec;
+    try {
+      const log = LogBuffers.adopt(spec.log.buffer, spec.log.handle);
+      // Clients can write the metadata too; lengths must be those that were agreed on.
+      assert(log.termLength === spec.termLength, 'the log has the term length of its stream');
+      assert(log.initialTermId === spec.initialTermId, 'the log has the initial term id of its stream');
+      add(log);
+    } catch (error) {
+      const message = `stream ${registrationId} was not added: ${messageOf(error)}`;
+      this.context.emit({ kind: 'error', code: ErrorCode.GENERIC_ERROR, message });
+      this.context.streamUnavailable(registrationId);
+      this.context.streamReleased(registrationId);
+    }
+  }
+
+  private addNetworkPublication(log: LogBuffers, spec: NetworkPublicationSpec): void {
+    const endpoint = this.streams.sendEndpoints.get(spec.endpointId);
+    assert(endpoint !== undefined, `send endpoint ${spec.endpointId} exists`);
+    const publication = new NetworkPublication(this.context, endpoint, log, spec);
+    endpoint.addPublication(publication, spec.remoteAddress, spec.remotePort);
+    this.streams.networkPublications.push(publication);
+  }
+
+  private addIpcPublication(log: LogBuffers, spec: IpcPublicationSpec): void {
+    this.streams.ipcPublications.push(new IpcPublication(this.context, log, spec));
+  }
+
+  private addImage(log: LogBuffers, spec: ImageSpec): void {
+    const endpoint = this.streams.receiveEndpoints.get(spec.endpointId);
+    assert(endpoint !== undefined, `receive endpoint ${spec.endpointId} exists`);
+    const image = new Image(this.context, endpoint, log, spec);
+    for (const other of this.streams.images) other.onReplacedBy(image);
+    endpoint.addImage(image);
+    this.streams.images.push(image);
+  }
+
+  private addSubscriber(registrationId: number, counterId: number): void {
+    const stream = this.streams.subscribable(registrationId);
+    if (stream === undefined) {
+      this.context.subscriberRefused(registrationId, counterId);
+    } else {
+      stream.addSubscriber(counterId);
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// hot
+import type { Clock } from '../concurrent/clock.ts';
+import { MAX_UDP_PAYLOAD_LENGTH } from '../protocol/frame.ts';
+import type { Transport } from '../transport/transport.ts';
+import { AgentContext } from './agent-context.ts';
+import { AgentStreams } from './agent-streams.ts';
+import { CommandHandler } from './command-handler.ts';
+import { FrameSender } from './frame-sender.ts';
+import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
+import type { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
+
+const PENDING_SETUP_CHECK_INTERVAL_NS = 100_000_000;
+
+/**
+ * The sender and the receiver: moves every stream's bytes between logs and the wire. Runs in any isolate, on one thread;
+ * hears from the conductor through {@link onCommand} and answers through `emit`.
+ */
+export class NetworkAgent {
+  readonly roleName = 'network';
+  private readonly context: AgentContext;
+  private readonly config: NetworkAgentConfig;
+  private readonly clock: Clock;
+  private readonly transport: Transport | null;
+  private readonly frames: FrameSender | null;
+  private readonly streams: AgentStreams = new AgentStreams();
+  private readonly commands: CommandHandler;
+  private roundRobinIndex = 0;
+  private isClosed = false;
+  // Fields of doubles start as NaN, here and in the streams: V8 then never takes them for fields of small integers.
+  private timeOfLastCycleNs = Number.NaN;
+  private maxCycleNs = Number.NaN;
+  private nextTimerNs = Number.NaN;
+  private nextPendingSetupCheckNs = Number.NaN;
+
+  /** Without a transport the agent serves IPC only. Emits `started`. */
+  constructor(
+    config: NetworkAgentConfig,
+    transport: Transport | null,
+    clock: Clock,
+    emit: (event: NetworkEvent) => void,
+  ) {
+    this.context = new AgentContext(config, clock, emit);
+    this.config = config;
+    this.clock = clock;
+    this.transport = transport;
+    this.frames = transport === null ? null : new FrameSender(transport, this.context.counters);
+    this.commands = new CommandHandler(this.context, this.streams, transport, this.frames);
+    clock.update();
+    this.timeOfLastCycleNs = clock.nanoTime;
+    this.maxCycleNs = 0;
+    this.nextTimerNs = clock.nanoTime + config.timerIntervalNs;
+    this.nextPendingSetupCheckNs = clock.nanoTime + PENDING_SETUP_CHECK_INTERVAL_NS;
+    this.context.started(transport?.maxDatagramLength ?? MAX_UDP_PAYLOAD_LENGTH);
+  }
+
+  /** Does what the conductor says, between duty cycles. Never throws. Cold. */
+  onCommand(command: NetworkCommand): void {
+    if (command.kind === 'close') {
+      this.close();
+    } else if (!this.isClosed) {
+      this.commands.onCommand(command);
+    }
+  }
+
+  /** One duty cycle. Returns how much was done, 0 when there was nothing to do. */
+  doWork(): number {
+    if (this.isClosed) return 0;
+    const clock = this.clock;
+    clock.update();
+    this.trackCycleTime();
+    let workCount = this.send();
+    workCount += this.receive();
+    const ipcPublications = this.streams.ipcPublications;
+    for (let i = 0; i < ipcPublications.length; i++) workCount += ipcPublications[i]!.doWork();
+    if (this.transport !== null) {
+      this.transport.flush(clock.nanoTime);
+      this.frames!.endCycle();
+    }
+    // After the flush: nothing that is released here is still being sent.
+    if (clock.nanoTime >= this.nextTimerNs) this.onTimer();
+    return workCount;
+  }
+
+  /** Every publication gets its turn; which one is first goes round. */
+  private send(): number {
+    const publications = this.streams.networkPublications;
+    const count = publications.length;
+    if (count === 0) return 0;
+    const start = this.roundRobinIndex < count ? this.roundRobinIndex : 0;
+    this.roundRobinIndex = start + 1;
+    let workCount = 0;
+    for (let i = start; i < count; i++) workCount += publications[i]!.doWork();
+    for (let i = 0; i < start; i++) workCount += publications[i]!.doWork();
+    return workCount;
+  }
+
+  private receive(): number {
+    const transport = this.transport;
+    if (transport === null) return 0;
+    const inserts = this.context.inserts;
+    let workCount = transport.poll(inserts);
+    inserts.onBurstEnd();
+    const images = this.streams.images;
+    for (let i = 0; i < images.length; i++) workCount += images[i]!.doWork();
+    if (this.clock.nanoTime >= this.nextPendingSetupCheckNs) {
+      this.nextPendingSetupCheckNs = this.clock.nanoTime + PENDING_SETUP_CHECK_INTERVAL_NS;
+      this.streams.receiveEndpoints.forEach(checkPendingSetups);
+    }
+    return workCount;
+  }
+
+  private onTimer(): void {
+    this.nextTimerNs = this.clock.nanoTime + this.config.timerIntervalNs;
+    const { networkPublications, ipcPublications, images } = this.streams;
+    for (let i = 0; i < networkPublications.length; i++) networkPublications[i]!.onTimer();
+    for (let i = 0; i < ipcPublications.length; i++) ipcPublications[i]!.onTimer();
+    for (let i = 0; i < images.length; i++) images[i]!.onTimer();
+    this.streams.release(this.context);
+  }
+
+  /** The time between two cycles is what a stall costs, whoever caused it. */
+  private trackCycleTime(): void {
+    const counters = this.context.counters;
+    const cycleNs = this.clock.nanoTime - this.timeOfLastCycleNs;
+    this.timeOfLastCycleNs = this.clock.nanoTime;
+    if (cycleNs > this.maxCycleNs) {
+      this.maxCycleNs = cycleNs;
+      counters.senderMaxCycleTime.set(cycleNs);
+      counters.receiverMaxCycleTime.set(cycleNs);
+    }
+    if (cycleNs > this.config.cycleThresholdNs) {
+      counters.senderCycleTimeThresholdExceeded.increment();
+      counters.receiverCycleTimeThresholdExceeded.increment();
+    }
+  }
+
+  /** Closes endpoints and transport at once, streams in whatever state they are. Emits `closed`. Cold. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.streams.close();
+    this.transport?.close();
+    this.frames?.close();
+    this.context.close();
+  }
+}
+
+function checkPendingSetups(endpoint: ReceiveEndpoint): void {
+  endpoint.checkPendingSetups();
+}

@@ -1,0 +1,455 @@
+// hot
+
+import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
+import type { Clock } from '../../concurrent/clock.ts';
+import { PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
+import { fillGap } from '../../logbuffer/gap-filler.ts';
+import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
+import { Region } from '../../memory/region.ts';
+import { DATA_TERM_ID, DATA_TERM_OFFSET, FLAG_EOS, FLAG_REVOKED } from '../../protocol/data-frame.ts';
+import { ERROR_LENGTH, ERROR_TEXT_LENGTH_MAX, writeError } from '../../protocol/error-frame.ts';
+import { FLAGS } from '../../protocol/frame.ts';
+import { writeNak } from '../../protocol/nak-frame.ts';
+import { STATUS_MESSAGE_FLAG_EOS, writeStatusMessage } from '../../protocol/status-message-frame.ts';
+import type { AgentContext } from '../agent-context.ts';
+import type { AgentCounters } from '../agent-counters.ts';
+import { LogCleaner } from '../log-cleaner.ts';
+import type { ImageSpec } from '../messages.ts';
+import type { SubscriberPositions } from '../subscriber-positions.ts';
+import type { InsertTarget } from './insert-burst.ts';
+import { LossDetector } from './loss-detector.ts';
+import type { ReceiveEndpoint } from './receive-endpoint.ts';
+import { validateFrames } from './validate-frames.ts';
+
+const IMAGE_REJECTED = 13;
+
+/** A sender not heard of for this long gets no more status messages and NAKs. */
+const CONNECTION_TIMEOUT_NS = 5_000_000_000;
+/** While an image drains, its end is told this many times. */
+const EOS_STATUS_MESSAGES = 5;
+
+const ACTIVE = 0;
+const DRAINING = 1;
+const LINGER = 2;
+const DONE = 3;
+
+/** The receiver's side of one session: datagrams become a log that subscribers read. */
+export class Image implements InsertTarget {
+  readonly registrationId: number;
+  readonly sessionId: number;
+  readonly streamId: number;
+  readonly rejoin: boolean;
+  isInserting = false;
+  /** The sender has said where the stream ends. */
+  isEndOfStream = false;
+  private readonly spec: ImageSpec;
+  private readonly context: AgentContext;
+  private readonly clock: Clock;
+  private readonly counters: AgentCounters;
+  private readonly endpoint: ReceiveEndpoint;
+  private readonly log: LogBuffers;
+  private readonly i32: Int32Array;
+  private readonly handle: number;
+  private readonly initialTermId: number;
+  private readonly termLength: number;
+  private readonly rcvHwm: AtomicCounter;
+  private readonly rcvPos: AtomicCounter;
+  private readonly rcvNaksSent: AtomicCounter;
+  private readonly subscribers: SubscriberPositions;
+  private readonly cleaner: LogCleaner;
+  private readonly loss: LossDetector;
+  private state = ACTIVE;
+  private isRevoked = false;
+  private isStatusMessagePending = false;
+  private areStatusMessagesStopped = false;
+  private needsScan = false;
+  private activeTransportCount = 0;
+  /** The error frame to send while the image is rejected. */
+  private rejection: Region | null = null;
+  private rejectionLength = 0;
+  private lossEntry = -1;
+  private lossReportTermId = 0;
+  private lossReportEndOffset = 0;
+  /** Everything before it has arrived. */
+  private rebuildPosition = Number.NaN;
+  /** The end of what has arrived or was announced. */
+  private hwmPosition = Number.NaN;
+  private nextSmPosition = Number.NaN;
+  private lastSmPosition = Number.NaN;
+  private overRunPosition = Number.NaN;
+  private smThresholdPosition = Number.NaN;
+  private smDeadlineNs = Number.NaN;
+  private timeOfLastPacketNs = Number.NaN;
+  private timeOfLastActivityNs = Number.NaN;
+  private timeOfLastFrameNs = Number.NaN;
+  private timeOfLastStateChangeNs = Number.NaN;
+
+  constructor(context: AgentContext, endpoint: ReceiveEndpoint, log: LogBuffers, spec: ImageSpec) {
+    const { clock, config } = context;
+    const { joinPosition, termLength } = spec;
+    this.registrationId = spec.registrationId;
+    this.sessionId = spec.sessionId;
+    this.streamId = spec.streamId;
+    this.rejoin = spec.rejoin;
+    this.spec = spec;
+    this.context = context;
+    this.clock = clock;
+    this.counters = context.counters;
+    this.endpoint = endpoint;
+    this.log = log;
+    this.i32 = log.region.i32;
+    this.handle = log.region.handle;
+    this.initialTermId = spec.initialTermId;
+    this.termLength = termLength;
+    this.rcvHwm = context.counter(spec.rcvHwmCounterId);
+    this.rcvPos = context.counter(spec.rcvPosCounterId);
+    this.rcvNaksSent = context.counter(spec.rcvNaksSentCounterId);
+    this.subscribers = context.subscribers(joinPosition);
+    this.cleaner = new LogCleaner(log.region, termLength, joinPosition);
+    const nakDelayNs = spec.isReliable ? spec.nakDelayNs : 0;
+    this.loss = new LossDetector(clock, nakDelayNs, nakDelayNs * config.nakRetryDelayRatio);
+    this.rebuildPosition = joinPosition;
+    this.hwmPosition = joinPosition;
+    this.nextSmPosition = joinPosition;
+    this.lastSmPosition = joinPosition;
+    this.overRunPosition = joinPosition + termLength / 2;
+    this.smThresholdPosition = joinPosition + spec.windowLength / 4;
+    this.smDeadlineNs = 0;
+    this.timeOfLastPacketNs = clock.nanoTime;
+    this.timeOfLastActivityNs = clock.nanoTime;
+    this.timeOfLastFrameNs = Number.NEGATIVE_INFINITY;
+    this.timeOfLastStateChangeNs = clock.nanoTime;
+    this.rcvHwm.set(joinPosition);
+    this.rcvPos.set(joinPosition);
+    this.subscribers.addAll(spec.subscribers, joinPosition);
+  }
+
+  /** Whether {@link onTimer} has let go of the image. */
+  get isDone(): boolean {
+    return this.state === DONE;
+  }
+
+  /** A data datagram of this session that `isValidFrame` has let pass. Nothing it says is believed. */
+  onData(region: Region, offset: number, length: number): void {
+    if (this.rejection !== null) return;
+    const view = region.view;
+    const termCount = (view.getInt32(offset + DATA_TERM_ID, true) - this.initialTermId) | 0;
+    if (termCount < 0) return;
+    const termLength = this.termLength;
+    const termOffset = view.getInt32(offset + DATA_TERM_OFFSET, true);
+    const termBytes = validateFrames(view, offset, length, termOffset, termLength);
+    if (termBytes < 0) {
+      this.counters.invalidPackets.increment();
+      return;
+    }
+    const position = termCount * termLength + termOffset;
+    const endPosition = position + termBytes;
+    if (endPosition > this.overRunPosition) {
+      this.counters.flowControlOverRuns.increment();
+      return;
+    }
+    const windowBottom = termBytes === 0 ? this.lastSmPosition - termLength : this.lastSmPosition;
+    if (position < windowBottom) {
+      this.counters.flowControlUnderRuns.increment();
+      if (termBytes > 0 && endPosition >= windowBottom - this.spec.windowLength) this.onActivity();
+      return;
+    }
+    this.onActivity();
+    this.timeOfLastPacketNs = this.clock.nanoTime;
+    const inserts = this.context.inserts;
+    if (termBytes === 0) {
+      this.onHeartbeat(view.getUint8(offset + FLAGS), position);
+      inserts.notify(this);
+    } else {
+      const toOffset = (termCount % PARTITION_COUNT) * termLength + termOffset;
+      inserts.add(this, this.handle, toOffset, region.handle, offset, length);
+      // In order, which is the rule, nothing needs to be scanned.
+      if (position === this.rebuildPosition) this.rebuildPosition = endPosition;
+    }
+    if (endPosition > this.hwmPosition) this.hwmPosition = endPosition;
+  }
+
+  /** The sender introduced itself again. */
+  onActivity(): void {
+    this.timeOfLastActivityNs = this.clock.nanoTime;
+    this.timeOfLastFrameNs = this.clock.nanoTime;
+  }
+
+  private onHeartbeat(flags: number, position: number): void {
+    this.counters.heartbeatsReceived.increment();
+    if ((flags & FLAG_EOS) === 0 || this.isEndOfStream) return;
+    this.isEndOfStream = true;
+    if ((flags & FLAG_REVOKED) !== 0) {
+      this.isRevoked = true;
+      this.log.setRevoked();
+      this.counters.publicationImagesRevoked.increment();
+    }
+    this.log.setEndOfStreamPosition(position);
+  }
+
+  onInserted(): void {
+    this.rcvHwm.set(this.hwmPosition);
+    this.rcvPos.set(this.rebuildPosition);
+    this.needsScan = this.rebuildPosition < this.hwmPosition;
+    if (!this.needsScan) this.loss.clear();
+  }
+
+  /** One duty cycle, after what arrived in it was inserted. Returns how much was done. */
+  doWork(): number {
+    if (this.state >= LINGER) return 0;
+    let workCount = 0;
+    if (this.needsScan) {
+      this.rebuild();
+      workCount++;
+    }
+    const subscribers = this.subscribers;
+    if (subscribers.count > 0) {
+      subscribers.limit = this.rebuildPosition;
+      if (subscribers.update() && subscribers.min > this.smThresholdPosition) this.scheduleStatusMessage();
+    }
+    if (this.isStatusMessagePending || this.clock.nanoTime > this.smDeadlineNs) {
+      workCount += this.sendStatusMessage();
+    }
+    if (this.loss.isDue() && !this.isRevoked) {
+      this.onLoss();
+      workCount++;
+    }
+    return workCount;
+  }
+
+  /** Moves the rebuild position over frames that arrived out of order, up to the next gap or the end of the term. */
+  private rebuild(): void {
+    const termLength = this.termLength;
+    const termCount = Math.floor(this.rebuildPosition / termLength);
+    const termPosition = termCount * termLength;
+    const termId = (this.initialTermId + termCount) | 0;
+    const termStart = (termCount % PARTITION_COUNT) * termLength;
+    const rebuildOffset = this.rebuildPosition - termPosition;
+    const limitOffset = Math.min(this.hwmPosition - termPosition, termLength);
+    const endOffset = this.loss.scan(this.i32, termStart, termId, rebuildOffset, limitOffset);
+    this.needsScan = endOffset === termLength && termPosition + endOffset < this.hwmPosition;
+    if (endOffset === rebuildOffset) return;
+    this.rebuildPosition = termPosition + endOffset;
+    this.rcvPos.set(this.rebuildPosition);
+  }
+
+  private scheduleStatusMessage(): void {
+    const minPosition = this.subscribers.min;
+    this.nextSmPosition = minPosition;
+    this.smThresholdPosition = minPosition + this.spec.windowLength / 4;
+    this.isStatusMessagePending = true;
+    this.cleaner.target = minPosition - this.termLength;
+    this.cleaner.clean();
+  }
+
+  private sendStatusMessage(): number {
+    if (this.areStatusMessagesStopped) return 0;
+    if (this.rejection !== null) return this.sendRejection(this.rejection);
+    if (this.isConnectionAlive()) {
+      const frames = this.endpoint.frames;
+      const offset = frames.claim();
+      if (offset < 0) return 0;
+      const termCount = Math.floor(this.nextSmPosition / this.termLength);
+      const length = writeStatusMessage(
+        frames.view,
+        offset,
+        this.state === ACTIVE ? 0 : STATUS_MESSAGE_FLAG_EOS,
+        this.sessionId,
+        this.streamId,
+        (this.initialTermId + termCount) | 0,
+        this.nextSmPosition - termCount * this.termLength,
+        this.spec.windowLength,
+        this.endpoint.receiverIdLow,
+        this.endpoint.receiverIdHigh,
+      );
+      // What was not accepted is tried again in the next cycle.
+      if (!this.sendFrame(offset, length)) return 0;
+      this.counters.statusMessagesSent.increment();
+    }
+    this.isStatusMessagePending = false;
+    this.lastSmPosition = this.nextSmPosition;
+    this.overRunPosition = this.nextSmPosition + this.termLength / 2;
+    this.smDeadlineNs = this.clock.nanoTime + this.context.config.statusMessageTimeoutNs;
+    this.updateActiveTransportCount();
+    return 1;
+  }
+
+  private isConnectionAlive(): boolean {
+    return this.clock.nanoTime < this.timeOfLastActivityNs + CONNECTION_TIMEOUT_NS;
+  }
+
+  private updateActiveTransportCount(): void {
+    const expiryNs = this.timeOfLastFrameNs + this.context.config.imageLivenessTimeoutNs;
+    const count = this.clock.nanoTime < expiryNs ? 1 : 0;
+    if (count === this.activeTransportCount) return;
+    this.activeTransportCount = count;
+    this.log.setActiveTransportCount(count);
+  }
+
+  private sendFrame(offset: number, length: number): boolean {
+    return this.endpoint.sendFrame(offset, length, this.spec.sourceAddress, this.spec.sourcePort);
+  }
+
+  private sendRejection(rejection: Region): number {
+    this.isStatusMessagePending = false;
+    if (this.clock.nanoTime <= this.smDeadlineNs) return 0;
+    const { sourceAddress, sourcePort } = this.spec;
+    if (this.endpoint.sendFrom(rejection.handle, this.rejectionLength, sourceAddress, sourcePort)) {
+      this.counters.errorFramesSent.increment();
+    }
+    this.smDeadlineNs = this.clock.nanoTime + this.context.config.statusMessageTimeoutNs;
+    return 1;
+  }
+
+  /** Asks for the gap again, or fills it when the stream need not be complete. */
+  private onLoss(): void {
+    const { gapTermId, gapOffset, gapLength } = this.loss;
+    this.reportLoss();
+    if (!this.spec.isReliable) {
+      if (fillGap(this.log, gapTermId, gapOffset, gapLength)) this.counters.lossGapFills.increment();
+      this.needsScan = true;
+      return;
+    }
+    if (!this.isConnectionAlive()) return;
+    const frames = this.endpoint.frames;
+    const offset = frames.claim();
+    if (offset < 0) return;
+    const { sessionId, streamId } = this;
+    const length = writeNak(frames.view, offset, 0, sessionId, streamId, gapTermId, gapOffset, gapLength);
+    if (!this.sendFrame(offset, length)) return;
+    this.counters.naksSent.increment();
+    this.rcvNaksSent.increment();
+  }
+
+  /** Counts in the loss report what of the gap was not counted before. */
+  private reportLoss(): void {
+    const { gapTermId, gapOffset, gapLength } = this.loss;
+    const endOffset = gapOffset + gapLength;
+    const isNew = gapTermId !== this.lossReportTermId || gapOffset >= this.lossReportEndOffset;
+    const bytesLost = isNew ? gapLength : endOffset - this.lossReportEndOffset;
+    if (bytesLost <= 0) return;
+    this.lossReportTermId = gapTermId;
+    this.lossReportEndOffset = endOffset;
+    const { lossReport, clock } = this.context;
+    if (this.lossEntry >= 0) {
+      lossReport.recordObservation(this.lossEntry, bytesLost, clock.epochMs);
+    } else {
+      const { sessionId, streamId, channel, sourceIdentity } = this.spec;
+      this.lossEntry = lossReport.createEntry(
+        bytesLost,
+        clock.epochMs,
+        sessionId,
+        streamId,
+        channel,
+        sourceIdentity,
+      );
+    }
+  }
+
+  /** Adds a subscriber, unless the stream takes no more, and says so. Cold. */
+  addSubscriber(counterId: number): void {
+    const { registrationId, subscribers } = this;
+    subscribers.limit = this.rebuildPosition;
+    subscribers.update();
+    if (!this.isAccepting()) {
+      this.context.subscriberRefused(registrationId, counterId);
+      return;
+    }
+    const joinPosition = Math.max(this.cleaner.position, Math.min(subscribers.min, this.rebuildPosition));
+    subscribers.join(counterId, joinPosition);
+    this.context.subscriberAdded(registrationId, counterId, joinPosition);
+  }
+
+  private isAccepting(): boolean {
+    if (this.subscribers.count === 0) return false;
+    return this.state === ACTIVE || (this.state === DRAINING && !this.isDrained());
+  }
+
+  /** Cold. */
+  removeSubscriber(counterId: number): void {
+    this.subscribers.remove(counterId);
+  }
+
+  /** Takes no more datagrams, and tells the sender why from now on instead of status messages. Cold. */
+  reject(reason: string): void {
+    if (this.rejection !== null || this.state >= LINGER) return;
+    const rejection = Region.allocate(ERROR_LENGTH + ERROR_TEXT_LENGTH_MAX + 1);
+    const { receiverIdLow, receiverIdHigh } = this.endpoint;
+    const { sessionId, streamId } = this;
+    this.rejectionLength = writeError(
+      rejection.view,
+      0,
+      0,
+      sessionId,
+      streamId,
+      receiverIdLow,
+      receiverIdHigh,
+      0,
+      0,
+      IMAGE_REJECTED,
+      Buffer.from(reason),
+    );
+    this.rejection = rejection;
+  }
+
+  /** Another image starts: if it is of the same session, this one keeps quiet unless it is still active. Cold. */
+  onReplacedBy(image: Image): void {
+    const isSame = image.sessionId === this.sessionId && image.streamId === this.streamId;
+    if (isSame && image.endpoint === this.endpoint && this.state !== ACTIVE)
+      this.areStatusMessagesStopped = true;
+  }
+
+  /** The state machine. Called once every timer interval. */
+  onTimer(): void {
+    switch (this.state) {
+      case ACTIVE:
+        this.checkActive();
+        break;
+      case DRAINING:
+        this.checkDrained();
+        break;
+      case LINGER:
+        this.checkLinger();
+        break;
+      default:
+        break;
+    }
+  }
+
+  private checkActive(): void {
+    const livenessEndNs = this.timeOfLastPacketNs + this.context.config.imageLivenessTimeoutNs;
+    if (
+      this.isRevoked ||
+      this.subscribers.count === 0 ||
+      this.clock.nanoTime > livenessEndNs ||
+      (this.isEndOfStream && this.rebuildPosition >= this.hwmPosition)
+    ) {
+      this.state = DRAINING;
+      this.timeOfLastStateChangeNs = this.clock.nanoTime;
+    }
+  }
+
+  private checkDrained(): void {
+    const drainEndNs =
+      this.timeOfLastStateChangeNs + EOS_STATUS_MESSAGES * this.context.config.statusMessageTimeoutNs;
+    if (!this.isRevoked && !(this.isDrained() && this.clock.nanoTime > drainEndNs)) return;
+    if (this.isRevoked) this.sendStatusMessage();
+    this.state = LINGER;
+    this.timeOfLastStateChangeNs = this.clock.nanoTime;
+    this.endpoint.removeImage(this);
+    this.context.streamUnavailable(this.registrationId);
+  }
+
+  private isDrained(): boolean {
+    this.subscribers.limit = this.rebuildPosition;
+    this.subscribers.update();
+    return this.subscribers.count === 0 || this.subscribers.min >= this.rebuildPosition;
+  }
+
+  private checkLinger(): void {
+    const lingerEndNs = this.timeOfLastStateChangeNs + this.context.config.imageLivenessTimeoutNs;
+    if (this.subscribers.count > 0 && this.clock.nanoTime <= lingerEndNs) return;
+    this.state = DONE;
+    this.rejection?.close();
+  }
+}

@@ -1,0 +1,59 @@
+// hot
+import { CopyBurst } from '../../memory/copy-burst.ts';
+import type { BurstListener } from '../../transport/transport.ts';
+
+/** Whoever wants to know that its datagrams are in the log. */
+export interface InsertTarget {
+  /** Kept by {@link InsertBurst}: has inserts that were not made yet. */
+  isInserting: boolean;
+  /** What was added is in the log now. */
+  onInserted(): void;
+}
+
+const CAPACITY = 512;
+
+/** Collects what one burst of datagrams brings to any number of images, and inserts it with one native call. */
+export class InsertBurst implements BurstListener {
+  private readonly copies: CopyBurst = new CopyBurst(CAPACITY);
+  private readonly targets: (InsertTarget | null)[] = new Array<InsertTarget | null>(CAPACITY).fill(null);
+  private targetCount = 0;
+
+  /** Adds a datagram: `length` bytes that become frames of `target`'s log at `toOffset`. */
+  add(
+    target: InsertTarget,
+    toHandle: number,
+    toOffset: number,
+    fromHandle: number,
+    fromOffset: number,
+    length: number,
+  ): void {
+    if (this.copies.isFull) this.onBurstEnd();
+    this.copies.add(toHandle, toOffset, fromHandle, fromOffset, length);
+    this.notify(target);
+  }
+
+  /** Tells `target` when the burst ends, after the datagrams that came before. */
+  notify(target: InsertTarget): void {
+    if (target.isInserting) return;
+    if (this.targetCount === CAPACITY) this.onBurstEnd();
+    target.isInserting = true;
+    this.targets[this.targetCount++] = target;
+  }
+
+  onBurstEnd(): void {
+    const targetCount = this.targetCount;
+    if (targetCount === 0) return;
+    this.copies.insert();
+    this.targetCount = 0;
+    for (let i = 0; i < targetCount; i++) {
+      const target = this.targets[i]!;
+      this.targets[i] = null;
+      target.isInserting = false;
+      target.onInserted();
+    }
+  }
+
+  close(): void {
+    this.copies.close();
+  }
+}

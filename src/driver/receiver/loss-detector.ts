@@ -1,0 +1,62 @@
+// hot
+import type { Clock } from '../../concurrent/clock.ts';
+import { GapScanner } from '../../logbuffer/gap-scanner.ts';
+
+/** Watches the first gap of an image, and says when to ask for it. */
+export class LossDetector {
+  gapTermId = 0;
+  gapOffset = 0;
+  /** Bytes; 0 when there is no gap. */
+  gapLength = 0;
+  private readonly scanner: GapScanner = new GapScanner();
+  private readonly clock: Clock;
+  private readonly delayNs: number;
+  private readonly retryDelayNs: number;
+  private expiryNs = Number.NaN;
+
+  /** The first NAK of a gap waits for `delayNs`, each further one for `retryDelayNs`. */
+  constructor(clock: Clock, delayNs: number, retryDelayNs: number) {
+    this.clock = clock;
+    this.delayNs = delayNs;
+    this.retryDelayNs = retryDelayNs;
+  }
+
+  /**
+   * Walks the frames of term `termId`, which starts at byte `termStart`, from `rebuildOffset` to `limitOffset`. Returns
+   * where they end, at most `limitOffset`; when that is earlier, a gap starts there.
+   */
+  scan(
+    i32: Int32Array,
+    termStart: number,
+    termId: number,
+    rebuildOffset: number,
+    limitOffset: number,
+  ): number {
+    const scanner = this.scanner;
+    const offset = scanner.scan(i32, termStart, rebuildOffset, limitOffset);
+    if (offset >= limitOffset) {
+      this.gapLength = 0;
+      return limitOffset;
+    }
+    const gapLength = scanner.gapLength;
+    if (gapLength !== this.gapLength || offset !== this.gapOffset || termId !== this.gapTermId) {
+      this.gapTermId = termId;
+      this.gapOffset = offset;
+      this.gapLength = gapLength;
+      this.expiryNs = this.clock.nanoTime + this.delayNs;
+    }
+    return offset;
+  }
+
+  /** There is nothing left to wait for. */
+  clear(): void {
+    this.gapLength = 0;
+  }
+
+  /** Whether it is time to ask for the gap; then the next time is set. */
+  isDue(): boolean {
+    if (this.gapLength === 0 || this.clock.nanoTime < this.expiryNs) return false;
+    this.expiryNs = this.clock.nanoTime + this.retryDelayNs;
+    return true;
+  }
+}

@@ -1,0 +1,308 @@
+// hot
+import type { Region } from '../../memory/region.ts';
+import { DATA_SESSION_ID, DATA_STREAM_ID, FLAG_EOS } from '../../protocol/data-frame.ts';
+import {
+  FLAGS,
+  frameType,
+  isValidFrame,
+  TYPE_DATA,
+  TYPE_PAD,
+  TYPE_RTTM,
+  TYPE_SETUP,
+} from '../../protocol/frame.ts';
+import {
+  RTTM_ECHO_TIMESTAMP,
+  RTTM_FLAG_REPLY,
+  RTTM_RECEIVER_ID,
+  RTTM_SESSION_ID,
+  RTTM_STREAM_ID,
+  writeRttm,
+} from '../../protocol/rttm-frame.ts';
+import {
+  isValidSetup,
+  SETUP_ACTIVE_TERM_ID,
+  SETUP_INITIAL_TERM_ID,
+  SETUP_SESSION_ID,
+  SETUP_STREAM_ID,
+  SETUP_TERM_LENGTH,
+} from '../../protocol/setup-frame.ts';
+import { STATUS_MESSAGE_FLAG_SEND_SETUP, writeStatusMessage } from '../../protocol/status-message-frame.ts';
+import type { DatagramHandler, Endpoint, EndpointOptions, Transport } from '../../transport/transport.ts';
+import type { AgentContext } from '../agent-context.ts';
+import type { AgentCounters } from '../agent-counters.ts';
+import type { FrameSender } from '../frame-sender.ts';
+import type { Image } from './image.ts';
+import {
+  COOL_DOWN,
+  dropPendingSetups,
+  INIT_IN_PROGRESS,
+  PENDING_SETUP,
+  StreamInterest,
+} from './stream-interest.ts';
+
+const PENDING_SETUP_TIMEOUT_NS = 1_000_000_000;
+/** Positions are doubles; a stream that claims to be this far on cannot be followed. */
+const POSITION_MAX = Number.MAX_SAFE_INTEGER;
+
+/** The UDP port that subscriptions of one channel receive at. Finds each datagram's image, by stream and session. */
+export class ReceiveEndpoint implements DatagramHandler {
+  readonly endpointId: number;
+  /** The two halves of what senders know this endpoint by. */
+  readonly receiverIdLow: number;
+  readonly receiverIdHigh: number;
+  readonly frames: FrameSender;
+  private readonly transport: Transport;
+  private readonly context: AgentContext;
+  private readonly counters: AgentCounters;
+  private endpoint: Endpoint | null = null;
+  private readonly interests: Map<number, StreamInterest> = new Map();
+  /** The image of the last datagram: most come in runs. */
+  private lastImage: Image | null = null;
+
+  constructor(
+    context: AgentContext,
+    transport: Transport,
+    frames: FrameSender,
+    endpointId: number,
+    receiverIdLow: number,
+    receiverIdHigh: number,
+  ) {
+    this.context = context;
+    this.counters = context.counters;
+    this.transport = transport;
+    this.frames = frames;
+    this.endpointId = endpointId;
+    this.receiverIdLow = receiverIdLow;
+    this.receiverIdHigh = receiverIdHigh;
+  }
+
+  /** Throws what {@link Transport.open} throws. Cold. */
+  open(options: EndpointOptions): Endpoint {
+    this.endpoint = this.transport.open(options, this);
+    return this.endpoint;
+  }
+
+  /** Cold. */
+  close(): void {
+    this.endpoint?.close();
+    this.endpoint = null;
+  }
+
+  /** Somebody wants the stream; `sessionId` null means all of it. Cold. */
+  addInterest(streamId: number, sessionId: number | null): void {
+    let interest = this.interests.get(streamId);
+    if (interest === undefined) {
+      interest = new StreamInterest(streamId);
+      this.interests.set(streamId, interest);
+    }
+    if (sessionId === null) {
+      interest.isAllSessions = true;
+    } else {
+      interest.subscribedSessions.add(sessionId);
+    }
+  }
+
+  /** Nobody wants it any more. Cold. */
+  removeInterest(streamId: number, sessionId: number | null): void {
+    const interest = this.interests.get(streamId);
+    if (interest === undefined) return;
+    if (sessionId === null) {
+      interest.isAllSessions = false;
+    } else {
+      interest.subscribedSessions.delete(sessionId);
+    }
+    interest.dropUnsubscribed();
+    this.lastImage = null;
+    if (interest.isEmpty) this.interests.delete(streamId);
+  }
+
+  /** Cold. */
+  addImage(image: Image): void {
+    const interest = this.interests.get(image.streamId);
+    if (interest === undefined) return;
+    interest.states.delete(image.sessionId);
+    interest.images.set(image.sessionId, image);
+    this.lastImage = null;
+  }
+
+  /** The image has drained. Without an end of stream and without rejoin, its session must not come back. Cold. */
+  removeImage(image: Image): void {
+    const interest = this.interests.get(image.streamId);
+    if (interest?.images.get(image.sessionId) !== image) return;
+    interest.images.delete(image.sessionId);
+    this.lastImage = null;
+    if (!image.isEndOfStream && !image.rejoin) {
+      interest.setState(image.sessionId, COOL_DOWN);
+    }
+    if (interest.isEmpty) this.interests.delete(image.streamId);
+  }
+
+  /** The conductor made no image of a setup. Cold. */
+  onImageNotCreated(streamId: number, sessionId: number): void {
+    const states = this.interests.get(streamId)?.states;
+    if (states?.get(sessionId)?.state === INIT_IN_PROGRESS) states.delete(sessionId);
+  }
+
+  /** Forgets setups that were asked for in vain. */
+  checkPendingSetups(): void {
+    dropPendingSetups(this.interests, this.context.clock.nanoTime);
+  }
+
+  /** Sends a frame written to {@link frames}. Returns whether it was accepted. */
+  sendFrame(offset: number, length: number, address: number, port: number): boolean {
+    const endpoint = this.endpoint;
+    if (endpoint === null) return false;
+    return this.frames.send(endpoint, offset, length, address, port);
+  }
+
+  /** Sends the first `length` bytes of a region. Returns whether they were accepted. */
+  sendFrom(handle: number, length: number, address: number, port: number): boolean {
+    const endpoint = this.endpoint;
+    if (endpoint === null) return false;
+    return this.frames.sendFrom(handle, endpoint, 0, length, address, port);
+  }
+
+  onDatagram(
+    region: Region,
+    offset: number,
+    length: number,
+    sourceAddress: number,
+    sourcePort: number,
+  ): void {
+    const view = region.view;
+    this.counters.bytesReceived.add(length);
+    if (!isValidFrame(view, offset, length)) {
+      this.counters.invalidPackets.increment();
+      return;
+    }
+    switch (frameType(view, offset)) {
+      case TYPE_DATA:
+      case TYPE_PAD:
+        this.onData(region, offset, length, sourceAddress, sourcePort);
+        break;
+      case TYPE_SETUP:
+        this.onSetup(view, offset, sourceAddress, sourcePort);
+        break;
+      case TYPE_RTTM:
+        this.onRttm(view, offset, sourceAddress, sourcePort);
+        break;
+      default:
+        break;
+    }
+  }
+
+  private onData(region: Region, offset: number, length: number, address: number, port: number): void {
+    const view = region.view;
+    const streamId = view.getInt32(offset + DATA_STREAM_ID, true);
+    const sessionId = view.getInt32(offset + DATA_SESSION_ID, true);
+    const lastImage = this.lastImage;
+    if (lastImage !== null && lastImage.sessionId === sessionId && lastImage.streamId === streamId) {
+      lastImage.onData(region, offset, length);
+      return;
+    }
+    const interest = this.interests.get(streamId);
+    if (interest === undefined) return;
+    const image = interest.images.get(sessionId);
+    if (image !== undefined) {
+      this.lastImage = image;
+      image.onData(region, offset, length);
+    } else if ((view.getUint8(offset + FLAGS) & FLAG_EOS) === 0 && !interest.states.has(sessionId)) {
+      if (interest.isFor(sessionId)) this.elicitSetup(interest, sessionId, address, port);
+    }
+  }
+
+  /** Asks a sender that is not known to introduce itself. */
+  private elicitSetup(interest: StreamInterest, sessionId: number, address: number, port: number): void {
+    if (!interest.hasRoom) {
+      this.counters.conductorOffersFailed.increment();
+      return;
+    }
+    const frames = this.frames;
+    const offset = frames.claim();
+    if (offset < 0) return;
+    const { receiverIdLow, receiverIdHigh } = this;
+    const flags = STATUS_MESSAGE_FLAG_SEND_SETUP;
+    const streamId = interest.streamId;
+    const length = writeStatusMessage(
+      frames.view,
+      offset,
+      flags,
+      sessionId,
+      streamId,
+      0,
+      0,
+      0,
+      receiverIdLow,
+      receiverIdHigh,
+    );
+    if (!this.sendFrame(offset, length, address, port)) return;
+    this.counters.statusMessagesSent.increment();
+    const deadlineNs = this.context.clock.nanoTime + PENDING_SETUP_TIMEOUT_NS;
+    interest.setState(sessionId, PENDING_SETUP, deadlineNs);
+  }
+
+  private onSetup(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
+    if (!isValidSetup(view, offset)) {
+      this.counters.invalidPackets.increment();
+      return;
+    }
+    const streamId = view.getInt32(offset + SETUP_STREAM_ID, true);
+    const sessionId = view.getInt32(offset + SETUP_SESSION_ID, true);
+    const interest = this.interests.get(streamId);
+    if (interest === undefined) return;
+    const image = interest.images.get(sessionId);
+    if (image !== undefined) {
+      image.onActivity();
+      return;
+    }
+    const known = interest.states.get(sessionId);
+    if (known === undefined) {
+      if (!interest.isFor(sessionId)) return;
+      if (!interest.hasRoom) {
+        this.counters.conductorOffersFailed.increment();
+        return;
+      }
+    } else if (known.state !== PENDING_SETUP) {
+      return;
+    }
+    const initialTermId = view.getInt32(offset + SETUP_INITIAL_TERM_ID, true);
+    const activeTermId = view.getInt32(offset + SETUP_ACTIVE_TERM_ID, true);
+    const termLength = view.getInt32(offset + SETUP_TERM_LENGTH, true);
+    const termCount = (activeTermId - initialTermId) | 0;
+    if (termCount < 0 || (termCount + 1) * termLength > POSITION_MAX) {
+      this.counters.invalidPackets.increment();
+      return;
+    }
+    interest.setState(sessionId, INIT_IN_PROGRESS);
+    this.context.setupReceived(this.endpointId, view, offset, sourceAddress, sourcePort);
+  }
+
+  /** Echoes a round trip time measurement of the sender. */
+  private onRttm(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
+    const idLow = view.getInt32(offset + RTTM_RECEIVER_ID, true);
+    const idHigh = view.getInt32(offset + RTTM_RECEIVER_ID + 4, true);
+    const isForAll = idLow === 0 && idHigh === 0;
+    if (!isForAll && (idLow !== this.receiverIdLow || idHigh !== this.receiverIdHigh)) return;
+    if ((view.getUint8(offset + FLAGS) & RTTM_FLAG_REPLY) === 0) return;
+    const streamId = view.getInt32(offset + RTTM_STREAM_ID, true);
+    const sessionId = view.getInt32(offset + RTTM_SESSION_ID, true);
+    if (this.interests.get(streamId)?.images.has(sessionId) !== true) return;
+    const frames = this.frames;
+    const replyOffset = frames.claim();
+    if (replyOffset < 0) return;
+    const length = writeRttm(
+      frames.view,
+      replyOffset,
+      0,
+      sessionId,
+      streamId,
+      view.getInt32(offset + RTTM_ECHO_TIMESTAMP, true),
+      view.getInt32(offset + RTTM_ECHO_TIMESTAMP + 4, true),
+      0,
+      0,
+      this.receiverIdLow,
+      this.receiverIdHigh,
+    );
+    this.sendFrame(replyOffset, length, sourceAddress, sourcePort);
+  }
+}

@@ -1,0 +1,226 @@
+// hot
+import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
+import type { Clock } from '../../concurrent/clock.ts';
+import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
+import { unblock } from '../../logbuffer/term-unblocker.ts';
+import type { AgentContext } from '../agent-context.ts';
+import { LogCleaner } from '../log-cleaner.ts';
+import type { IpcPublicationSpec } from '../messages.ts';
+import type { SubscriberPositions } from '../subscriber-positions.ts';
+import { PublisherTail } from './publisher-tail.ts';
+
+const ACTIVE = 0;
+const DRAINING = 1;
+const LINGER = 2;
+const DONE = 3;
+
+/** The limit is moved on in steps of the window divided by this. */
+const TRIP_GAIN_DIVISOR = 8;
+
+/** A log that clients write and other clients of the same machine read in place. */
+export class IpcPublication {
+  readonly registrationId: number;
+  private readonly spec: IpcPublicationSpec;
+  private readonly context: AgentContext;
+  private readonly clock: Clock;
+  private readonly log: LogBuffers;
+  private readonly publisherPosition: AtomicCounter;
+  private readonly publisherLimit: AtomicCounter;
+  private readonly subscribers: SubscriberPositions;
+  private readonly tail: PublisherTail;
+  private readonly cleaner: LogCleaner;
+  private state = ACTIVE;
+  private isConnected = false;
+  /** The furthest that any subscriber has come. */
+  private consumerPosition = Number.NaN;
+  private publishLimit = Number.NaN;
+  private tripLimit = Number.NaN;
+  private timeOfLastActivityNs = Number.NaN;
+  private lastTimerPosition = Number.NaN;
+  private coolDownEndNs = Number.NaN;
+
+  constructor(context: AgentContext, log: LogBuffers, spec: IpcPublicationSpec) {
+    const { termLength, initialTermId, startPosition } = spec;
+    this.registrationId = spec.registrationId;
+    this.spec = spec;
+    this.context = context;
+    this.clock = context.clock;
+    this.log = log;
+    this.publisherPosition = context.counter(spec.publisherPositionCounterId);
+    this.publisherLimit = context.counter(spec.publisherLimitCounterId);
+    this.subscribers = context.subscribers(startPosition);
+    this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
+    this.cleaner = new LogCleaner(log.region, termLength, startPosition);
+    this.consumerPosition = startPosition;
+    this.publishLimit = startPosition;
+    this.tripLimit = startPosition;
+    this.timeOfLastActivityNs = context.clock.nanoTime;
+    this.lastTimerPosition = startPosition;
+    this.coolDownEndNs = 0;
+    this.publisherPosition.set(startPosition);
+    this.publisherLimit.set(startPosition);
+    this.subscribers.addAll(spec.subscribers, startPosition);
+    this.updateConnected();
+  }
+
+  /** Whether {@link onTimer} has let go of the publication. */
+  get isDone(): boolean {
+    return this.state === DONE;
+  }
+
+  /** One duty cycle. Returns 1 when the limit moved. */
+  doWork(): number {
+    if (this.state !== ACTIVE) return 0;
+    const { tail, subscribers } = this;
+    if (tail.update()) this.publisherPosition.set(tail.position);
+    if (subscribers.count === 0) {
+      if (this.publishLimit <= this.consumerPosition) return 0;
+      this.moveLimit(this.consumerPosition, this.consumerPosition);
+      this.tripLimit = this.consumerPosition;
+      return 1;
+    }
+    this.readSubscribers();
+    const limit = subscribers.min + this.spec.termWindowLength;
+    if (limit <= this.tripLimit) return 0;
+    this.moveLimit(limit, subscribers.min);
+    this.tripLimit = limit + this.spec.termWindowLength / TRIP_GAIN_DIVISOR;
+    return 1;
+  }
+
+  /** Cleans up to `cleanPosition`, which subscribers have left behind, and sets the publisher limit. */
+  private moveLimit(limit: number, cleanPosition: number): void {
+    this.cleaner.target = cleanPosition;
+    this.cleaner.clean();
+    this.setPublisherLimit(limit);
+  }
+
+  private setPublisherLimit(limit: number): void {
+    this.publishLimit = limit;
+    if (limit > this.tail.limit) this.tail.limit = limit;
+    this.publisherLimit.set(limit);
+  }
+
+  private readSubscribers(): void {
+    const { subscribers } = this;
+    subscribers.limit = this.tail.position;
+    if (subscribers.update() && subscribers.max > this.consumerPosition)
+      this.consumerPosition = subscribers.max;
+  }
+
+  private updateConnected(): void {
+    const isConnected = this.state === ACTIVE && this.subscribers.count > 0;
+    if (isConnected === this.isConnected) return;
+    this.isConnected = isConnected;
+    this.log.setConnected(isConnected);
+  }
+
+  /** Adds a subscriber, unless the stream takes no more, and says so. Cold. */
+  addSubscriber(counterId: number): void {
+    const { registrationId, subscribers } = this;
+    this.tail.update();
+    this.readSubscribers();
+    if (!this.isAccepting()) {
+      this.context.subscriberRefused(registrationId, counterId);
+      return;
+    }
+    const joinPosition = Math.max(
+      this.cleaner.position,
+      subscribers.count === 0 ? this.consumerPosition : Math.min(subscribers.min, this.consumerPosition),
+    );
+    subscribers.join(counterId, joinPosition);
+    this.updateConnected();
+    this.context.subscriberAdded(registrationId, counterId, joinPosition);
+  }
+
+  private isAccepting(): boolean {
+    if (this.clock.nanoTime < this.coolDownEndNs) return false;
+    return this.state === ACTIVE || (this.state === DRAINING && !this.isDrained());
+  }
+
+  /** Cold. */
+  removeSubscriber(counterId: number): void {
+    this.subscribers.remove(counterId);
+    this.updateConnected();
+  }
+
+  /** A subscriber rejects the stream: all are dropped, and none is taken for the image liveness timeout. Cold. */
+  reject(): void {
+    if (this.state !== ACTIVE) return;
+    this.subscribers.removeAll();
+    this.updateConnected();
+    this.coolDownEndNs = this.clock.nanoTime + this.context.config.imageLivenessTimeoutNs;
+    this.context.streamUnavailable(this.registrationId);
+  }
+
+  /** The last client is gone: subscribers may read what it wrote, unless the publication is revoked. Cold. */
+  drain(revoke: boolean): void {
+    if (this.state !== ACTIVE) return;
+    this.tail.update();
+    const endPosition = this.tail.position;
+    this.publisherPosition.set(endPosition);
+    if (this.publishLimit > endPosition || revoke) this.setPublisherLimit(endPosition);
+    this.log.setEndOfStreamPosition(endPosition);
+    if (revoke) {
+      this.log.setRevoked();
+      this.context.counters.publicationsRevoked.increment();
+      this.linger();
+    } else {
+      this.state = DRAINING;
+    }
+    this.updateConnected();
+  }
+
+  /** The state machine. Called once every timer interval. */
+  onTimer(): void {
+    switch (this.state) {
+      case ACTIVE:
+        if (!this.spec.isExclusive) this.checkForBlockedPublisher();
+        break;
+      case DRAINING:
+        this.checkDrained();
+        break;
+      case LINGER:
+        this.state = DONE;
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** A publisher that died in the middle of a message would stop the others for ever. */
+  private checkForBlockedPublisher(): void {
+    const position = this.consumerPosition;
+    const termCount = Math.floor(position / this.spec.termLength);
+    const isStill = position === this.lastTimerPosition;
+    if (isStill && (this.tail.termCount !== termCount || this.tail.position > position)) {
+      const timeoutNs = this.context.config.publicationUnblockTimeoutNs;
+      if (this.clock.nanoTime > this.timeOfLastActivityNs + timeoutNs) this.unblock();
+    } else {
+      this.timeOfLastActivityNs = this.clock.nanoTime;
+      this.lastTimerPosition = position;
+    }
+  }
+
+  private unblock(): void {
+    if (unblock(this.log, this.consumerPosition)) this.context.counters.unblockedPublications.increment();
+  }
+
+  private checkDrained(): void {
+    if (this.tail.update()) this.publisherPosition.set(this.tail.position);
+    this.readSubscribers();
+    if (this.isDrained()) {
+      this.linger();
+    } else {
+      this.unblock();
+    }
+  }
+
+  private isDrained(): boolean {
+    return this.subscribers.count === 0 || this.subscribers.min >= this.tail.position;
+  }
+
+  private linger(): void {
+    this.state = LINGER;
+    this.context.streamUnavailable(this.registrationId);
+  }
+}

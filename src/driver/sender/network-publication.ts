@@ -1,0 +1,493 @@
+// hot
+import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
+import type { Clock } from '../../concurrent/clock.ts';
+import { maxMessageLength, PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
+import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
+import { TermScanner } from '../../logbuffer/term-scanner.ts';
+import { unblock } from '../../logbuffer/term-unblocker.ts';
+import { FLAG_EOS, FLAG_REVOKED, FLAG_UNFRAGMENTED, writeHeartbeat } from '../../protocol/data-frame.ts';
+import { ERROR_RECEIVER_ID } from '../../protocol/error-frame.ts';
+import { FLAGS } from '../../protocol/frame.ts';
+import { NAK_GAP_LENGTH, NAK_TERM_ID, NAK_TERM_OFFSET } from '../../protocol/nak-frame.ts';
+import {
+  RTTM_ECHO_TIMESTAMP,
+  RTTM_FLAG_REPLY,
+  RTTM_RECEIVER_ID,
+  writeRttm,
+} from '../../protocol/rttm-frame.ts';
+import { writeSetup } from '../../protocol/setup-frame.ts';
+import {
+  STATUS_MESSAGE_CONSUMPTION_TERM_ID,
+  STATUS_MESSAGE_CONSUMPTION_TERM_OFFSET,
+  STATUS_MESSAGE_FLAG_EOS,
+  STATUS_MESSAGE_RECEIVER_ID,
+  STATUS_MESSAGE_RECEIVER_WINDOW,
+} from '../../protocol/status-message-frame.ts';
+import { DatagramBurst } from '../../transport/transport.ts';
+import type { AgentContext } from '../agent-context.ts';
+import type { AgentCounters } from '../agent-counters.ts';
+import { LogCleaner } from '../log-cleaner.ts';
+import type { NetworkPublicationSpec } from '../messages.ts';
+import { PublisherTail } from './publisher-tail.ts';
+import { ReceiverLiveness } from './receiver-liveness.ts';
+import { type Resender, RetransmitHandler } from './retransmit-handler.ts';
+import type { SendEndpoint } from './send-endpoint.ts';
+
+const SETUP_INTERVAL_NS = 100_000_000;
+const HEARTBEAT_INTERVAL_NS = 100_000_000;
+/** Zeroing costs a native call: it waits until this much is dirty, unless the limit depends on it. */
+const CLEAN_BATCH_LENGTH = 16384;
+
+const ACTIVE = 0;
+const DRAINING = 1;
+const LINGER = 2;
+const DONE = 3;
+
+/** A log that clients write and that is sent to one receiver. */
+export class NetworkPublication implements Resender {
+  readonly registrationId: number;
+  readonly sessionId: number;
+  readonly streamId: number;
+  readonly termLength: number;
+  private readonly spec: NetworkPublicationSpec;
+  private readonly context: AgentContext;
+  private readonly clock: Clock;
+  private readonly counters: AgentCounters;
+  private readonly endpoint: SendEndpoint;
+  private readonly log: LogBuffers;
+  private readonly i32: Int32Array;
+  private readonly handle: number;
+  private readonly initialTermId: number;
+  private readonly mtu: number;
+  private readonly maxMessagesPerSend: number;
+  private readonly publisherPosition: AtomicCounter;
+  private readonly publisherLimit: AtomicCounter;
+  private readonly senderPosition: AtomicCounter;
+  private readonly senderLimit: AtomicCounter;
+  private readonly senderBpe: AtomicCounter;
+  private readonly senderNaksReceived: AtomicCounter;
+  private readonly tail: PublisherTail;
+  private readonly cleaner: LogCleaner;
+  private readonly liveness: ReceiverLiveness = new ReceiverLiveness();
+  private readonly retransmits: RetransmitHandler;
+  private readonly scanner: TermScanner = new TermScanner();
+  private readonly burst: DatagramBurst = new DatagramBurst();
+  /** Where in the term each datagram of the burst ends. */
+  private readonly endOffsets: Int32Array = new Int32Array(DatagramBurst.CAPACITY);
+
+  private state = ACTIVE;
+  private hasInitialConnection = false;
+  private isSetupElicited = false;
+  private isConnected = false;
+  private isEndOfStream = false;
+  private isRevoked = false;
+  private hasReceivedUnicastEos = false;
+  private trackSenderLimits = false;
+  /** The sender's place: the same as {@link position}, by term. */
+  private termId: number;
+  private termStart: number;
+  private termOffset: number;
+  private position = Number.NaN;
+  /** How far receivers allow to send. */
+  private limit = Number.NaN;
+  /** How far publishers may write. */
+  private publishLimit = Number.NaN;
+  private timeOfLastSetupNs = Number.NaN;
+  private timeOfLastSendNs = Number.NaN;
+  private timeOfLastActivityNs = Number.NaN;
+  private lastTimerPosition = Number.NaN;
+
+  constructor(context: AgentContext, endpoint: SendEndpoint, log: LogBuffers, spec: NetworkPublicationSpec) {
+    const { config, clock } = context;
+    const { termLength, initialTermId, startPosition } = spec;
+    this.registrationId = spec.registrationId;
+    this.sessionId = spec.sessionId;
+    this.streamId = spec.streamId;
+    this.termLength = termLength;
+    this.spec = spec;
+    this.context = context;
+    this.clock = clock;
+    this.counters = context.counters;
+    this.endpoint = endpoint;
+    this.log = log;
+    this.i32 = log.region.i32;
+    this.handle = log.region.handle;
+    this.initialTermId = initialTermId;
+    this.mtu = spec.mtu;
+    this.maxMessagesPerSend = Math.min(config.maxMessagesPerSend, DatagramBurst.CAPACITY);
+    this.publisherPosition = context.counter(spec.publisherPositionCounterId);
+    this.publisherLimit = context.counter(spec.publisherLimitCounterId);
+    this.senderPosition = context.counter(spec.senderPositionCounterId);
+    this.senderLimit = context.counter(spec.senderLimitCounterId);
+    this.senderBpe = context.counter(spec.senderBpeCounterId);
+    this.senderNaksReceived = context.counter(spec.senderNaksReceivedCounterId);
+    this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
+    this.cleaner = new LogCleaner(log.region, termLength, startPosition);
+    const { retransmitDelayNs, retransmitLingerNs } = config;
+    const windowLength = Math.min(config.initialWindowLength, termLength / 2);
+    this.retransmits = new RetransmitHandler(
+      this,
+      clock,
+      retransmitDelayNs,
+      retransmitLingerNs,
+      termLength,
+      windowLength,
+    );
+    const termCount = Math.floor(startPosition / termLength);
+    this.termId = (initialTermId + termCount) | 0;
+    this.termStart = log.termStart(termCount % PARTITION_COUNT);
+    this.termOffset = startPosition - termCount * termLength;
+    this.position = startPosition;
+    this.limit = startPosition;
+    this.publishLimit = startPosition;
+    this.timeOfLastSetupNs = clock.nanoTime - SETUP_INTERVAL_NS - 1;
+    this.timeOfLastSendNs = clock.nanoTime - HEARTBEAT_INTERVAL_NS - 1;
+    this.timeOfLastActivityNs = clock.nanoTime;
+    this.lastTimerPosition = startPosition;
+    this.publisherPosition.set(startPosition);
+    this.publisherLimit.set(startPosition);
+    this.senderPosition.set(startPosition);
+    this.senderLimit.set(startPosition);
+  }
+
+  /** Whether {@link onTimer} has let go of the publication. */
+  get isDone(): boolean {
+    return this.state === DONE;
+  }
+
+  /** One duty cycle. Returns the number of datagrams sent. */
+  doWork(): number {
+    if (!this.hasInitialConnection || this.isSetupElicited) this.checkSetup();
+    const sent = this.sendData();
+    if (sent === 0) {
+      this.checkHeartbeat();
+      this.pruneReceivers();
+    }
+    this.retransmits.processTimeouts();
+    if (this.state === ACTIVE) this.updatePublisher();
+    return sent;
+  }
+
+  private sendData(): number {
+    const window = this.limit - this.position;
+    if (window <= 0) {
+      this.onBackPressure();
+      return 0;
+    }
+    const { burst, scanner, i32, termStart, termLength, mtu, endOffsets } = this;
+    let termOffset = this.termOffset;
+    const endOffset = window < termLength - termOffset ? termOffset + window : termLength;
+    burst.clear();
+    let bytes = 0;
+    for (let i = 0; i < this.maxMessagesPerSend && termOffset < endOffset; i++) {
+      const available = scanner.scan(i32, termStart, termOffset, Math.min(mtu, endOffset - termOffset));
+      if (available <= 0) {
+        if (available < 0) this.onBackPressure();
+        break;
+      }
+      burst.add(this.handle, termStart + termOffset, available);
+      // A padding frame reaches to the end of the term at most, whatever its length says.
+      termOffset = Math.min(termOffset + available + scanner.padding, termLength);
+      endOffsets[i] = termOffset;
+      bytes += available;
+    }
+    return burst.count === 0 ? 0 : this.sendBurst(bytes);
+  }
+
+  /** Sends the burst of `bytes` bytes and moves to the end of what was accepted. */
+  private sendBurst(bytes: number): number {
+    const burst = this.burst;
+    const accepted = this.endpoint.send(burst);
+    if (accepted < burst.count) {
+      this.counters.shortSends.increment();
+      if (accepted === 0) return 0;
+      for (let i = accepted; i < burst.count; i++) bytes -= burst.lengthAt(i);
+    }
+    this.counters.bytesSent.add(bytes);
+    const termOffset = this.endOffsets[accepted - 1]!;
+    this.position += termOffset - this.termOffset;
+    if (termOffset === this.termLength) {
+      this.termId = (this.termId + 1) | 0;
+      this.termStart += this.termLength;
+      if (this.termStart === PARTITION_COUNT * this.termLength) this.termStart = 0;
+      this.termOffset = 0;
+    } else {
+      this.termOffset = termOffset;
+    }
+    this.senderPosition.set(this.position);
+    this.timeOfLastSendNs = this.clock.nanoTime;
+    this.trackSenderLimits = true;
+    return accepted;
+  }
+
+  /** Counts once each time the receiver's window stops the sender. */
+  private onBackPressure(): void {
+    if (!this.trackSenderLimits) return;
+    this.trackSenderLimits = false;
+    this.senderBpe.increment();
+    this.counters.senderFlowControlLimits.increment();
+  }
+
+  private checkSetup(): void {
+    if (this.clock.nanoTime <= this.timeOfLastSetupNs + SETUP_INTERVAL_NS) return;
+    const frames = this.endpoint.frames;
+    const offset = frames.claim();
+    if (offset < 0) return;
+    const length = writeSetup(
+      frames.view,
+      offset,
+      0,
+      this.termOffset,
+      this.sessionId,
+      this.streamId,
+      this.initialTermId,
+      this.termId,
+      this.termLength,
+      this.mtu,
+      0,
+    );
+    this.endpoint.sendFrame(offset, length);
+    this.timeOfLastSetupNs = this.clock.nanoTime;
+    if (this.liveness.count > 0) this.isSetupElicited = false;
+  }
+
+  private checkHeartbeat(): void {
+    if (!this.hasInitialConnection) return;
+    if (this.clock.nanoTime <= this.timeOfLastSendNs + HEARTBEAT_INTERVAL_NS) return;
+    const frames = this.endpoint.frames;
+    const offset = frames.claim();
+    if (offset < 0) return;
+    let flags = FLAG_UNFRAGMENTED;
+    if (this.isRevoked) {
+      flags |= FLAG_EOS | FLAG_REVOKED;
+    } else if (this.isEndOfStream && this.spec.signalEos) {
+      flags |= FLAG_EOS;
+    }
+    const { termOffset, sessionId, streamId, termId } = this;
+    const length = writeHeartbeat(frames.view, offset, flags, termOffset, sessionId, streamId, termId);
+    this.endpoint.sendFrame(offset, length);
+    this.counters.heartbeatsSent.increment();
+    this.timeOfLastSendNs = this.clock.nanoTime;
+  }
+
+  private pruneReceivers(): void {
+    if (this.liveness.count === 0) return;
+    this.liveness.prune(this.clock, this.context.config.publicationConnectionTimeoutNs);
+    if (this.liveness.count === 0) this.updateConnected();
+  }
+
+  private updateConnected(): void {
+    const isConnected = this.state === ACTIVE && this.liveness.count > 0;
+    if (isConnected === this.isConnected) return;
+    this.isConnected = isConnected;
+    this.log.setConnected(isConnected);
+  }
+
+  /** Publisher position and limit, and cleaning behind the sender. */
+  private updatePublisher(): void {
+    if (this.tail.update()) this.publisherPosition.set(this.tail.position);
+    if (this.liveness.count === 0) {
+      if (this.publishLimit > this.position) this.setPublisherLimit(this.position);
+      return;
+    }
+    const limit = this.position + this.spec.termWindowLength;
+    if (limit <= this.publishLimit) return;
+    const cleaner = this.cleaner;
+    cleaner.target = this.position - this.termLength;
+    const dirtyLength = cleaner.target - cleaner.position;
+    if (dirtyLength >= CLEAN_BATCH_LENGTH || (dirtyLength > 0 && !cleaner.allows(limit))) cleaner.clean();
+    if (cleaner.allows(limit)) this.setPublisherLimit(limit);
+  }
+
+  private setPublisherLimit(limit: number): void {
+    this.publishLimit = limit;
+    if (limit > this.tail.limit) this.tail.limit = limit;
+    this.publisherLimit.set(limit);
+  }
+
+  /** A status message whose fields are in range. */
+  onStatusMessage(view: DataView, offset: number): void {
+    const termId = view.getInt32(offset + STATUS_MESSAGE_CONSUMPTION_TERM_ID, true);
+    const termOffset = view.getInt32(offset + STATUS_MESSAGE_CONSUMPTION_TERM_OFFSET, true);
+    const consumed = ((termId - this.initialTermId) | 0) * this.termLength + termOffset;
+    const windowMax = this.termLength / 2;
+    if (consumed < this.position - windowMax || consumed > this.position + windowMax) {
+      this.counters.statusMessagesRejected.increment();
+      return;
+    }
+    const receiverIdLow = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID, true);
+    const receiverIdHigh = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID + 4, true);
+    if ((view.getUint8(offset + FLAGS) & STATUS_MESSAGE_FLAG_EOS) !== 0) {
+      this.liveness.remove(receiverIdLow, receiverIdHigh);
+      this.hasReceivedUnicastEos = true;
+    } else {
+      this.liveness.onStatusMessage(receiverIdLow, receiverIdHigh, this.clock);
+    }
+    this.hasInitialConnection = true;
+    const limit = consumed + view.getInt32(offset + STATUS_MESSAGE_RECEIVER_WINDOW, true);
+    if (limit > this.limit) {
+      this.limit = limit;
+      this.senderLimit.set(limit);
+    }
+    this.updateConnected();
+  }
+
+  /** A receiver asks for a setup frame. */
+  onSetupElicited(): void {
+    if (!this.isEndOfStream) this.isSetupElicited = true;
+  }
+
+  /** A NAK whose gap lies in a term. */
+  onNak(view: DataView, offset: number): void {
+    this.senderNaksReceived.increment();
+    const termId = view.getInt32(offset + NAK_TERM_ID, true);
+    const termOffset = view.getInt32(offset + NAK_TERM_OFFSET, true);
+    this.retransmits.onNak(termId, termOffset, view.getInt32(offset + NAK_GAP_LENGTH, true));
+  }
+
+  resend(termId: number, termOffset: number, length: number): void {
+    const termLength = this.termLength;
+    const termCount = (termId - this.initialTermId) | 0;
+    const resendPosition = termCount * termLength + termOffset;
+    const windowBottom = this.position - termLength / 2 - maxMessageLength(termLength);
+    if (resendPosition < windowBottom || resendPosition < 0 || resendPosition >= this.position) return;
+    const { burst, scanner, mtu } = this;
+    const termStart = this.log.termStart(termCount % PARTITION_COUNT);
+    const endOffset = termOffset + length;
+    let resendOffset = termOffset;
+    let bytes = 0;
+    while (resendOffset < endOffset) {
+      burst.clear();
+      while (resendOffset < endOffset && !burst.isFull) {
+        const available = scanner.scan(
+          this.i32,
+          termStart,
+          resendOffset,
+          Math.min(mtu, endOffset - resendOffset),
+        );
+        if (available <= 0) break;
+        burst.add(this.handle, termStart + resendOffset, available);
+        resendOffset += available + scanner.padding;
+        bytes += available;
+      }
+      if (burst.count === 0) break;
+      const accepted = this.endpoint.send(burst);
+      if (accepted < burst.count) {
+        this.counters.shortSends.increment();
+        for (let i = accepted; i < burst.count; i++) bytes -= burst.lengthAt(i);
+        break;
+      }
+    }
+    if (bytes === 0) return;
+    this.counters.bytesSent.add(bytes);
+    this.counters.retransmitsSent.increment();
+    this.counters.retransmittedBytes.add(bytes);
+  }
+
+  /** An error frame: the receiver rejects the stream. */
+  onError(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
+    const receiverIdLow = view.getInt32(offset + ERROR_RECEIVER_ID, true);
+    const receiverIdHigh = view.getInt32(offset + ERROR_RECEIVER_ID + 4, true);
+    if (!this.liveness.remove(receiverIdLow, receiverIdHigh)) return;
+    this.updateConnected();
+    this.context.publicationError(this.registrationId, view, offset, sourceAddress, sourcePort);
+  }
+
+  /** Echoes a round trip time measurement. */
+  onRttm(view: DataView, offset: number): void {
+    if ((view.getUint8(offset + FLAGS) & RTTM_FLAG_REPLY) === 0) return;
+    const frames = this.endpoint.frames;
+    const replyOffset = frames.claim();
+    if (replyOffset < 0) return;
+    const length = writeRttm(
+      frames.view,
+      replyOffset,
+      0,
+      this.sessionId,
+      this.streamId,
+      view.getInt32(offset + RTTM_ECHO_TIMESTAMP, true),
+      view.getInt32(offset + RTTM_ECHO_TIMESTAMP + 4, true),
+      0,
+      0,
+      view.getInt32(offset + RTTM_RECEIVER_ID, true),
+      view.getInt32(offset + RTTM_RECEIVER_ID + 4, true),
+    );
+    this.endpoint.sendFrame(replyOffset, length);
+  }
+
+  /** The last client is gone: what it wrote is still sent, unless the publication is revoked. Cold. */
+  drain(revoke: boolean): void {
+    if (this.state !== ACTIVE) return;
+    this.tail.update();
+    const endPosition = this.tail.position;
+    this.publisherPosition.set(endPosition);
+    this.setPublisherLimit(endPosition);
+    this.log.setEndOfStreamPosition(endPosition);
+    this.timeOfLastActivityNs = this.clock.nanoTime;
+    if (revoke) {
+      this.state = LINGER;
+      this.isRevoked = true;
+      this.isEndOfStream = true;
+      this.log.setRevoked();
+      this.counters.publicationsRevoked.increment();
+    } else {
+      this.state = DRAINING;
+      if (this.position >= endPosition) this.isEndOfStream = true;
+    }
+    this.updateConnected();
+  }
+
+  /** The state machine. Called once every timer interval. */
+  onTimer(): void {
+    switch (this.state) {
+      case ACTIVE:
+        if (!this.spec.isExclusive) this.checkForBlockedPublisher();
+        break;
+      case DRAINING:
+        this.checkDrained();
+        break;
+      case LINGER:
+        this.checkLinger();
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** A publisher that died in the middle of a message would stop the others for ever. */
+  private checkForBlockedPublisher(): void {
+    const isStill = this.position === this.lastTimerPosition;
+    const termCount = (this.termId - this.initialTermId) | 0;
+    if (isStill && (this.tail.termCount !== termCount || this.tail.position > this.position)) {
+      const timeoutNs = this.context.config.publicationUnblockTimeoutNs;
+      if (this.clock.nanoTime > this.timeOfLastActivityNs + timeoutNs && unblock(this.log, this.position)) {
+        this.counters.unblockedPublications.increment();
+      }
+    } else {
+      this.timeOfLastActivityNs = this.clock.nanoTime;
+      this.lastTimerPosition = this.position;
+    }
+  }
+
+  private checkDrained(): void {
+    if (this.tail.update()) this.publisherPosition.set(this.tail.position);
+    if (this.tail.position > this.position) {
+      if (unblock(this.log, this.position)) {
+        this.counters.unblockedPublications.increment();
+        return;
+      }
+      if (this.liveness.count > 0) return;
+    } else {
+      this.isEndOfStream = true;
+    }
+    this.state = LINGER;
+    this.timeOfLastActivityNs = this.clock.nanoTime;
+  }
+
+  private checkLinger(): void {
+    const lingerEndNs = this.timeOfLastActivityNs + this.spec.lingerTimeoutNs;
+    if (!this.hasReceivedUnicastEos && this.clock.nanoTime <= lingerEndNs) return;
+    this.state = DONE;
+    this.endpoint.removePublication(this);
+  }
+}

@@ -1,0 +1,58 @@
+// hot
+import { PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
+import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
+
+const READS_MAX = 4;
+
+/**
+ * How far publishers have come. They write the tail themselves and are not believed: the position never goes back and
+ * never passes the term that {@link limit} ends in, which is as far as an honest publisher can get.
+ */
+export class PublisherTail {
+  /** The producer position, as of the last {@link update}. */
+  position: number = Number.NaN;
+  /** The largest publisher limit there has been. Set by the owner. */
+  limit: number = Number.NaN;
+  /** The active term count, as of the last {@link update}. */
+  termCount = 0;
+  private readonly log: LogBuffers;
+  private readonly termLength: number;
+  private readonly initialTermId: number;
+  private lastIndex = -1;
+  private lastOffset = -1;
+
+  constructor(log: LogBuffers, termLength: number, initialTermId: number, startPosition: number) {
+    this.log = log;
+    this.termLength = termLength;
+    this.initialTermId = initialTermId;
+    this.position = startPosition;
+    this.limit = startPosition;
+  }
+
+  /** Reads the tail. Returns whether it has moved. */
+  update(): boolean {
+    const log = this.log;
+    const termCount = log.activeTermCount();
+    const index = Math.abs(termCount % PARTITION_COUNT);
+    let offset = log.rawTailOffset(index);
+    if (termCount === this.termCount && offset === this.lastOffset && index === this.lastIndex) return false;
+    let termId = log.rawTailTermId(index);
+    // The term id must be the one the offset belongs to; it changes once in a term, so a second look settles it.
+    for (let i = 0; i < READS_MAX; i++) {
+      offset = log.rawTailOffset(index);
+      const again = log.rawTailTermId(index);
+      if (again === termId) break;
+      termId = again;
+    }
+    this.termCount = termCount;
+    this.lastIndex = index;
+    this.lastOffset = offset;
+    const termLength = this.termLength;
+    const position = ((termId - this.initialTermId) | 0) * termLength + offset;
+    const positionMax = Math.ceil(this.limit / termLength) * termLength;
+    const believed = Math.min(position, positionMax);
+    if (believed <= this.position) return false;
+    this.position = believed;
+    return true;
+  }
+}

@@ -1,0 +1,187 @@
+// hot
+import type { Region } from '../../memory/region.ts';
+import { ERROR_SESSION_ID, ERROR_STREAM_ID, isValidError } from '../../protocol/error-frame.ts';
+import {
+  FLAGS,
+  frameType,
+  isValidFrame,
+  TYPE_ERR,
+  TYPE_NAK,
+  TYPE_RTTM,
+  TYPE_SM,
+} from '../../protocol/frame.ts';
+import { isValidNak, NAK_SESSION_ID, NAK_STREAM_ID } from '../../protocol/nak-frame.ts';
+import { RTTM_SESSION_ID, RTTM_STREAM_ID } from '../../protocol/rttm-frame.ts';
+import {
+  isValidStatusMessage,
+  STATUS_MESSAGE_FLAG_SEND_SETUP,
+  STATUS_MESSAGE_SESSION_ID,
+  STATUS_MESSAGE_STREAM_ID,
+} from '../../protocol/status-message-frame.ts';
+import type {
+  DatagramBurst,
+  DatagramHandler,
+  Endpoint,
+  EndpointOptions,
+  Transport,
+} from '../../transport/transport.ts';
+import type { AgentContext } from '../agent-context.ts';
+import type { AgentCounters } from '../agent-counters.ts';
+import type { FrameSender } from '../frame-sender.ts';
+import type { NetworkPublication } from './network-publication.ts';
+
+/** Bounds status messages for streams this endpoint does not know; they are counted like the others. */
+const TERM_LENGTH_MAX = 1073741824;
+
+/** The UDP port that publications of one channel send from, and where status messages and NAKs for them arrive. */
+export class SendEndpoint implements DatagramHandler {
+  readonly frames: FrameSender;
+  private readonly transport: Transport;
+  private readonly counters: AgentCounters;
+  private endpoint: Endpoint | null = null;
+  /** Where all publications of the endpoint go. */
+  private remoteAddress = 0;
+  private remotePort = 0;
+  /** By stream id, then by session id. */
+  private readonly publications: Map<number, Map<number, NetworkPublication>> = new Map();
+
+  constructor(context: AgentContext, transport: Transport, frames: FrameSender) {
+    this.counters = context.counters;
+    this.transport = transport;
+    this.frames = frames;
+  }
+
+  /** Throws what {@link Transport.open} throws. Cold. */
+  open(options: EndpointOptions): Endpoint {
+    this.endpoint = this.transport.open(options, this);
+    return this.endpoint;
+  }
+
+  /** Cold. */
+  close(): void {
+    this.endpoint?.close();
+    this.endpoint = null;
+  }
+
+  /** Points the endpoint, and so its publications, at another address. Cold. */
+  reconnect(remoteAddress: number, remotePort: number): void {
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    this.endpoint?.reconnect(remoteAddress, remotePort);
+  }
+
+  /** Adds a publication; every one of an endpoint has the same remote address. Cold. */
+  addPublication(publication: NetworkPublication, remoteAddress: number, remotePort: number): void {
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    let sessions = this.publications.get(publication.streamId);
+    if (sessions === undefined) {
+      sessions = new Map();
+      this.publications.set(publication.streamId, sessions);
+    }
+    sessions.set(publication.sessionId, publication);
+  }
+
+  /** Cold. */
+  removePublication(publication: NetworkPublication): void {
+    const sessions = this.publications.get(publication.streamId);
+    if (sessions?.get(publication.sessionId) !== publication) return;
+    sessions.delete(publication.sessionId);
+    if (sessions.size === 0) this.publications.delete(publication.streamId);
+  }
+
+  /** Sends a burst. Returns how many datagrams were accepted, in order. */
+  send(burst: DatagramBurst): number {
+    const endpoint = this.endpoint;
+    if (endpoint === null) return 0;
+    return this.transport.send(endpoint, burst, this.remoteAddress, this.remotePort);
+  }
+
+  /** Sends a frame written to {@link frames}. Returns whether it was accepted. */
+  sendFrame(offset: number, length: number): boolean {
+    const endpoint = this.endpoint;
+    if (endpoint === null) return false;
+    return this.frames.send(endpoint, offset, length, this.remoteAddress, this.remotePort);
+  }
+
+  onDatagram(
+    region: Region,
+    offset: number,
+    length: number,
+    sourceAddress: number,
+    sourcePort: number,
+  ): void {
+    const view = region.view;
+    this.counters.bytesReceived.add(length);
+    if (!isValidFrame(view, offset, length)) {
+      this.counters.invalidPackets.increment();
+      return;
+    }
+    switch (frameType(view, offset)) {
+      case TYPE_SM:
+        this.onStatusMessage(view, offset);
+        break;
+      case TYPE_NAK:
+        this.onNak(view, offset);
+        break;
+      case TYPE_ERR:
+        this.onError(view, offset, sourceAddress, sourcePort);
+        break;
+      case TYPE_RTTM:
+        this.find(view, offset + RTTM_STREAM_ID, offset + RTTM_SESSION_ID)?.onRttm(view, offset);
+        break;
+      default:
+        break;
+    }
+  }
+
+  private onStatusMessage(view: DataView, offset: number): void {
+    const publication = this.find(
+      view,
+      offset + STATUS_MESSAGE_STREAM_ID,
+      offset + STATUS_MESSAGE_SESSION_ID,
+    );
+    const termLength = publication === undefined ? TERM_LENGTH_MAX : publication.termLength;
+    if (!isValidStatusMessage(view, offset, termLength)) {
+      this.counters.invalidPackets.increment();
+      return;
+    }
+    this.counters.statusMessagesReceived.increment();
+    if (publication === undefined) return;
+    if ((view.getUint8(offset + FLAGS) & STATUS_MESSAGE_FLAG_SEND_SETUP) !== 0) {
+      publication.onSetupElicited();
+    } else {
+      publication.onStatusMessage(view, offset);
+    }
+  }
+
+  private onNak(view: DataView, offset: number): void {
+    const publication = this.find(view, offset + NAK_STREAM_ID, offset + NAK_SESSION_ID);
+    if (publication === undefined) return;
+    if (!isValidNak(view, offset, publication.termLength)) {
+      this.counters.invalidPackets.increment();
+      return;
+    }
+    this.counters.naksReceived.increment();
+    publication.onNak(view, offset);
+  }
+
+  private onError(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
+    if (!isValidError(view, offset)) {
+      this.counters.invalidPackets.increment();
+      return;
+    }
+    this.counters.errorFramesReceived.increment();
+    const publication = this.find(view, offset + ERROR_STREAM_ID, offset + ERROR_SESSION_ID);
+    publication?.onError(view, offset, sourceAddress, sourcePort);
+  }
+
+  private find(
+    view: DataView,
+    streamIdOffset: number,
+    sessionIdOffset: number,
+  ): NetworkPublication | undefined {
+    const sessions = this.publications.get(view.getInt32(streamIdOffset, true));
+    return sessions?.get(view.getInt32(sessionIdOffset, true));
+  }
+}
