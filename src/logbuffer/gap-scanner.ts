@@ -1,4 +1,5 @@
 // hot
+import { TERM_MAX_LENGTH } from './descriptor.ts';
 
 /** Finds the first gap in what was received. One object a receiver; the last scan's result is in its fields. */
 export class GapScanner {
@@ -16,7 +17,8 @@ export class GapScanner {
     let offset = rebuildOffset;
     while (offset < limitOffset) {
       const frameLength = Atomics.load(i32, start + (offset >> 2));
-      if (frameLength <= 0) break;
+      // A length that no term could hold must not overflow the arithmetic below.
+      if (frameLength <= 0 || frameLength > TERM_MAX_LENGTH) break;
       offset += (frameLength + 31) & ~31;
     }
     let gapEnd = offset;

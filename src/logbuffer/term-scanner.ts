@@ -1,5 +1,6 @@
 // hot
 import { HEADER_LENGTH, TYPE_PAD } from '../protocol/frame.ts';
+import { TERM_MAX_LENGTH } from './descriptor.ts';
 
 /** Finds whole frames that are ready to be sent. One object a sender; the last scan's result is in its fields. */
 export class TermScanner {
@@ -20,7 +21,8 @@ export class TermScanner {
     while (padding === 0 && available < maxLength) {
       const index = start + (available >> 2);
       const frameLength = Atomics.load(i32, index);
-      if (frameLength <= 0) break;
+      // Other processes write the lengths; one that no term could hold must not overflow the arithmetic below.
+      if (frameLength <= 0 || frameLength > TERM_MAX_LENGTH) break;
       let length = (frameLength + 31) & ~31;
       if (i32[index + 1]! >>> 16 === TYPE_PAD) {
         padding = length - HEADER_LENGTH;
