@@ -1,0 +1,45 @@
+import { NoOpIdleStrategy } from '../../concurrent/idle-strategy.ts';
+import { type Command, defineCommand } from '../command.ts';
+import { DIR, EMBEDDED } from '../options.ts';
+import { PING_CHANNEL, PING_STREAM, PONG_CHANNEL, PONG_STREAM } from '../ping-options.ts';
+import { DONE, Station } from '../station.ts';
+
+const FRAGMENT_LIMIT = 64;
+/** Tries to send one pong before it is given up: the next cycle's work must go on. */
+const OFFERS_MAX = 1000;
+
+export const pong: Command = defineCommand({
+  usage: 'pong [options]',
+  about: `Sends back what "aeron-bypass ping" sends, until Ctrl-C. Keeps one core busy.`,
+  options: {
+    'ping-channel': PING_CHANNEL,
+    'ping-stream': PING_STREAM,
+    'pong-channel': PONG_CHANNEL,
+    'pong-stream': PONG_STREAM,
+    dir: DIR,
+    embedded: EMBEDDED,
+  },
+  examples: ['aeron-bypass pong --embedded'],
+  takesWords: false,
+  run: async (values) => {
+    const station = await Station.open(values);
+    try {
+      const pings = await station.aeron.addSubscription(values['ping-channel'], values['ping-stream']);
+      const pongs = await station.aeron.addExclusivePublication(
+        values['pong-channel'],
+        values['pong-stream'],
+      );
+      if (process.stderr.isTTY) process.stderr.write(`answering ${pings} on ${pongs}; Ctrl-C ends\n`);
+      await station.run(() => (pings.isConnected ? DONE : 0));
+      const echo = (buffer: Buffer, offset: number, length: number): void => {
+        for (let i = 0; i < OFFERS_MAX; i++) {
+          if (pongs.offer(buffer, offset, length) >= 0) return;
+        }
+      };
+      await station.run(() => pings.poll(echo, FRAGMENT_LIMIT), new NoOpIdleStrategy());
+      return 0;
+    } finally {
+      await station.close();
+    }
+  },
+});
