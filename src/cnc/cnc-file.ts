@@ -209,7 +209,15 @@ function formatVersion(version: number): string {
 /** Where official drivers and clients of this user meet when nobody says otherwise. */
 export function defaultAeronDirectory(): string {
   const root = process.platform === 'linux' ? '/dev/shm' : tmpdir();
-  return join(root, `aeron-${process.env.USER ?? userInfo().username}`);
+  return join(root, `aeron-${process.env.USER ?? userName()}`);
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'default'; // a user id without a name, in a container for instance
+  }
 }
 
 /** The log of a publication; `id` is its registration id. */

@@ -1,8 +1,7 @@
 // hot
 import { getPosition, getPositionVolatile, setPositionRelease } from '../memory/position.ts';
 import type { Region } from '../memory/region.ts';
-
-const COUNTER_VALUE_LENGTH = 128;
+import { COUNTER_VALUE_LENGTH } from './counters.ts';
 
 /** A counter's value, seen by its only writer. Every change is published at once. */
 export class AtomicCounter {

@@ -31,7 +31,14 @@ export const TYPE_RES = 0x07;
 export const TYPE_RSP_SETUP = 0x0b;
 
 const COMMON_HEADER_LENGTH = 8;
+/** What the fixed fields of each type need. */
+const NAK_LENGTH_MIN = 28;
+const SM_LENGTH_MIN = 36;
+const ERR_LENGTH_MIN = 40;
+const SETUP_LENGTH_MIN = 40;
+const RTTM_LENGTH_MIN = 40;
 const RES_LENGTH_MIN = 22;
+const RSP_SETUP_LENGTH_MIN = 20;
 
 /** The frame's type, unsigned. */
 export function frameType(view: DataView, offset: number): number {
@@ -73,15 +80,17 @@ export function isValidFrame(view: DataView, offset: number, length: number): bo
     case TYPE_DATA:
       return length >= HEADER_LENGTH && length % FRAME_ALIGNMENT === 0;
     case TYPE_NAK:
-      return length >= 28 && claimedLength <= length;
+      return length >= NAK_LENGTH_MIN && claimedLength <= length;
     case TYPE_SM:
-      return length >= 36 && claimedLength <= length;
+      return length >= SM_LENGTH_MIN && claimedLength <= length;
     case TYPE_ERR:
+      return length >= ERR_LENGTH_MIN && claimedLength <= length;
     case TYPE_SETUP:
+      return length >= SETUP_LENGTH_MIN && claimedLength <= length;
     case TYPE_RTTM:
-      return length >= 40 && claimedLength <= length;
+      return length >= RTTM_LENGTH_MIN && claimedLength <= length;
     case TYPE_RSP_SETUP:
-      return length >= 20 && claimedLength <= length;
+      return length >= RSP_SETUP_LENGTH_MIN && claimedLength <= length;
     case TYPE_RES:
       return length >= RES_LENGTH_MIN;
     default:
