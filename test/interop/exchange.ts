@@ -37,11 +37,7 @@ export async function exchange(t: TestContext, options: ExchangeOptions): Promis
   const seed = 0x5eed0000 + count;
   const shared = { stream: STREAM_ID, count, seed, maxLength };
 
-  const subscriber = startClient(t, 'Subscriber', options.subscriber, {
-    ...shared,
-    producers: publishers.length,
-  });
-  await subscriber.waitForLine('READY');
+  // Publishers wait for a subscriber, so they all begin at once when it comes last.
   const producing = publishers.map((publisher, producer) =>
     startClient(t, 'Publisher', publisher, {
       ...shared,
@@ -49,6 +45,11 @@ export async function exchange(t: TestContext, options: ExchangeOptions): Promis
       exclusive: publisher.isExclusive ?? false,
     }),
   );
+  await Promise.all(producing.map((client) => client.waitForLine('READY')));
+  const subscriber = startClient(t, 'Subscriber', options.subscriber, {
+    ...shared,
+    producers: publishers.length,
+  });
   await Promise.all([...producing, subscriber].map((client) => client.success()));
 
   const { bytes: _, ...summary } = resultOf(subscriber);
