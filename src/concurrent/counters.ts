@@ -245,3 +245,14 @@ export class CountersManager extends CountersReader {
     return ++this.highWaterId;
   }
 }
+
+/** Adds text to the label of a counter that another process made, as far as there is room: clients sign their heartbeat so. */
+export function appendToLabel(metadata: Section, id: number, text: string): void {
+  const { region, offset } = metadata;
+  const record = offset + id * COUNTER_METADATA_LENGTH;
+  const length = Atomics.load(region.i32, (record + LABEL_LENGTH) >> 2);
+  if (length < 0 || length > COUNTER_LABEL_LENGTH_MAX) return;
+  const room = COUNTER_LABEL_LENGTH_MAX - length;
+  const written = region.bytes.write(text, record + LABEL + length, room, 'latin1');
+  Atomics.store(region.i32, (record + LABEL_LENGTH) >> 2, length + written);
+}

@@ -1,0 +1,617 @@
+import { randomInt } from 'node:crypto';
+import type { CncFile } from '../cnc/cnc-file.ts';
+import { type Command, commandTypeId, encodeCommand } from '../cnc/commands.ts';
+import { SystemCounter } from '../cnc/counter-types.ts';
+import { errorCodeName } from '../cnc/error-codes.ts';
+import { ADDRESS_TYPE_IPV4, ADDRESS_TYPE_IPV6, type DriverEvent, decodeEvent } from '../cnc/events.ts';
+import { BroadcastReceiver } from '../concurrent/broadcast-receiver.ts';
+import type { Clock } from '../concurrent/clock.ts';
+import { COUNTER_VALUE_LENGTH, CountersReader } from '../concurrent/counters.ts';
+import { shm } from '../native/addons.ts';
+import { AeronError, messageOf } from '../util/errors.ts';
+import type { ClientContext, CounterHandler, ImageHandler } from './client-options.ts';
+import { ConcurrentAppender } from './concurrent-appender.ts';
+import { Counter } from './counter.ts';
+import { EventLoopWaits } from './event-loop-waits.ts';
+import { ExclusiveAppender } from './exclusive-appender.ts';
+import { ExclusivePublication } from './exclusive-publication.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { Image } from './image.ts';
+import { MappedLogs } from './mapped-logs.ts';
+import { type PositionWord, positionWord } from './position-word.ts';
+import { Publication, type PublicationSpec } from './publication.ts';
+import { Subscription } from './subscription.ts';
+
+/** Timeouts are looked at this often, and the event loop's timer comes this often. */
+const SERVICE_INTERVAL_MS = 10;
+const EVENTS_PER_CYCLE = 10;
+const COMMAND_ATTEMPTS = 10;
+const COMMAND_LENGTH_MAX = 16_384;
+/** How long a log stays mapped after its publication or subscription was closed by the application. */
+const CLOSE_LINGER_MS = 1_000;
+/** From this control protocol version on (1.0.0) a driver gives out session ids. */
+const SESSION_ID_PROTOCOL_VERSION = 65_536;
+
+type Event<Type extends DriverEvent['type']> = Extract<DriverEvent, { type: Type }>;
+type PublicationReady = Event<'publicationReady' | 'exclusivePublicationReady'>;
+type NewCommand<C = Command> = C extends Command ? Omit<C, 'clientId' | 'correlationId'> : never;
+
+/** A command whose answer has not come yet. */
+interface Request {
+  readonly what: string;
+  readonly deadlineNs: number;
+  /** Makes the result, at the very moment of the answer: what the driver says next may refer to it. */
+  readonly onReply: (event: DriverEvent) => unknown;
+  isSettled: boolean;
+  result: unknown;
+  error: Error | null;
+}
+
+/**
+ * The client's side of the conversation with the driver: commands and answers, images that come and go, signs of life. All of it runs on
+ * one thread, in {@link ClientConductor.doWork}, which allocates nothing while the driver is silent.
+ */
+export class ClientConductor {
+  readonly clientId: number;
+  readonly countersReader: CountersReader;
+  readonly waits: EventLoopWaits;
+  /** Why the client closed by itself; null while it is open and after `close()`. */
+  lostReason: AeronError | null = null;
+  readonly availableCounterHandlers: Set<CounterHandler> = new Set();
+  readonly unavailableCounterHandlers: Set<CounterHandler> = new Set();
+  private readonly context: ClientContext;
+  private readonly cnc: CncFile;
+  private readonly clock: Clock;
+  private readonly receiver: BroadcastReceiver;
+  private readonly heartbeat: Heartbeat;
+  private readonly commandBytes: Buffer = Buffer.alloc(COMMAND_LENGTH_MAX);
+  private readonly requests: Map<number, Request> = new Map();
+  private readonly publications: Map<number, Publication> = new Map();
+  private readonly subscriptions: Map<number, Subscription> = new Map();
+  private readonly counters: Map<number, Counter> = new Map();
+  private readonly logs: MappedLogs = new MappedLogs();
+  private readonly timer: NodeJS.Timeout | null;
+  private readonly onEvent = (typeId: number, bytes: Buffer, offset: number, length: number): void =>
+    this.dispatch(typeId, bytes, offset, length);
+  private nextServiceNs = 0.5;
+  private lastServiceNs = 0.5;
+  private state: 'open' | 'lost' | 'closed' = 'open';
+  private isInDoWork = false;
+
+  constructor(context: ClientContext, cnc: CncFile, clock: Clock) {
+    clock.update();
+    this.context = context;
+    this.cnc = cnc;
+    this.clock = clock;
+    this.countersReader = new CountersReader(cnc.countersMetadata, cnc.countersValues);
+    this.receiver = new BroadcastReceiver(cnc.region, cnc.toClients.offset, cnc.toClients.length);
+    this.clientId = cnc.toDriver.nextCorrelationId();
+    this.heartbeat = new Heartbeat(context, cnc, this.countersReader, this.clientId);
+    this.waits = new EventLoopWaits(() => this.service(), context.idleStrategy !== 'spin');
+    this.availableCounterHandlers.add(context.onAvailableCounter);
+    this.unavailableCounterHandlers.add(context.onUnavailableCounter);
+    this.lastServiceNs = clock.nanoTime;
+    this.nextServiceNs = clock.nanoTime;
+    this.timer = context.useConductorInvoker ? null : setInterval(() => this.service(), SERVICE_INTERVAL_MS);
+  }
+
+  get isClosed(): boolean {
+    return this.state !== 'open';
+  }
+
+  /** The driver, when it is this client's to run, and one duty cycle. */
+  service(): number {
+    const { driver } = this.context;
+    return driver === null ? this.doWork() : driver.doWork() + this.doWork();
+  }
+
+  /** One duty cycle. Returns the events handled. Inside a handler it does nothing. */
+  doWork(): number {
+    if (this.isInDoWork || this.state !== 'open') return 0;
+    this.isInDoWork = true;
+    try {
+      this.clock.update();
+      if (this.clock.nanoTime >= this.nextServiceNs) this.checkTimeouts();
+      return this.receiveEvents();
+    } finally {
+      this.isInDoWork = false;
+    }
+  }
+
+  // ---- What the application asks for
+
+  async addPublication(channel: string, streamId: number): Promise<Publication> {
+    return this.request({ type: 'addPublication', channel, streamId }, (event) => {
+      const spec = this.publicationSpec(event as PublicationReady, channel);
+      const appender = new ConcurrentAppender(spec.log, spec.limit, spec.sessionId, spec.streamId);
+      const publication = new Publication(this, spec, appender);
+      this.publications.set(publication.registrationId, publication);
+      return publication;
+    });
+  }
+
+  async addExclusivePublication(channel: string, streamId: number): Promise<ExclusivePublication> {
+    return this.request({ type: 'addExclusivePublication', channel, streamId }, (event) => {
+      const spec = this.publicationSpec(event as PublicationReady, channel);
+      const appender = new ExclusiveAppender(spec.log, spec.limit, spec.sessionId, spec.streamId);
+      const publication = new ExclusivePublication(this, spec, appender);
+      this.publications.set(publication.registrationId, publication);
+      return publication;
+    });
+  }
+
+  async addSubscription(
+    channel: string,
+    streamId: number,
+    onAvailableImage: ImageHandler,
+    onUnavailableImage: ImageHandler,
+  ): Promise<Subscription> {
+    const command = { type: 'addSubscription', channel, streamId, registrationCorrelationId: -1 } as const;
+    return this.request(command, (event) => {
+      const { correlationId, channelStatusCounterId } = event as Event<'subscriptionReady'>;
+      const subscription = new Subscription(this, {
+        channel,
+        streamId,
+        registrationId: correlationId,
+        channelStatusId: channelStatusCounterId,
+        onAvailableImage,
+        onUnavailableImage,
+      });
+      this.subscriptions.set(correlationId, subscription);
+      return subscription;
+    });
+  }
+
+  async addCounter(typeId: number, key: Buffer, label: string): Promise<Counter> {
+    return this.request({ type: 'addCounter', typeId, key, label }, (event) => {
+      const { correlationId, counterId } = event as Event<'counterReady'>;
+      const counter = new Counter(
+        correlationId,
+        this.checkCounterId(counterId),
+        this.cnc.countersValues,
+        () => {
+          this.counters.delete(correlationId);
+          this.tell({ type: 'removeCounter', registrationId: correlationId });
+        },
+      );
+      this.counters.set(correlationId, counter);
+      return counter;
+    });
+  }
+
+  async addStaticCounter(
+    typeId: number,
+    key: Buffer,
+    label: string,
+    registrationId: number,
+  ): Promise<Counter> {
+    return this.request({ type: 'addStaticCounter', typeId, key, label, registrationId }, (event) => {
+      const { correlationId, counterId } = event as Event<'staticCounter'>;
+      const release = (): void => void this.counters.delete(correlationId);
+      const counter = new Counter(
+        registrationId,
+        this.checkCounterId(counterId),
+        this.cnc.countersValues,
+        release,
+      );
+      this.counters.set(correlationId, counter);
+      return counter;
+    });
+  }
+
+  /** Resolves with the correlation id of the command, which names the destination. */
+  async addDestination(
+    type: 'addDestination' | 'addReceiveDestination',
+    registrationId: number,
+    channel: string,
+  ): Promise<number> {
+    return this.request({ type, registrationId, channel }, (event) => {
+      return (event as Event<'operationSuccess'>).correlationId;
+    });
+  }
+
+  async removeDestination(
+    type: 'removeDestination' | 'removeReceiveDestination',
+    registrationId: number,
+    channel: string,
+  ): Promise<void> {
+    return this.request({ type, registrationId, channel }, () => undefined);
+  }
+
+  async removeDestinationById(registrationId: number, destinationRegistrationId: number): Promise<void> {
+    return this.request(
+      { type: 'removeDestinationById', registrationId, destinationRegistrationId },
+      () => undefined,
+    );
+  }
+
+  async rejectImage(image: Image, reason: string): Promise<void> {
+    const { correlationId: imageCorrelationId, position } = image;
+    return this.request({ type: 'rejectImage', imageCorrelationId, position, reason }, () => undefined);
+  }
+
+  /** A session id that no publication of this stream id has; by chance with drivers before 1.49. */
+  async nextSessionId(streamId: number): Promise<number> {
+    this.throwIfClosed();
+    if (this.countersReader.value(SystemCounter.CONTROL_PROTOCOL_VERSION) < SESSION_ID_PROTOCOL_VERSION) {
+      return randomInt(-(2 ** 31), 2 ** 31);
+    }
+    return this.request({ type: 'getNextAvailableSessionId', streamId }, (event) => {
+      return (event as Event<'nextAvailableSessionId'>).sessionId;
+    });
+  }
+
+  nextCorrelationId(): number {
+    this.throwIfClosed();
+    return this.cnc.toDriver.nextCorrelationId();
+  }
+
+  releasePublication(publication: Publication, revoke: boolean): void {
+    const { registrationId, originalRegistrationId } = publication;
+    if (!this.publications.delete(registrationId)) return;
+    this.logs.release(originalRegistrationId, this.clock.nanoTime + CLOSE_LINGER_MS * 1e6);
+    this.tell({ type: 'removePublication', registrationId, revoke });
+  }
+
+  releaseSubscription(subscription: Subscription): void {
+    const { registrationId } = subscription;
+    this.subscriptions.delete(registrationId);
+    const images = subscription.internalClose();
+    this.tell({ type: 'removeSubscription', registrationId });
+    for (const image of images) {
+      this.logs.release(image.correlationId, this.clock.nanoTime + CLOSE_LINGER_MS * 1e6);
+      this.call(() => subscription.onUnavailableImage(image, subscription));
+    }
+  }
+
+  // ---- The end
+
+  /** Closes everything and takes leave of the driver. */
+  close(): void {
+    if (this.state === 'closed') return;
+    const wasOpen = this.state === 'open';
+    this.state = 'closed';
+    if (this.timer !== null) clearInterval(this.timer);
+    this.closeResources(new AeronError('CLIENT_CLOSED', 'the client was closed before the driver answered'));
+    if (wasOpen) {
+      this.write({ type: 'clientClose', clientId: this.clientId, correlationId: -1 });
+      this.call(() => this.context.onClose(null));
+    }
+    this.logs.close();
+    this.cnc.close();
+    this.waits.runNow();
+  }
+
+  /** What was asked of something that is closed: the reason why the client lost its driver, or `code`. */
+  closedError(code: string, what: string): AeronError {
+    return this.lostReason ?? new AeronError(code, `${what} is closed`);
+  }
+
+  throwIfLost(): void {
+    if (this.lostReason !== null) throw this.lostReason;
+  }
+
+  throwIfClosed(): void {
+    if (this.state !== 'open') throw this.closedError('CLIENT_CLOSED', 'the client');
+  }
+
+  reportError(error: Error): void {
+    this.context.errorHandler(error);
+  }
+
+  /** The driver is gone, or has given this client up: nothing can go on. Mappings stay until `close()`. */
+  private lose(reason: AeronError): void {
+    if (this.state !== 'open') return;
+    this.state = 'lost';
+    this.lostReason = reason;
+    if (this.timer !== null) clearInterval(this.timer);
+    this.closeResources(reason);
+    this.call(() => this.context.errorHandler(reason));
+    this.call(() => this.context.onClose(reason));
+  }
+
+  private closeResources(reason: Error): void {
+    for (const request of this.requests.values()) {
+      request.isSettled = true;
+      request.error = reason;
+    }
+    this.requests.clear();
+    for (const publication of this.publications.values()) publication.internalClose();
+    this.publications.clear();
+    for (const counter of this.counters.values()) counter.internalClose();
+    this.counters.clear();
+    const subscriptions = [...this.subscriptions.values()];
+    this.subscriptions.clear();
+    for (const subscription of subscriptions) {
+      for (const image of subscription.internalClose()) {
+        this.call(() => subscription.onUnavailableImage(image, subscription));
+      }
+    }
+  }
+
+  // ---- Duty cycle
+
+  private checkTimeouts(): void {
+    const { nanoTime, epochMs } = this.clock;
+    const ageNs = nanoTime - this.lastServiceNs;
+    if (ageNs > this.cnc.clientLivenessTimeoutNs) {
+      const ageMs = Math.round(ageNs / 1e6);
+      this.lose(
+        new AeronError(
+          'CONDUCTOR_SERVICE_TIMEOUT',
+          `this client did nothing for ${ageMs} ms; the driver gives clients up after ` +
+            `${this.cnc.clientLivenessTimeoutNs / 1e6} ms. Do not block the event loop for that long, or call ` +
+            'aeron.doWork() more often. Connect again to go on.',
+        ),
+      );
+      return;
+    }
+    this.lastServiceNs = nanoTime;
+    this.nextServiceNs = nanoTime + SERVICE_INTERVAL_MS * 1e6;
+    const reason = this.heartbeat.check(nanoTime, epochMs);
+    if (reason !== null) {
+      this.lose(reason);
+      return;
+    }
+    if (this.requests.size > 0) this.timeOutRequests();
+    this.logs.unmapDue(nanoTime);
+  }
+
+  private timeOutRequests(): void {
+    for (const [correlationId, request] of this.requests) {
+      if (request.deadlineNs - this.clock.nanoTime > 0) continue;
+      this.requests.delete(correlationId);
+      request.isSettled = true;
+      request.error = new AeronError(
+        'DRIVER_TIMEOUT',
+        `no answer to ${request.what} from the driver in ${this.context.directory} within ` +
+          `${this.context.driverTimeoutMs} ms`,
+      );
+    }
+  }
+
+  private receiveEvents(): number {
+    let events = 0;
+    while (events < EVENTS_PER_CYCLE && this.state === 'open') {
+      if (this.receiver.receive(this.onEvent) === 0) break;
+      events++;
+    }
+    if (this.receiver.lappedCount > 0) {
+      this.lose(
+        new AeronError(
+          'BROADCAST_LAPPED',
+          'this client did not keep up with the events of its driver and missed some. Call aeron.doWork() more often, ' +
+            'or give the driver a larger aeron.to.clients.buffer.length. Connect again to go on.',
+        ),
+      );
+    }
+    return events;
+  }
+
+  // ---- Commands
+
+  /** Sends a command and resolves with what `onReply` makes of the driver's answer. */
+  private async request<T>(command: NewCommand, onReply: (event: DriverEvent) => T): Promise<T> {
+    this.throwIfClosed();
+    const correlationId = this.cnc.toDriver.nextCorrelationId();
+    this.clock.update();
+    const request: Request = {
+      what: command.type,
+      deadlineNs: this.clock.nanoTime + this.context.driverTimeoutMs * 1e6,
+      onReply,
+      isSettled: false,
+      result: undefined,
+      error: null,
+    };
+    this.requests.set(correlationId, request);
+    if (!this.write({ ...command, clientId: this.clientId, correlationId } as Command)) {
+      this.requests.delete(correlationId);
+      throw new AeronError(
+        'DRIVER_BUFFER_FULL',
+        `the driver in ${this.context.directory} has not read its commands for a while: there is no room for ${command.type}`,
+      );
+    }
+    await this.waits.until(() => request.isSettled);
+    if (request.error !== null) throw request.error;
+    return request.result as T;
+  }
+
+  /** Sends a command whose answer nobody waits for. */
+  private tell(command: NewCommand): void {
+    if (this.state !== 'open') return;
+    const correlationId = this.cnc.toDriver.nextCorrelationId();
+    if (!this.write({ ...command, clientId: this.clientId, correlationId } as Command)) {
+      this.reportError(new AeronError('DRIVER_BUFFER_FULL', `there was no room for ${command.type}`));
+    }
+  }
+
+  private write(command: Command): boolean {
+    const length = encodeCommand(command, this.commandBytes);
+    const typeId = commandTypeId(command);
+    for (let i = 0; i < COMMAND_ATTEMPTS; i++) {
+      if (this.cnc.toDriver.write(typeId, this.commandBytes, 0, length)) return true;
+      this.context.driver?.doWork();
+      shm.yield();
+    }
+    return false;
+  }
+
+  // ---- Events
+
+  private dispatch(typeId: number, bytes: Buffer, offset: number, length: number): void {
+    const event = decodeEvent(typeId, bytes, offset, length);
+    switch (event.type) {
+      case 'malformed':
+        this.reportError(new AeronError('MALFORMED_EVENT', `the driver sent: ${event.reason}`));
+        break;
+      case 'error':
+        this.onError(event);
+        break;
+      case 'availableImage':
+        this.onAvailableImage(event);
+        break;
+      case 'unavailableImage':
+        this.onUnavailableImage(event);
+        break;
+      case 'clientTimeout':
+        this.onClientTimeout(event);
+        break;
+      case 'publicationError':
+        this.onPublicationError(event);
+        break;
+      case 'unavailableCounter':
+        for (const handler of this.unavailableCounterHandlers) {
+          this.call(() => handler(event.registrationId, event.counterId));
+        }
+        break;
+      case 'counterReady':
+        this.onReply(event);
+        for (const handler of this.availableCounterHandlers) {
+          this.call(() => handler(event.correlationId, event.counterId));
+        }
+        break;
+      default:
+        this.onReply(event);
+    }
+  }
+
+  private onReply(event: DriverEvent & { readonly correlationId: number }): void {
+    const request = this.requests.get(event.correlationId);
+    if (request === undefined) return;
+    this.requests.delete(event.correlationId);
+    request.isSettled = true;
+    try {
+      request.result = request.onReply(event);
+    } catch (error) {
+      request.error = error as Error;
+      this.giveBack(event);
+    }
+  }
+
+  private onError(event: Event<'error'>): void {
+    const request = this.requests.get(event.offendingCorrelationId);
+    if (request === undefined) return;
+    this.requests.delete(event.offendingCorrelationId);
+    request.isSettled = true;
+    request.error = new AeronError(errorCodeName(event.errorCode), `${request.what}: ${event.message}`);
+  }
+
+  /** The driver did its part, but the client could not use it. */
+  private giveBack(event: DriverEvent & { readonly correlationId: number }): void {
+    const registrationId = event.correlationId;
+    if (event.type === 'publicationReady' || event.type === 'exclusivePublicationReady') {
+      this.tell({ type: 'removePublication', registrationId, revoke: true });
+    } else if (event.type === 'counterReady') {
+      this.tell({ type: 'removeCounter', registrationId });
+    }
+  }
+
+  private onAvailableImage(event: Event<'availableImage'>): void {
+    const subscription = this.subscriptions.get(event.subscriptionRegistrationId);
+    if (subscription === undefined) return;
+    let image: Image;
+    try {
+      const position = this.positionOf(event.subscriberPositionCounterId);
+      const log = this.logs.acquire(event.correlationId, event.logFileName);
+      image = new Image(subscription, {
+        sessionId: event.sessionId,
+        correlationId: event.correlationId,
+        sourceIdentity: event.sourceIdentity,
+        log,
+        position,
+      });
+    } catch (error) {
+      const what = `session ${event.sessionId} of ${subscription} cannot be received`;
+      this.reportError(new AeronError('IMAGE_NOT_MAPPED', `${what}: ${messageOf(error)}`, { cause: error }));
+      return;
+    }
+    subscription.addImage(image);
+    this.call(() => subscription.onAvailableImage(image, subscription));
+  }
+
+  private onUnavailableImage(event: Event<'unavailableImage'>): void {
+    const subscription = this.subscriptions.get(event.subscriptionRegistrationId);
+    const image = subscription?.removeImage(event.correlationId);
+    if (subscription === undefined || image === undefined) return;
+    this.logs.release(image.correlationId, this.clock.nanoTime + this.context.resourceLingerMs * 1e6);
+    this.call(() => subscription.onUnavailableImage(image, subscription));
+  }
+
+  private onClientTimeout(event: Event<'clientTimeout'>): void {
+    if (event.clientId !== this.clientId) return;
+    this.lose(
+      new AeronError(
+        'CLIENT_TIMEOUT',
+        `the driver in ${this.context.directory} saw no sign of life from this client for ` +
+          `${this.cnc.clientLivenessTimeoutNs / 1e6} ms and gave it up. Connect again to go on.`,
+      ),
+    );
+  }
+
+  private onPublicationError(event: Event<'publicationError'>): void {
+    for (const publication of this.publications.values()) {
+      if (publication.originalRegistrationId !== event.registrationId) continue;
+      this.call(() =>
+        this.context.onPublicationError({
+          registrationId: publication.registrationId,
+          destinationRegistrationId:
+            event.destinationRegistrationId < 0 ? null : event.destinationRegistrationId,
+          sessionId: event.sessionId,
+          streamId: event.streamId,
+          receiverId: event.receiverId,
+          groupTag: event.groupTag === -1n ? null : event.groupTag,
+          errorCode: event.errorCode,
+          message: event.message,
+          source: sourceOf(event),
+        }),
+      );
+    }
+  }
+
+  // ---- What the driver says is checked here
+
+  private publicationSpec(event: PublicationReady, channel: string): PublicationSpec {
+    const limit = this.positionOf(event.positionLimitCounterId);
+    return {
+      channel,
+      streamId: event.streamId,
+      sessionId: event.sessionId,
+      registrationId: event.correlationId,
+      originalRegistrationId: event.registrationId,
+      channelStatusId: event.channelStatusCounterId,
+      log: this.logs.acquire(event.registrationId, event.logFileName),
+      limit,
+    };
+  }
+
+  private positionOf(counterId: number): PositionWord {
+    const { region, offset } = this.cnc.countersValues;
+    return positionWord(region, offset + this.checkCounterId(counterId) * COUNTER_VALUE_LENGTH);
+  }
+
+  private checkCounterId(counterId: number): number {
+    if (counterId >= 0 && counterId <= this.countersReader.maxCounterId) return counterId;
+    throw new AeronError(
+      'MALFORMED_EVENT',
+      `the driver named counter ${counterId}; there are ${this.countersReader.maxCounterId + 1}`,
+    );
+  }
+
+  /** Runs a handler of the application's. */
+  private call(handler: () => void): void {
+    try {
+      handler();
+    } catch (error) {
+      this.reportError(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  }
+}
+
+function sourceOf(event: Event<'publicationError'>): string {
+  const bytes = event.sourceAddress;
+  if (event.addressType === ADDRESS_TYPE_IPV4)
+    return `${[...bytes.subarray(0, 4)].join('.')}:${event.sourcePort}`;
+  if (event.addressType !== ADDRESS_TYPE_IPV6) return '';
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
+  return `[${groups.join(':')}]:${event.sourcePort}`;
+}

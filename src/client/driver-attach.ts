@@ -1,0 +1,51 @@
+import { CncFile } from '../cnc/cnc-file.ts';
+import type { Clock } from '../concurrent/clock.ts';
+import { AeronError, codeOf, messageOf } from '../util/errors.ts';
+import type { ClientContext } from './client-options.ts';
+
+const RETRY_MS = 10;
+/** What a driver that is starting, or about to be replaced by a new one, looks like. */
+const TRANSIENT_CODES: readonly string[] = ['CNC_NOT_FOUND', 'CNC_NOT_READY', 'CNC_TRUNCATED', 'ENOENT'];
+
+/**
+ * Finds the driver and maps its CnC file; waits for a driver that is starting.
+ * Rejects with AeronError `DRIVER_TIMEOUT` when there is none in time, or as {@link CncFile.map} throws.
+ */
+export async function attachToDriver(context: ClientContext, clock: Clock): Promise<CncFile> {
+  clock.update();
+  const deadlineNs = clock.nanoTime + context.driverTimeoutMs * 1e6;
+  for (;;) {
+    context.driver?.doWork();
+    const found = tryAttach(context, clock);
+    if (found instanceof CncFile) return found;
+    if (clock.nanoTime >= deadlineNs) {
+      throw new AeronError(
+        'DRIVER_TIMEOUT',
+        `no driver is alive in ${context.directory} after ${context.driverTimeoutMs} ms: ${found.message}`,
+        { cause: found },
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, context.driver === null ? RETRY_MS : 0));
+  }
+}
+
+/** Returns the reason when it is worth to try again. */
+function tryAttach(context: ClientContext, clock: Clock): CncFile | Error {
+  let cnc: CncFile;
+  try {
+    cnc = CncFile.map(context.directory);
+  } catch (error) {
+    clock.update();
+    if (TRANSIENT_CODES.includes(codeOf(error))) return error as Error;
+    if (error instanceof AeronError) throw error;
+    throw new AeronError('CNC_NOT_MAPPED', `${context.directory}: ${messageOf(error)}`, { cause: error });
+  }
+  clock.update();
+  const heartbeatMs = cnc.toDriver.consumerHeartbeatMs();
+  const ageMs = clock.epochMs - heartbeatMs;
+  if (heartbeatMs > 0 && ageMs <= context.driverTimeoutMs) return cnc;
+  cnc.close();
+  if (heartbeatMs === 0) return new Error('it has not started to work yet');
+  if (heartbeatMs < 0) return new Error('it was shut down');
+  return new Error(`its last heartbeat is ${ageMs} ms old`);
+}

@@ -1,0 +1,123 @@
+// hot
+import { computePosition, maxMessageLength, PARTITION_COUNT } from '../logbuffer/descriptor.ts';
+import type { LogBuffers } from '../logbuffer/log-buffers.ts';
+import { rotateLog } from '../logbuffer/rotate-log.ts';
+import { getPositionVolatile } from '../memory/position.ts';
+import { HEADER_LENGTH } from '../protocol/frame.ts';
+import { align32 } from '../util/bits.ts';
+import type { BufferClaim } from './buffer-claim.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { ADMIN_ACTION, BACK_PRESSURED, MAX_POSITION_EXCEEDED, NOT_CONNECTED } from './offer-result.ts';
+import type { PositionWord } from './position-word.ts';
+
+/**
+ * Appends to a log that nobody else appends to: the tail is known, so nothing is claimed by atomic operations. The raw tail is
+ * still stored, before the frames, for the driver. Its high half, the term id, changes only when the log rotates.
+ */
+export class ExclusiveAppender {
+  readonly maxPayloadLength: number;
+  readonly maxMessageLength: number;
+  readonly maxPossiblePosition: number;
+  /** Where the stream ends now. The field holds doubles. */
+  position = 0.5;
+  private readonly log: LogBuffers;
+  private readonly i32: Int32Array;
+  private readonly limitI32: Int32Array;
+  private readonly limitIndex: number;
+  private readonly tailsIndex: number;
+  private readonly termLength: number;
+  private readonly initialTermId: number;
+  private readonly writer: FrameWriter;
+  private termId: number;
+  private termOffset: number;
+  private partition: number;
+
+  constructor(log: LogBuffers, limit: PositionWord, sessionId: number, streamId: number) {
+    this.writer = new FrameWriter(log, sessionId, streamId);
+    this.maxPayloadLength = this.writer.maxPayloadLength;
+    this.maxMessageLength = maxMessageLength(log.termLength);
+    this.maxPossiblePosition = log.termLength * 2147483648;
+    this.log = log;
+    this.i32 = log.region.i32;
+    this.limitI32 = limit.i32;
+    this.limitIndex = limit.index;
+    this.tailsIndex = log.rawTailIndex(0);
+    this.termLength = log.termLength;
+    this.initialTermId = log.initialTermId;
+    this.partition = (log.activeTermCount() >>> 0) % PARTITION_COUNT;
+    this.termId = log.rawTailTermId(this.partition);
+    this.termOffset = log.rawTailOffset(this.partition);
+    this.position = computePosition(this.termId, this.termOffset, log.bits, this.initialTermId);
+  }
+
+  /**
+   * Appends a message of `length` bytes, at most {@link maxMessageLength}; the caller checked that and the range.
+   * Returns the term offset of its first frame, and its end in {@link position}; or a negative result.
+   */
+  append(buffer: Uint8Array, offset: number, length: number, reservedValue: bigint | null): number {
+    const termOffset = this.claimTail(this.writer.framedLength(length), length);
+    if (termOffset >= 0) {
+      this.writer.writeMessage(
+        this.partition,
+        this.termId,
+        termOffset,
+        buffer,
+        offset,
+        length,
+        reservedValue,
+      );
+    }
+    return termOffset;
+  }
+
+  /** As {@link append}, for `length` bytes of one frame that the caller will write through `claim`. */
+  claim(length: number, claim: BufferClaim): number {
+    const termOffset = this.claimTail(align32(length + HEADER_LENGTH), length);
+    if (termOffset >= 0) this.writer.writeClaim(this.partition, this.termId, termOffset, length, claim);
+    return termOffset;
+  }
+
+  /** As {@link append}, for a frame of `length` bytes after its header that readers skip. */
+  appendPadding(length: number): number {
+    const termOffset = this.claimTail(align32(length + HEADER_LENGTH), length);
+    if (termOffset >= 0) {
+      this.writer.writePadding(this.partition, this.termId, termOffset, length + HEADER_LENGTH);
+    }
+    return termOffset;
+  }
+
+  private claimTail(required: number, length: number): number {
+    if (this.position >= getPositionVolatile(this.limitI32, this.limitIndex)) {
+      return this.backPressureStatus(length);
+    }
+    const termOffset = this.termOffset;
+    const end = termOffset + required;
+    Atomics.store(this.i32, this.tailsIndex + 2 * this.partition, end);
+    if (end > this.termLength) return this.endTerm(termOffset);
+    this.termOffset = end;
+    this.position += required;
+    return termOffset;
+  }
+
+  private endTerm(termOffset: number): number {
+    const paddingLength = this.termLength - termOffset;
+    if (paddingLength > 0) {
+      this.writer.writePadding(this.partition, this.termId, termOffset, paddingLength);
+      this.termOffset = this.termLength;
+      this.position += paddingLength;
+    }
+    if (this.position >= this.maxPossiblePosition) return MAX_POSITION_EXCEEDED;
+    const termCount = (this.termId - this.initialTermId) | 0;
+    rotateLog(this.log, termCount, this.termId);
+    this.partition = (termCount + 1) % PARTITION_COUNT;
+    this.termId = (this.termId + 1) | 0;
+    this.termOffset = 0;
+    return ADMIN_ACTION;
+  }
+
+  private backPressureStatus(length: number): number {
+    if (this.position + align32(length + HEADER_LENGTH) >= this.maxPossiblePosition)
+      return MAX_POSITION_EXCEEDED;
+    return this.log.isConnected() ? BACK_PRESSURED : NOT_CONNECTED;
+  }
+}

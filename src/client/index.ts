@@ -1,0 +1,38 @@
+export { ChannelStatus } from '../cnc/counter-types.ts';
+export { type CounterInfo, CountersReader } from '../concurrent/counters.ts';
+export {
+  Aeron,
+  type CounterOptions,
+  type StaticCounterOptions,
+  type StreamOptions,
+  type SubscriptionOptions,
+} from './aeron.ts';
+export { BufferClaim } from './buffer-claim.ts';
+export type {
+  ClientOptions,
+  CounterHandler,
+  ImageHandler,
+  InvokedDriver,
+  PublicationErrorFrame,
+} from './client-options.ts';
+export { Counter } from './counter.ts';
+export { ExclusivePublication } from './exclusive-publication.ts';
+export { FragmentAssembler } from './fragment-assembler.ts';
+export {
+  type ControlledFragmentHandler,
+  ControlledPollAction,
+  type FragmentHandler,
+} from './fragment-handler.ts';
+export type { Header } from './header.ts';
+export { Image } from './image.ts';
+export type { MessagesOptions } from './message-iterator.ts';
+export {
+  ADMIN_ACTION,
+  BACK_PRESSURED,
+  CLOSED,
+  MAX_POSITION_EXCEEDED,
+  NOT_CONNECTED,
+  offerResultName,
+} from './offer-result.ts';
+export { Publication, type SendOptions } from './publication.ts';
+export { Subscription } from './subscription.ts';

@@ -1,0 +1,209 @@
+import { AeronError } from '../util/errors.ts';
+import { channelStatusOf, localSocketAddresses } from './channel-addresses.ts';
+import type { ClientConductor } from './client-conductor.ts';
+import type { ImageHandler } from './client-options.ts';
+import type { ControlledFragmentHandler, FragmentHandler } from './fragment-handler.ts';
+import type { Image, ImageOwner } from './image.ts';
+import { MessageIterator, type MessagesOptions } from './message-iterator.ts';
+
+export interface SubscriptionSpec {
+  readonly channel: string;
+  readonly streamId: number;
+  readonly registrationId: number;
+  readonly channelStatusId: number;
+  readonly onAvailableImage: ImageHandler;
+  readonly onUnavailableImage: ImageHandler;
+}
+
+/**
+ * The receiving end of a channel and a stream id: the streams, called images, of every publisher that sends there.
+ *
+ * Read it by `poll`, which never waits, or by `for await (const message of subscription)`; by one reader at a time.
+ */
+export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
+  readonly channel: string;
+  readonly streamId: number;
+  /** Names the subscription to the driver. */
+  readonly registrationId: number;
+  /** Id of the counter that says how the channel is, or -1 when it needs none. */
+  readonly channelStatusId: number;
+  readonly onAvailableImage: ImageHandler;
+  readonly onUnavailableImage: ImageHandler;
+  private readonly conductor: ClientConductor;
+  /** Replaced as a whole when an image comes or goes, so that a poll in progress is not disturbed. */
+  private imageList: readonly Image[] = [];
+  private nextImageIndex = 0;
+  private closed = false;
+
+  constructor(conductor: ClientConductor, spec: SubscriptionSpec) {
+    this.channel = spec.channel;
+    this.streamId = spec.streamId;
+    this.registrationId = spec.registrationId;
+    this.channelStatusId = spec.channelStatusId;
+    this.onAvailableImage = spec.onAvailableImage;
+    this.onUnavailableImage = spec.onUnavailableImage;
+    this.conductor = conductor;
+  }
+
+  /**
+   * Hands up to `fragmentLimit` fragments to `handler`, from all images in turn, and returns how many there were; 0 at once when
+   * there are none. Messages longer than the publisher's MTU come in several: give `poll` an assembler's handler to get
+   * them whole. What the handler throws comes out of here, and that fragment counts as read.
+   */
+  poll(handler: FragmentHandler, fragmentLimit: number): number {
+    const images = this.imageList;
+    const count = images.length;
+    const first = this.nextIndex(count);
+    let fragments = 0;
+    for (let i = first; i < count && fragments < fragmentLimit; i++) {
+      fragments += images[i]!.poll(handler, fragmentLimit - fragments);
+    }
+    for (let i = 0; i < first && fragments < fragmentLimit; i++) {
+      fragments += images[i]!.poll(handler, fragmentLimit - fragments);
+    }
+    return fragments;
+  }
+
+  /** As {@link poll}, with a handler that says after each fragment what happens next. */
+  controlledPoll(handler: ControlledFragmentHandler, fragmentLimit: number): number {
+    const images = this.imageList;
+    const count = images.length;
+    const first = this.nextIndex(count);
+    let fragments = 0;
+    for (let i = first; i < count && fragments < fragmentLimit; i++) {
+      fragments += images[i]!.controlledPoll(handler, fragmentLimit - fragments);
+    }
+    for (let i = 0; i < first && fragments < fragmentLimit; i++) {
+      fragments += images[i]!.controlledPoll(handler, fragmentLimit - fragments);
+    }
+    return fragments;
+  }
+
+  /**
+   * Whole messages, each in a Buffer of its own, until the subscription is closed; the event loop goes on while there are none.
+   * The loop ends with an error when the client lost its driver, or with the signal's reason. A message is taken from the stream
+   * when it is asked for: leaving the loop loses nothing.
+   */
+  messages(options: MessagesOptions = {}): AsyncIterableIterator<Buffer> {
+    return new MessageIterator(this, this.conductor, options);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Buffer> {
+    return this.messages();
+  }
+
+  /** The streams that are received now. The array is not changed afterwards. */
+  get images(): readonly Image[] {
+    return this.imageList;
+  }
+
+  get imageCount(): number {
+    return this.imageList.length;
+  }
+
+  get hasNoImages(): boolean {
+    return this.imageList.length === 0;
+  }
+
+  imageBySessionId(sessionId: number): Image | undefined {
+    return this.imageList.find((image) => image.sessionId === sessionId);
+  }
+
+  /** Whether a publisher is there. */
+  get isConnected(): boolean {
+    return this.imageList.some((image) => !image.isClosed);
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** A value of `ChannelStatus`: 1 is active; -1 errored, and closed. */
+  get channelStatus(): number {
+    return this.closed ? -1 : channelStatusOf(this.conductor.countersReader, this.channelStatusId);
+  }
+
+  /** The `address:port` that the subscription listens on; none for IPC. */
+  get localSocketAddresses(): string[] {
+    return this.closed ? [] : localSocketAddresses(this.conductor.countersReader, this.channelStatusId);
+  }
+
+  /** Where publishers can send to, with the port the system chose for an endpoint of port 0; null while it is not bound. */
+  get resolvedEndpoint(): string | null {
+    return this.localSocketAddresses[0] ?? null;
+  }
+
+  /**
+   * Receives from one more channel, for channels with `control-mode=manual`. Resolves when the driver has it.
+   */
+  async addDestination(channel: string): Promise<void> {
+    await this.conductor.addDestination('addReceiveDestination', this.registrationId, channel);
+  }
+
+  /** Stops to receive from a channel that was added. */
+  removeDestination(channel: string): Promise<void> {
+    return this.conductor.removeDestination('removeReceiveDestination', this.registrationId, channel);
+  }
+
+  /** Closes the subscription and its images. */
+  close(): void {
+    if (this.closed) return;
+    this.conductor.releaseSubscription(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  toString(): string {
+    return `${this.channel} stream ${this.streamId}`;
+  }
+
+  /** For images. */
+  rejectImage(image: Image, reason: string): Promise<void> {
+    return this.conductor.rejectImage(image, reason);
+  }
+
+  /** For images. */
+  onMalformedFrame(image: Image, termOffset: number, frameLength: number): void {
+    image.internalClose();
+    this.conductor.reportError(
+      new AeronError(
+        'MALFORMED_FRAME',
+        `the log of session ${image.sessionId} of ${this} has a frame of ${frameLength} bytes at term offset ` +
+          `${termOffset} of ${image.termLength}. The image is closed: its log was damaged, or is no log.`,
+      ),
+    );
+  }
+
+  /** For the client. */
+  addImage(image: Image): void {
+    this.imageList = [...this.imageList, image];
+  }
+
+  /** For the client. Returns the image, closed, if it was one of this subscription's. */
+  removeImage(correlationId: number): Image | undefined {
+    const image = this.imageList.find((candidate) => candidate.correlationId === correlationId);
+    if (image !== undefined) {
+      image.internalClose();
+      this.imageList = this.imageList.filter((candidate) => candidate !== image);
+    }
+    return image;
+  }
+
+  /** For the client. Returns the images there were, closed. */
+  internalClose(): readonly Image[] {
+    const images = this.imageList;
+    this.closed = true;
+    for (const image of images) image.internalClose();
+    this.imageList = [];
+    return images;
+  }
+
+  /** Where the next poll starts: one image further each time, so that none is always last. */
+  private nextIndex(count: number): number {
+    const index = this.nextImageIndex < count ? this.nextImageIndex : 0;
+    this.nextImageIndex = index + 1;
+    return index;
+  }
+}

@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Image, type ImageOwner } from '../../src/client/image.ts';
+import { type PositionWord, positionWord } from '../../src/client/position-word.ts';
+import { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
+import { zero } from '../../src/memory/bytes.ts';
+import { getPosition, setPositionRelease } from '../../src/memory/position.ts';
+import { Region } from '../../src/memory/region.ts';
+
+export interface TestLogOptions {
+  readonly termLength?: number;
+  readonly mtu?: number;
+  readonly initialTermId?: number;
+  readonly startPosition?: number;
+  readonly isExclusive?: boolean;
+}
+
+/**
+ * A publication's log with a reader at the other end, as IPC joins them: the test moves the limit, and cleans what was read, as a
+ * driver would.
+ */
+export class TestLog {
+  readonly directory: string;
+  readonly path: string;
+  readonly log: LogBuffers;
+  readonly counters: Region = Region.allocate(256);
+  readonly limit: PositionWord;
+  readonly position: PositionWord;
+  readonly malformed: number[] = [];
+  private cleanPosition: number;
+
+  constructor(options: TestLogOptions = {}) {
+    this.directory = mkdtempSync('/dev/shm/aeron-bypass-test-');
+    this.path = join(this.directory, 'log');
+    const startPosition = options.startPosition ?? 0;
+    this.log = LogBuffers.create(this.path, {
+      logType: options.isExclusive ? 'exclusivePublication' : 'concurrentPublication',
+      registrationId: 7,
+      sessionId: 11,
+      streamId: 22,
+      initialTermId: options.initialTermId ?? 2_147_483_646,
+      termLength: options.termLength ?? 65_536,
+      mtu: options.mtu ?? 1_408,
+      startPosition,
+    });
+    this.log.setConnected(true);
+    this.limit = positionWord(this.counters, 0);
+    this.position = positionWord(this.counters, 128);
+    this.cleanPosition = startPosition;
+    this.setLimit(startPosition + this.log.termLength / 2);
+    setPositionRelease(this.counters.i32, this.counters.b64, this.position.index, startPosition);
+  }
+
+  setLimit(position: number): void {
+    setPositionRelease(this.counters.i32, this.counters.b64, this.limit.index, position);
+  }
+
+  image(): Image {
+    const owner: ImageOwner = {
+      rejectImage: () => Promise.resolve(),
+      onMalformedFrame: (_image, _termOffset, frameLength) => void this.malformed.push(frameLength),
+    };
+    return new Image(owner, {
+      sessionId: 11,
+      correlationId: 7,
+      sourceIdentity: 'aeron:ipc',
+      log: this.log,
+      position: this.position,
+    });
+  }
+
+  /** What a driver does: cleans what was read and lets the publisher go half a term further. */
+  advanceLimit(): void {
+    const { log, counters } = this;
+    const readPosition = getPosition(counters.i32, this.position.index);
+    while (this.cleanPosition < readPosition) {
+      const termOffset = this.cleanPosition % log.termLength;
+      const length = Math.min(readPosition - this.cleanPosition, log.termLength - termOffset);
+      const partition = Math.floor(this.cleanPosition / log.termLength) % 3;
+      zero(log.region, log.termStart(partition) + termOffset, length);
+      this.cleanPosition += length;
+    }
+    this.setLimit(readPosition + log.termLength / 2);
+  }
+
+  close(): void {
+    this.log.close();
+    this.counters.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
