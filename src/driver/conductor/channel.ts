@@ -1,0 +1,169 @@
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import type { Ipv4Address } from '../../transport/transport.ts';
+import { ChannelUri } from '../../uri/channel-uri.ts';
+import { messageOf } from '../../util/errors.ts';
+import { isMulticast } from '../../util/ipv4.ts';
+import { CommandError } from './command-error.ts';
+import {
+  findInterface,
+  knownAddress,
+  type LocalAddress,
+  type NameResolver,
+  type Resolution,
+} from './name-resolver.ts';
+import { type ChannelUse, IPV6_SENTENCE, MULTICAST_SENTENCE, unsupportedParameter } from './unsupported.ts';
+
+/** A channel as the client wrote it, and what it means. */
+export interface Channel {
+  readonly text: string;
+  readonly uri: ChannelUri;
+}
+
+/**
+ * Reads a channel and refuses what this version does not have.
+ * @throws CommandError INVALID_CHANNEL or NOT_SUPPORTED.
+ */
+export function parseChannel(text: string, use: ChannelUse): Channel {
+  let uri: ChannelUri;
+  try {
+    uri = ChannelUri.parse(text);
+  } catch (error) {
+    throw new CommandError(ErrorCode.INVALID_CHANNEL, messageOf(error), { cause: error });
+  }
+  const sentence = unsupportedParameter(uri, use);
+  if (sentence !== null) throw notSupported(sentence, text);
+  return { text, uri };
+}
+
+function notSupported(sentence: string, channel: string): CommandError {
+  return new CommandError(ErrorCode.NOT_SUPPORTED, `${sentence} channel=${channel}`);
+}
+
+interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where a UDP channel sends to, or receives at. */
+export interface UdpAddresses {
+  readonly localAddress: Ipv4Address;
+  readonly localPort: number;
+  /** 0 for subscriptions. */
+  readonly remoteAddress: Ipv4Address;
+  readonly remotePort: number;
+}
+
+/**
+ * A UDP channel whose host names may still be looked up. {@link addresses} is `null` until they are known.
+ */
+export class UdpChannel {
+  readonly channel: Channel;
+  /** The host of the endpoint, as written. */
+  readonly endpointHost: string;
+  /** A port of 0 takes a free one, so the endpoint is never shared. */
+  readonly hasWildcardPort: boolean;
+  private readonly use: ChannelUse;
+  private readonly endpoint: HostAndPort;
+  private readonly control: HostAndPort | null;
+  private readonly endpointResolution: Resolution;
+  private readonly controlResolution: Resolution | null;
+  private readonly localAddresses: () => readonly LocalAddress[];
+
+  /** @throws CommandError when a parameter is missing or malformed. */
+  constructor(
+    channel: Channel,
+    use: ChannelUse,
+    resolver: NameResolver,
+    localAddresses: () => readonly LocalAddress[],
+  ) {
+    const { uri } = channel;
+    this.channel = channel;
+    this.use = use;
+    this.localAddresses = localAddresses;
+    if (!uri.has('endpoint')) {
+      throw invalid(
+        channel,
+        uri.has('control')
+          ? "'control' parameter requires that either 'endpoint' or 'control-mode' is specified"
+          : 'URIs for UDP must specify endpoint, control, tags, or control-mode=manual/response',
+      );
+    }
+    this.endpoint = parseHostAndPort(channel, 'endpoint');
+    this.control = uri.has('control') ? parseHostAndPort(channel, 'control') : null;
+    if (use === 'publication' && this.endpoint.port === 0) {
+      throw new CommandError(
+        ErrorCode.GENERIC_ERROR,
+        `endpoint has port=0 for publication: channel=${channel.text}`,
+      );
+    }
+    this.endpointHost = this.endpoint.host;
+    this.hasWildcardPort = this.endpoint.port === 0 || this.control?.port === 0;
+    this.endpointResolution = resolver.resolve(this.endpoint.host);
+    this.controlResolution = this.control === null ? null : resolver.resolve(this.control.host);
+  }
+
+  /** True when the local port is to be chosen from the driver's range for wildcard ports. */
+  get takesManagedPort(): boolean {
+    return this.use === 'subscription' ? this.endpoint.port === 0 : this.control?.port === 0;
+  }
+
+  /** `null` while names are looked up. @throws CommandError UNKNOWN_HOST, NOT_SUPPORTED, INVALID_CHANNEL. */
+  addresses(): UdpAddresses | null {
+    const endpoint = settled(this.endpointResolution);
+    const control = this.controlResolution === null ? 0 : settled(this.controlResolution);
+    if (endpoint === null || control === null) return null;
+    if (isMulticast(endpoint)) throw notSupported(MULTICAST_SENTENCE, this.channel.text);
+    const { port } = this.endpoint;
+    if (this.use === 'subscription') {
+      return { localAddress: endpoint, localPort: port, remoteAddress: 0, remotePort: 0 };
+    }
+    const local =
+      this.control !== null ? { address: control, port: this.control.port } : this.interfaceAddress();
+    return {
+      localAddress: local.address,
+      localPort: local.port,
+      remoteAddress: endpoint,
+      remotePort: port,
+    };
+  }
+
+  /** What `interface` selects: `address[:port][/prefix]` or `{name}[:port]`. Every address when it is not there. */
+  private interfaceAddress(): { address: Ipv4Address; port: number } {
+    const text = this.channel.uri.get('interface');
+    if (text === undefined) return { address: 0, port: 0 };
+    if (text.startsWith('[')) throw notSupported(IPV6_SENTENCE, this.channel.text);
+    const match = /^(?:\{([^}]+)\}|([^:/]+))(?::(\d{1,5}))?(?:\/(\d{1,2}))?$/.exec(text);
+    const [, name, host, port = '0', prefix = '32'] = match ?? [];
+    const address = knownAddress(host ?? '');
+    if (
+      match === null ||
+      (name === undefined && address === null) ||
+      Number(prefix) > 32 ||
+      Number(port) > 65535
+    ) {
+      throw invalid(this.channel, `interface=${text} is not address[:port][/prefix] or {name}`);
+    }
+    const wanted = name !== undefined ? { name } : { address: address!, prefixLength: Number(prefix) };
+    const isWildcard = 'address' in wanted && wanted.address === 0;
+    const found = isWildcard ? 0 : findInterface(wanted, this.localAddresses());
+    if (found === null) throw invalid(this.channel, `no local address matches interface=${text}`);
+    return { address: found, port: Number(port) };
+  }
+}
+
+function settled(resolution: Resolution): Ipv4Address | null {
+  if (resolution.error !== null) throw resolution.error;
+  return resolution.address;
+}
+
+function invalid(channel: Channel, reason: string): CommandError {
+  return new CommandError(ErrorCode.INVALID_CHANNEL, `${reason}, channel=${channel.text}`);
+}
+
+function parseHostAndPort(channel: Channel, key: 'endpoint' | 'control'): HostAndPort {
+  const text = channel.uri.get(key) ?? '';
+  if (text.startsWith('[')) throw notSupported(IPV6_SENTENCE, channel.text);
+  const [, host, port] = /^([^:]+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined || Number(port) > 65535) throw invalid(channel, `${key}=${text} is not host:port`);
+  return { host, port: Number(port) };
+}

@@ -1,0 +1,320 @@
+import { type Command, decodeCommand, type MalformedCommand } from '../../cnc/commands.ts';
+import { SystemCounter } from '../../cnc/counter-types.ts';
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import type { MessageHandler } from '../../concurrent/many-to-one-ring-buffer.ts';
+import { codeOf, messageOf } from '../../util/errors.ts';
+import type { NetworkEvent } from '../messages.ts';
+import { ClientCounters } from './client-counters.ts';
+import { type Client, Clients } from './clients.ts';
+import { CommandError } from './command-error.ts';
+import type { ConductorContext } from './conductor-context.ts';
+import { DutyCycleTracker } from './duty-cycle-tracker.ts';
+import { Endpoints } from './endpoints.ts';
+import { Images } from './images.ts';
+import { Linker } from './linker.ts';
+import type { PendingCommand } from './pending-command.ts';
+import { Publications } from './publications.ts';
+import { Streams } from './streams.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { DESTINATIONS_SENTENCE } from './unsupported.ts';
+
+/** Events of the network agent that one duty cycle takes. */
+const EVENT_LIMIT = 16;
+
+/**
+ * The control plane: carries out clients' commands, one after the other, and watches over clients, streams and endpoints.
+ * The data plane is the network agent's, to which it talks by messages only.
+ */
+export class Conductor {
+  readonly roleName = 'conductor';
+  private readonly context: ConductorContext;
+  private readonly onTerminate: (token: Buffer) => void;
+  private readonly streams: Streams = new Streams();
+  private readonly clients: Clients;
+  private readonly clientCounters: ClientCounters;
+  private readonly endpoints: Endpoints;
+  private readonly subscriptions: Subscriptions;
+  private readonly publications: Publications;
+  private readonly images: Images;
+  private readonly linker: Linker;
+  private readonly dutyCycle: DutyCycleTracker;
+  private readonly commandHandler: MessageHandler;
+  private pending: PendingCommand | null = null;
+  private nextTimerNs: number;
+  private lastConsumerPosition = 0;
+  private lastConsumedNs: number;
+
+  /** `onTerminate` hears of a client that wants the driver to end. */
+  constructor(context: ConductorContext, onTerminate: (token: Buffer) => void) {
+    const { clock, options, systemCounter } = context;
+    this.context = context;
+    this.onTerminate = onTerminate;
+    this.clients = new Clients(context);
+    this.clientCounters = new ClientCounters(context, this.clients);
+    this.endpoints = new Endpoints(context);
+    this.linker = new Linker(context);
+    this.subscriptions = new Subscriptions(context, this.clients, this.endpoints, this.streams, this.linker);
+    this.publications = new Publications(
+      context,
+      this.clients,
+      this.endpoints,
+      this.streams,
+      this.subscriptions,
+      this.linker,
+    );
+    this.images = new Images(
+      context,
+      this.endpoints,
+      this.streams,
+      this.subscriptions,
+      this.publications,
+      this.linker,
+    );
+    this.dutyCycle = new DutyCycleTracker(
+      systemCounter(SystemCounter.CONDUCTOR_MAX_CYCLE_TIME),
+      systemCounter(SystemCounter.CONDUCTOR_CYCLE_TIME_THRESHOLD_EXCEEDED),
+      options.conductorCycleThresholdNs,
+    );
+    this.commandHandler = (typeId, bytes, offset, length) => {
+      this.onCommand(decodeCommand(typeId, bytes, offset, length));
+    };
+    clock.update();
+    this.dutyCycle.update(clock.nanoTime);
+    this.nextTimerNs = clock.nanoTime + options.timerIntervalNs;
+    this.lastConsumedNs = clock.nanoTime;
+  }
+
+  /** One duty cycle. Returns how much was done, 0 when there was nothing to do; allocates nothing then. */
+  doWork(): number {
+    const { clock, cnc, network } = this.context;
+    clock.update();
+    this.dutyCycle.measureAndUpdate(clock.nanoTime);
+    let workCount = 0;
+    if (clock.nanoTime >= this.nextTimerNs) {
+      this.onTimer();
+      workCount++;
+    }
+    if (this.pending === null) workCount += cnc.toDriver.read(this.commandHandler, 1);
+    else workCount += this.continuePending();
+    for (let i = 0; i < EVENT_LIMIT; i++) {
+      const event = network.poll();
+      if (event === null) break;
+      this.onNetworkEvent(event);
+      workCount++;
+    }
+    return workCount;
+  }
+
+  private onCommand(command: Command | MalformedCommand): void {
+    try {
+      if (command.type === 'malformed') throw new CommandError(command.errorCode, command.reason);
+      const pending = this.dispatch(command);
+      if (pending !== null && !pending.step()) this.pending = pending;
+    } catch (error) {
+      this.fail(command.correlationId, error);
+    }
+  }
+
+  /** Carries a command out, or returns what is left of it. */
+  private dispatch(command: Command): PendingCommand | null {
+    switch (command.type) {
+      case 'addPublication':
+      case 'addExclusivePublication':
+        return this.publications.add(command);
+      case 'addSubscription':
+        return this.subscriptions.add(command);
+      case 'removePublication':
+        this.publications.remove(command);
+        break;
+      case 'removeSubscription':
+        this.subscriptions.remove(command);
+        break;
+      case 'addCounter':
+        this.clientCounters.add(command);
+        break;
+      case 'addStaticCounter':
+        this.clientCounters.addStatic(command);
+        break;
+      case 'removeCounter':
+        this.clientCounters.remove(command);
+        break;
+      case 'clientKeepalive':
+        this.clients.onKeepalive(command.clientId);
+        break;
+      case 'clientClose':
+        this.clients.onClose(command.clientId);
+        break;
+      case 'rejectImage':
+        this.images.reject(command);
+        break;
+      case 'getNextAvailableSessionId':
+        this.context.events.transmit({
+          type: 'nextAvailableSessionId',
+          correlationId: command.correlationId,
+          sessionId: this.publications.nextSessionId(command.streamId),
+        });
+        break;
+      case 'terminateDriver':
+        this.onTerminate(command.token);
+        break;
+      case 'addDestination':
+      case 'removeDestination':
+      case 'removeDestinationById':
+      case 'addReceiveDestination':
+      case 'removeReceiveDestination':
+        throw new CommandError(ErrorCode.NOT_SUPPORTED, DESTINATIONS_SENTENCE);
+    }
+    return null;
+  }
+
+  private continuePending(): number {
+    const pending = this.pending!;
+    try {
+      if (!pending.step()) return 0;
+    } catch (error) {
+      this.fail(pending.correlationId, error);
+    }
+    this.pending = null;
+    return 1;
+  }
+
+  /** Answers a command that could not be carried out. Without a correlation id nobody can be told. */
+  private fail(correlationId: number | null, error: unknown): void {
+    const { events, errors } = this.context;
+    const errorCode = errorCodeOf(error);
+    const message = messageOf(error).slice(0, ERROR_TEXT_LENGTH_MAX);
+    if (correlationId !== null) {
+      events.transmit({ type: 'error', offendingCorrelationId: correlationId, errorCode, message });
+    }
+    if (errorCode !== ErrorCode.RESOURCE_TEMPORARILY_UNAVAILABLE) errors.record(errorCode, message);
+  }
+
+  private onNetworkEvent(event: NetworkEvent): void {
+    try {
+      this.handle(event);
+    } catch (error) {
+      this.context.errors.record(errorCodeOf(error), messageOf(error));
+    }
+  }
+
+  private handle(event: NetworkEvent): void {
+    switch (event.kind) {
+      case 'endpointOpened':
+        this.endpoints.onOpened(event);
+        break;
+      case 'endpointFailed':
+        this.endpoints.onFailed(event.endpointId, event.message);
+        break;
+      case 'endpointClosed':
+        this.endpoints.onClosed(event.endpointId);
+        break;
+      case 'setupReceived':
+        this.images.onSetup(event);
+        break;
+      case 'subscriberAdded':
+      case 'subscriberRefused':
+      case 'streamUnavailable':
+      case 'streamReleased':
+        this.onStreamEvent(event);
+        break;
+      case 'publicationError':
+        this.onPublicationError(event);
+        break;
+      case 'error':
+        this.context.errors.record(event.code, event.message);
+        break;
+      case 'started':
+      case 'startFailed':
+      case 'closed':
+        break;
+    }
+  }
+
+  private onStreamEvent(
+    event: Extract<
+      NetworkEvent,
+      { kind: 'subscriberAdded' | 'subscriberRefused' | 'streamUnavailable' | 'streamReleased' }
+    >,
+  ): void {
+    const stream = this.streams.get(event.registrationId);
+    if (stream === null) return;
+    switch (event.kind) {
+      case 'subscriberAdded':
+        this.linker.onAdded(stream, event.counterId, event.joinPosition);
+        break;
+      case 'subscriberRefused':
+        this.linker.onRefused(stream, event.counterId);
+        break;
+      case 'streamUnavailable':
+        stream.isAvailable = false;
+        this.linker.announceUnavailable(stream);
+        break;
+      case 'streamReleased': {
+        const publication = this.streams.publications.get(event.registrationId);
+        if (publication === undefined) this.images.onReleased(stream);
+        else this.publications.onReleased(publication);
+      }
+    }
+  }
+
+  private onPublicationError(event: Extract<NetworkEvent, { kind: 'publicationError' }>): void {
+    const sourceAddress = Buffer.alloc(16);
+    sourceAddress.writeInt32BE(event.sourceAddress);
+    this.images.reportPublicationError({
+      ...event,
+      receiverId: (BigInt(event.receiverIdHigh) << 32n) | BigInt(event.receiverIdLow >>> 0),
+      sourceAddress,
+    });
+  }
+
+  private onTimer(): void {
+    const { clock, cnc, options } = this.context;
+    const nowNs = clock.nanoTime;
+    this.nextTimerNs = nowNs + options.timerIntervalNs;
+    cnc.toDriver.setConsumerHeartbeatMs(clock.epochMs);
+    this.clients.onTimer(this.releaseClient);
+    this.publications.onTimer(nowNs);
+    this.endpoints.onTimer(nowNs, this.isConnected);
+    this.unblockCommands(nowNs);
+  }
+
+  private readonly isConnected = (endpoint: Parameters<Publications['isConnected']>[0]): boolean =>
+    this.publications.isConnected(endpoint);
+
+  private readonly releaseClient = (client: Client): void => {
+    this.publications.removeAll(client);
+    this.clientCounters.removeAll(client);
+    this.subscriptions.removeAll(client);
+  };
+
+  /** A client that died while it wrote a command would block everybody: its place is skipped after a while. */
+  private unblockCommands(nowNs: number): void {
+    const { cnc, options, systemCounter } = this.context;
+    const consumerPosition = cnc.toDriver.consumerPosition();
+    const isBlocked =
+      this.pending === null &&
+      consumerPosition === this.lastConsumerPosition &&
+      cnc.toDriver.producerPosition() > consumerPosition;
+    if (!isBlocked) {
+      this.lastConsumerPosition = consumerPosition;
+      this.lastConsumedNs = nowNs;
+    } else if (nowNs - this.lastConsumedNs > options.clientLivenessTimeoutNs && cnc.toDriver.unblock()) {
+      systemCounter(SystemCounter.UNBLOCKED_COMMANDS).increment();
+    }
+  }
+
+  /** Takes every log away. The network agent has closed before. */
+  close(): void {
+    for (const { logPath, log } of this.streams.all()) this.context.logs.remove(logPath, log);
+    this.streams.publications.clear();
+    this.streams.images.clear();
+  }
+}
+
+/** Longer error texts would not fit into an event. */
+const ERROR_TEXT_LENGTH_MAX = 8192;
+
+function errorCodeOf(error: unknown): number {
+  if (error instanceof CommandError) return error.errorCode;
+  return codeOf(error) === 'ENOSPC' ? ErrorCode.STORAGE_SPACE : ErrorCode.GENERIC_ERROR;
+}

@@ -1,0 +1,240 @@
+import {
+  ChannelStatus,
+  CounterType,
+  channelStatusKey,
+  channelStatusLabel,
+  localSockaddrKey,
+  localSockaddrLabel,
+  SystemCounter,
+} from '../../cnc/counter-types.ts';
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import { messageOf } from '../../util/errors.ts';
+import { formatSocketAddress } from '../../util/ipv4.ts';
+import type { NetworkEvent } from '../messages.ts';
+import type { UdpAddresses, UdpChannel } from './channel.ts';
+import { ChannelEndpoint, type EndpointKind } from './channel-endpoint.ts';
+import { CommandError } from './command-error.ts';
+import type { ConductorContext } from './conductor-context.ts';
+import { knownAddress, type Resolution } from './name-resolver.ts';
+import type { SocketBuffers } from './parameters.ts';
+import { WildcardPorts } from './wildcard-ports.ts';
+
+/** An endpoint that nobody answered for so long may have moved. */
+const SILENCE_NS = 5e9;
+
+type Opened = Extract<NetworkEvent, { kind: 'endpointOpened' }>;
+
+const PREFIX = { send: 'snd', receive: 'rcv' } as const;
+const STATUS_TYPE = {
+  send: CounterType.SEND_CHANNEL_STATUS,
+  receive: CounterType.RECEIVE_CHANNEL_STATUS,
+} as const;
+
+/** The channel endpoints: opened for the first user, shared, closed after the last one. */
+export class Endpoints {
+  private readonly context: ConductorContext;
+  private readonly endpoints: Map<number, ChannelEndpoint> = new Map();
+  private readonly ports: Readonly<Record<EndpointKind, WildcardPorts>>;
+  private readonly resolutions: Map<ChannelEndpoint, Resolution> = new Map();
+  private readonly resolutionChanges: { increment(): void };
+  private nextId = 1;
+  private nextResolutionNs: number;
+
+  constructor(context: ConductorContext) {
+    const { options, clock } = context;
+    this.context = context;
+    this.ports = {
+      send: new WildcardPorts(options.senderWildcardPortRange),
+      receive: new WildcardPorts(options.receiverWildcardPortRange),
+    };
+    this.resolutionChanges = context.systemCounter(SystemCounter.RESOLUTION_CHANGES);
+    this.nextResolutionNs = clock.nanoTime + options.reresolutionCheckIntervalNs;
+  }
+
+  /**
+   * The endpoint that a channel means, if there is one, and it fits.
+   * @throws CommandError when it is closing, or has other socket buffers.
+   */
+  find(
+    kind: EndpointKind,
+    channel: UdpChannel,
+    addresses: UdpAddresses,
+    buffers: SocketBuffers,
+  ): ChannelEndpoint | null {
+    for (const endpoint of this.endpoints.values()) {
+      if (!endpoint.serves(kind, channel, addresses)) continue;
+      if (endpoint.state === 'closing') {
+        throw new CommandError(
+          ErrorCode.RESOURCE_TEMPORARILY_UNAVAILABLE,
+          `${kind}_channel_endpoint found in CLOSING state, please retry`,
+        );
+      }
+      sameLength('so-sndbuf', endpoint, channel, endpoint.buffers.sendBufferLength, buffers.sendBufferLength);
+      sameLength(
+        'so-rcvbuf',
+        endpoint,
+        channel,
+        endpoint.buffers.receiveBufferLength,
+        buffers.receiveBufferLength,
+      );
+      return endpoint;
+    }
+    return null;
+  }
+
+  /** Asks the network agent for a new endpoint. It is of use once {@link isOpen} says so. */
+  open(
+    kind: EndpointKind,
+    channel: UdpChannel,
+    addresses: UdpAddresses,
+    buffers: SocketBuffers,
+    registrationId: number,
+  ): ChannelEndpoint {
+    const localPort = channel.takesManagedPort ? this.ports[kind].take() : addresses.localPort;
+    const bound = { ...addresses, localPort };
+    const endpoint = new ChannelEndpoint(this.nextId++, kind, channel, bound, buffers, registrationId);
+    this.endpoints.set(endpoint.id, endpoint);
+    this.context.network.send({
+      kind: kind === 'send' ? 'addSendEndpoint' : 'addReceiveEndpoint',
+      endpointId: endpoint.id,
+      options: { ...bound, ...buffers },
+    });
+    return endpoint;
+  }
+
+  /** False while the network agent opens it. @throws CommandError when it could not. */
+  isOpen(endpoint: ChannelEndpoint): boolean {
+    if (endpoint.error !== null) throw endpoint.error;
+    return endpoint.state === 'active';
+  }
+
+  get(endpointId: number): ChannelEndpoint | null {
+    return this.endpoints.get(endpointId) ?? null;
+  }
+
+  release(endpoint: ChannelEndpoint): void {
+    endpoint.users--;
+    this.closeIfUnused(endpoint);
+  }
+
+  /** For an endpoint that was opened and then not used after all. */
+  closeIfUnused(endpoint: ChannelEndpoint): void {
+    if (endpoint.users > 0 || endpoint.state !== 'active') return;
+    endpoint.state = 'closing';
+    if (endpoint.statusCounterId >= 0) {
+      this.context.counters.setValue(endpoint.statusCounterId, ChannelStatus.CLOSING);
+    }
+    this.context.network.send({ kind: 'removeEndpoint', endpointId: endpoint.id });
+  }
+
+  onOpened({ endpointId, localAddress, localPort, receiveBufferLength }: Opened): void {
+    const endpoint = this.endpoints.get(endpointId);
+    if (endpoint === undefined) return;
+    endpoint.state = 'active';
+    endpoint.lastActiveNs = this.context.clock.nanoTime;
+    endpoint.receiveBufferLength = receiveBufferLength;
+    try {
+      this.allocateCounters(endpoint, formatSocketAddress(localAddress, localPort));
+    } catch (error) {
+      endpoint.error = new CommandError(ErrorCode.GENERIC_ERROR, messageOf(error), { cause: error });
+      this.closeIfUnused(endpoint);
+    }
+  }
+
+  onFailed(endpointId: number, message: string): void {
+    const endpoint = this.endpoints.get(endpointId);
+    if (endpoint === undefined) return;
+    endpoint.state = 'failed';
+    endpoint.error = new CommandError(
+      ErrorCode.GENERIC_ERROR,
+      `${message}, channel=${endpoint.channel.channel.text}`,
+    );
+    this.forget(endpoint);
+  }
+
+  onClosed(endpointId: number): void {
+    const endpoint = this.endpoints.get(endpointId);
+    if (endpoint === undefined) return;
+    for (const id of [endpoint.statusCounterId, endpoint.localSockaddrCounterId]) {
+      if (id >= 0) this.context.counters.free(id);
+    }
+    this.forget(endpoint);
+  }
+
+  private forget(endpoint: ChannelEndpoint): void {
+    this.endpoints.delete(endpoint.id);
+    this.resolutions.delete(endpoint);
+    if (endpoint.channel.takesManagedPort) this.ports[endpoint.kind].giveBack(endpoint.addresses.localPort);
+  }
+
+  private allocateCounters(endpoint: ChannelEndpoint, address: string): void {
+    const { counters } = this.context;
+    const { kind, registrationId } = endpoint;
+    const channel = endpoint.channel.channel.text;
+    endpoint.statusCounterId = counters.allocate({
+      typeId: STATUS_TYPE[kind],
+      label: channelStatusLabel(`${PREFIX[kind]}-channel`, channel, address),
+      key: channelStatusKey(channel),
+      registrationId,
+    });
+    endpoint.localSockaddrCounterId = counters.allocate({
+      typeId: CounterType.LOCAL_SOCKADDR,
+      label: localSockaddrLabel(`${PREFIX[kind]}-local-sockaddr`, endpoint.statusCounterId, address),
+      key: localSockaddrKey(endpoint.statusCounterId, address),
+      registrationId,
+    });
+    counters.setValue(endpoint.localSockaddrCounterId, ChannelStatus.ACTIVE);
+    counters.setValue(endpoint.statusCounterId, ChannelStatus.ACTIVE);
+  }
+
+  /**
+   * Looks the names of silent send endpoints up again, and points those that moved at their new address.
+   * `isConnected` says whether somebody answers an endpoint.
+   */
+  onTimer(nowNs: number, isConnected: (endpoint: ChannelEndpoint) => boolean): void {
+    this.applyResolutions();
+    const { reresolutionCheckIntervalNs } = this.context.options;
+    if (reresolutionCheckIntervalNs === 0 || nowNs < this.nextResolutionNs) return;
+    this.nextResolutionNs = nowNs + reresolutionCheckIntervalNs;
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.kind !== 'send' || endpoint.state !== 'active' || this.resolutions.has(endpoint)) continue;
+      if (isConnected(endpoint)) endpoint.lastActiveNs = nowNs;
+      const host = endpoint.channel.endpointHost;
+      if (knownAddress(host) === null && nowNs - endpoint.lastActiveNs > SILENCE_NS) {
+        this.resolutions.set(endpoint, this.context.names.resolve(host));
+      }
+    }
+  }
+
+  private applyResolutions(): void {
+    for (const [endpoint, { address, error }] of this.resolutions) {
+      if (address === null && error === null) continue;
+      this.resolutions.delete(endpoint);
+      if (address === null || address === endpoint.addresses.remoteAddress || endpoint.state !== 'active')
+        continue;
+      endpoint.reconnected(address);
+      this.resolutionChanges.increment();
+      this.context.network.send({
+        kind: 'reconnectEndpoint',
+        endpointId: endpoint.id,
+        remoteAddress: address,
+        remotePort: endpoint.addresses.remotePort,
+      });
+    }
+  }
+}
+
+function sameLength(
+  key: string,
+  endpoint: ChannelEndpoint,
+  channel: UdpChannel,
+  existing: number,
+  wanted: number,
+): void {
+  if (wanted === 0 || wanted === existing) return;
+  throw new CommandError(
+    ErrorCode.GENERIC_ERROR,
+    `${key}=${wanted} does not match existing value of ${existing === 0 ? 'OS default' : existing}: ` +
+      `existingChannel=${endpoint.channel.channel.text} channel=${channel.channel.text}`,
+  );
+}

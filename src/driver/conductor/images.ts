@@ -1,0 +1,256 @@
+import { imageLogPath } from '../../cnc/cnc-file.ts';
+import type { Command } from '../../cnc/commands.ts';
+import {
+  RECEIVER_HWM,
+  RECEIVER_NAKS_SENT,
+  RECEIVER_POSITION,
+  SystemCounter,
+} from '../../cnc/counter-types.ts';
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import { ADDRESS_TYPE_IPV4 } from '../../cnc/events.ts';
+import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
+import { computePosition, positionBits } from '../../logbuffer/descriptor.ts';
+import { formatSocketAddress } from '../../util/ipv4.ts';
+import type { NetworkEvent } from '../messages.ts';
+import type { ChannelEndpoint } from './channel-endpoint.ts';
+import { CommandError } from './command-error.ts';
+import type { ConductorContext } from './conductor-context.ts';
+import type { Endpoints } from './endpoints.ts';
+import { allocateStreamCounters, type Linker, subscriberPositions } from './linker.ts';
+import type { Publications } from './publications.ts';
+import type { Image, SubscriberLink } from './stream.ts';
+import type { Streams } from './streams.ts';
+import type { Subscription } from './subscription.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+type Setup = Extract<NetworkEvent, { kind: 'setupReceived' }>;
+type RejectImageCommand = Extract<Command, { type: 'rejectImage' }>;
+
+const REASON_LENGTH_MAX = 1023;
+/** Nobody in particular: the receiver id and the group of a rejection within this machine. */
+const NULL_VALUE = -1n;
+const LOOPBACK = Buffer.from([127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+
+/** Streams that arrive: an image for each session that a subscription wants. */
+export class Images {
+  private readonly context: ConductorContext;
+  private readonly endpoints: Endpoints;
+  private readonly streams: Streams;
+  private readonly subscriptions: Subscriptions;
+  private readonly publications: Publications;
+  private readonly linker: Linker;
+  private readonly rejected: AtomicCounter;
+
+  constructor(
+    context: ConductorContext,
+    endpoints: Endpoints,
+    streams: Streams,
+    subscriptions: Subscriptions,
+    publications: Publications,
+    linker: Linker,
+  ) {
+    this.context = context;
+    this.endpoints = endpoints;
+    this.streams = streams;
+    this.subscriptions = subscriptions;
+    this.publications = publications;
+    this.linker = linker;
+    this.rejected = context.systemCounter(SystemCounter.IMAGES_REJECTED);
+  }
+
+  /** Somebody publishes what a subscription wants. */
+  onSetup(setup: Setup): void {
+    const { endpointId, streamId, sessionId } = setup;
+    const endpoint = this.endpoints.get(endpointId);
+    let isCreated = false;
+    try {
+      if (endpoint?.state !== 'active') return;
+      const subscriptions = this.subscriptions.wanting(endpoint, streamId, sessionId);
+      if (subscriptions.length === 0) return;
+      this.create(setup, endpoint, subscriptions);
+      isCreated = true;
+    } finally {
+      if (!isCreated) this.context.network.send({ kind: 'imageNotCreated', endpointId, streamId, sessionId });
+    }
+  }
+
+  private create(setup: Setup, endpoint: ChannelEndpoint, subscriptions: readonly Subscription[]): void {
+    const { context, linker } = this;
+    const { sessionId, streamId, initialTermId, termLength, mtu } = setup;
+    const { channel, clientId: ownerId, parameters } = subscriptions[0]!;
+    this.check(setup, endpoint, parameters.windowLength);
+
+    const registrationId = context.cnc.toDriver.nextCorrelationId();
+    const sourceIdentity = formatSocketAddress(setup.sourceAddress, setup.sourcePort);
+    const joinPosition = computePosition(
+      setup.activeTermId,
+      setup.termOffset,
+      positionBits(termLength),
+      initialTermId,
+    );
+    const windowLength = Math.min(parameters.windowLength, termLength / 2);
+    const logPath = imageLogPath(context.options.dir, registrationId);
+    const log = context.logs.create(logPath, {
+      logType: 'image',
+      registrationId,
+      sessionId,
+      streamId,
+      initialTermId,
+      termLength,
+      mtu,
+      isSparse: parameters.isSparse,
+      receiverWindowLength: windowLength,
+      socketSndbufLength: endpoint.buffers.sendBufferLength,
+      socketRcvbufLength: endpoint.buffers.receiveBufferLength,
+      rejoin: parameters.rejoin,
+      isReliable: parameters.isReliable,
+      tether: true,
+    });
+    let counterIds: number[] = [];
+    let links: SubscriberLink[] = [];
+    try {
+      const own = { registrationId, sessionId, streamId, channel, ownerId };
+      counterIds = allocateStreamCounters(
+        context,
+        [RECEIVER_HWM, RECEIVER_POSITION, RECEIVER_NAKS_SENT],
+        own,
+      );
+      links = linker.linkNew({ registrationId, sessionId, streamId }, subscriptions, joinPosition);
+    } catch (error) {
+      for (const id of counterIds) context.counters.free(id);
+      context.logs.remove(logPath, log);
+      throw error;
+    }
+    const image: Image = {
+      registrationId,
+      sessionId,
+      streamId,
+      log,
+      logPath,
+      endpoint,
+      sourceIdentity,
+      counterIds,
+      links: [...links],
+      isAvailable: true,
+    };
+    this.streams.images.set(registrationId, image);
+    endpoint.users++;
+    const [rcvHwmCounterId, rcvPosCounterId, rcvNaksSentCounterId] = counterIds as [number, number, number];
+    context.counters.setValue(rcvHwmCounterId, joinPosition);
+    context.counters.setValue(rcvPosCounterId, joinPosition);
+    context.network.send({
+      kind: 'addImage',
+      image: {
+        registrationId,
+        endpointId: endpoint.id,
+        log: { buffer: log.region.buffer, handle: log.region.handle },
+        sessionId,
+        streamId,
+        initialTermId,
+        termLength,
+        mtu,
+        joinPosition,
+        windowLength,
+        isReliable: parameters.isReliable,
+        rejoin: parameters.rejoin,
+        nakDelayNs: parameters.nakDelayNs,
+        sourceAddress: setup.sourceAddress,
+        sourcePort: setup.sourcePort,
+        channel,
+        sourceIdentity,
+        rcvHwmCounterId,
+        rcvPosCounterId,
+        rcvNaksSentCounterId,
+        subscribers: subscriberPositions(links),
+      },
+    });
+    for (const link of links) linker.announce(image, link);
+  }
+
+  /** @throws CommandError when the stream cannot be received here. */
+  private check({ streamId, sessionId, mtu }: Setup, endpoint: ChannelEndpoint, windowLength: number): void {
+    const about = `stream-id=${streamId} session-id=${sessionId} channel=${endpoint.channel.channel.text}`;
+    if (mtu > windowLength) {
+      throw new CommandError(
+        ErrorCode.GENERIC_ERROR,
+        `mtuLength=${mtu} > initialWindowLength=${windowLength}, ${about}`,
+      );
+    }
+    const { streamSessionLimit } = this.context.options;
+    let sessions = 0;
+    for (const image of this.streams.images.values()) {
+      if (image.endpoint === endpoint && image.streamId === streamId) sessions++;
+    }
+    if (sessions >= streamSessionLimit) {
+      throw new CommandError(
+        ErrorCode.GENERIC_ERROR,
+        `exceeded session limit, stream-id=${streamId} session-limit=${streamSessionLimit}, ${about}`,
+      );
+    }
+  }
+
+  /** The network agent has let go of it. */
+  onReleased(image: Image): void {
+    this.streams.images.delete(image.registrationId);
+    for (const { counterId } of image.links) this.context.counters.free(counterId);
+    for (const id of image.counterIds) this.context.counters.free(id);
+    this.context.logs.remove(image.logPath, image.log);
+    if (image.endpoint !== null) this.endpoints.release(image.endpoint);
+  }
+
+  /** A subscriber does not want a stream, whatever it is. @throws CommandError when there is no such image. */
+  reject({ correlationId, imageCorrelationId, reason }: RejectImageCommand): void {
+    if (reason.length > REASON_LENGTH_MAX) {
+      throw new CommandError(ErrorCode.GENERIC_ERROR, 'Invalidation reason_text must be 1023 bytes or less');
+    }
+    const publication = this.streams.publications.get(imageCorrelationId);
+    if (this.streams.images.has(imageCorrelationId)) {
+      this.context.network.send({ kind: 'rejectImage', registrationId: imageCorrelationId, reason });
+    } else if (publication !== undefined && publication.endpoint === null) {
+      this.reportPublicationError({
+        registrationId: imageCorrelationId,
+        sessionId: publication.sessionId,
+        streamId: publication.streamId,
+        receiverId: NULL_VALUE,
+        errorCode: ErrorCode.IMAGE_REJECTED,
+        message: reason,
+        sourceAddress: LOOPBACK,
+        sourcePort: 0,
+      });
+      this.publications.rejectIpc(publication);
+    } else {
+      throw new CommandError(
+        ErrorCode.GENERIC_ERROR,
+        `Unable to resolve image for correlationId=${imageCorrelationId}`,
+      );
+    }
+    this.rejected.increment();
+    this.context.events.operationSucceeded(correlationId);
+  }
+
+  /** Tells publishers what a subscriber has against their stream. `sourceAddress` is 16 bytes. */
+  reportPublicationError(error: {
+    readonly registrationId: number;
+    readonly sessionId: number;
+    readonly streamId: number;
+    readonly receiverId: bigint;
+    readonly errorCode: number;
+    readonly message: string;
+    readonly sourceAddress: Buffer;
+    readonly sourcePort: number;
+  }): void {
+    const { registrationId, sessionId, streamId, receiverId, errorCode, message } = error;
+    this.context.errors.record(
+      errorCode,
+      `onPublicationError: registrationId=${registrationId}, destinationRegistrationId=-1, sessionId=${sessionId}, ` +
+        `streamId=${streamId}, receiverId=${receiverId}, groupId=-1, errorCode=${errorCode}, errorMessage=${message}`,
+    );
+    this.context.events.transmit({
+      type: 'publicationError',
+      ...error,
+      destinationRegistrationId: -1,
+      groupTag: NULL_VALUE,
+      addressType: ADDRESS_TYPE_IPV4,
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { rmSync, statfsSync } from 'node:fs';
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
+import { logFileLength } from '../../logbuffer/descriptor.ts';
+import { LogBuffers } from '../../logbuffer/log-buffers.ts';
+import type { LogParameters } from '../../logbuffer/log-metadata.ts';
+import { codeOf, messageOf } from '../../util/errors.ts';
+import type { DriverOptions } from '../driver-options.ts';
+import { CommandError } from './command-error.ts';
+import type { ErrorReporter } from './error-reporter.ts';
+
+/** Makes log files and takes them away. */
+export class LogStore {
+  private readonly options: DriverOptions;
+  private readonly errors: ErrorReporter;
+  private readonly bytesMapped: AtomicCounter;
+
+  constructor(options: DriverOptions, errors: ErrorReporter, bytesMapped: AtomicCounter) {
+    this.options = options;
+    this.errors = errors;
+    this.bytesMapped = bytesMapped;
+  }
+
+  /** @throws CommandError STORAGE_SPACE when there is no room, GENERIC_ERROR for other reasons; no file is left then. */
+  create(path: string, parameters: LogParameters): LogBuffers {
+    const { filePageSize } = this.options;
+    this.checkSpace(logFileLength(parameters.termLength, filePageSize));
+    try {
+      const log = LogBuffers.create(path, { ...parameters, pageSize: filePageSize });
+      this.bytesMapped.add(log.region.byteLength);
+      return log;
+    } catch (error) {
+      const code = codeOf(error) === 'ENOSPC' ? ErrorCode.STORAGE_SPACE : ErrorCode.GENERIC_ERROR;
+      throw new CommandError(code, `cannot make log: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Unmaps the log and removes its file. Clients that have it mapped keep what they see. */
+  remove(path: string, log: LogBuffers): void {
+    this.bytesMapped.add(-log.region.byteLength);
+    log.close();
+    rmSync(path, { force: true });
+  }
+
+  private checkSpace(length: number): void {
+    const { dir, performStorageChecks, lowFileStoreWarningThreshold } = this.options;
+    if (!performStorageChecks) return;
+    const { bavail, bsize } = statfsSync(dir);
+    const usable = bavail * bsize;
+    if (usable < length) {
+      throw new CommandError(
+        ErrorCode.STORAGE_SPACE,
+        `insufficient usable storage for new log of length=${length} usable=${usable} in ${dir}`,
+      );
+    }
+    if (usable <= lowFileStoreWarningThreshold) {
+      this.errors.warn(
+        ErrorCode.STORAGE_SPACE,
+        `WARNING: space is running low: threshold=${lowFileStoreWarningThreshold} usable=${usable} in ${dir}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,202 @@
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import {
+  computePosition,
+  positionBits,
+  TERM_MAX_LENGTH,
+  TERM_MIN_LENGTH,
+} from '../../logbuffer/descriptor.ts';
+import { MAX_UDP_PAYLOAD_LENGTH } from '../../protocol/frame.ts';
+import { parseDurationNs, parseSize } from '../../uri/units.ts';
+import { isPowerOfTwo } from '../../util/bits.ts';
+import type { DriverOptions } from '../driver-options.ts';
+import type { Channel } from './channel.ts';
+import { CommandError } from './command-error.ts';
+
+/** Where a publication starts, when its channel says. */
+export interface StartPosition {
+  readonly initialTermId: number;
+  readonly termId: number;
+  readonly termOffset: number;
+}
+
+/** What a publication's channel says, and the driver's settings where it does not. */
+export interface PublicationParameters {
+  /** Null: the driver chooses. */
+  readonly sessionId: number | null;
+  readonly termLength: number;
+  readonly mtu: number;
+  /** Null: at 0 of a random term. */
+  readonly start: StartPosition | null;
+  readonly isSparse: boolean;
+  readonly signalEos: boolean;
+  readonly lingerTimeoutNs: number;
+  /** Bytes the publisher may be ahead. */
+  readonly windowLength: number;
+  readonly maxResend: number;
+  readonly spiesSimulateConnection: boolean;
+  readonly buffers: SocketBuffers;
+  /** Which of the lengths the channel itself says. */
+  readonly given: { readonly termLength: boolean; readonly mtu: boolean };
+}
+
+/** Socket buffers of an endpoint in bytes; 0 leaves the system's. */
+export interface SocketBuffers {
+  readonly receiveBufferLength: number;
+  readonly sendBufferLength: number;
+}
+
+/** What a subscription's channel says, and the driver's settings where it does not. */
+export interface SubscriptionParameters {
+  /** Null: every session. */
+  readonly sessionId: number | null;
+  readonly isReliable: boolean;
+  readonly rejoin: boolean;
+  readonly isSparse: boolean;
+  readonly windowLength: number;
+  readonly nakDelayNs: number;
+  readonly buffers: SocketBuffers;
+}
+
+/** @throws CommandError naming the parameter and its value. */
+export function publicationParameters(channel: Channel, options: DriverOptions): PublicationParameters {
+  const { uri } = channel;
+  const isIpc = uri.media === 'ipc';
+  const termLength =
+    size(channel, 'term-length') ?? (isIpc ? options.ipcTermBufferLength : options.termBufferLength);
+  if (termLength < TERM_MIN_LENGTH || termLength > TERM_MAX_LENGTH || !isPowerOfTwo(termLength)) {
+    throw refuse(
+      `term-length=${termLength} is not a power of two from ${TERM_MIN_LENGTH} to ${TERM_MAX_LENGTH}`,
+    );
+  }
+  const mtu = size(channel, 'mtu') ?? (isIpc ? options.ipcMtuLength : options.mtuLength);
+  if (mtu <= 32 || mtu > MAX_UDP_PAYLOAD_LENGTH || mtu % 32 !== 0) {
+    throw refuse(`mtu=${mtu} is not a multiple of 32 from 64 to ${MAX_UDP_PAYLOAD_LENGTH}`);
+  }
+  const maxResend = integer(channel, 'max-resend') ?? options.maxResend;
+  if (maxResend < 1 || maxResend > 256)
+    throw refuse(`invalid max-resend=${maxResend}, must be > 0 and <= 256`);
+  const buffers = socketBuffers(channel, options);
+  if (!isIpc && buffers.sendBufferLength !== 0 && mtu > buffers.sendBufferLength) {
+    throw refuse(`MTU greater than SO_SNDBUF for channel: mtu=${mtu} so-sndbuf=${buffers.sendBufferLength}`);
+  }
+  return {
+    sessionId: int32(channel, 'session-id'),
+    termLength,
+    mtu,
+    start: startPosition(channel, termLength),
+    isSparse: bool(channel, 'sparse') ?? options.termBufferSparseFile,
+    signalEos: bool(channel, 'eos') ?? true,
+    lingerTimeoutNs: duration(channel, 'linger') ?? options.publicationLingerTimeoutNs,
+    windowLength: publicationWindow(channel, options, termLength, mtu),
+    maxResend,
+    spiesSimulateConnection: bool(channel, 'ssc') ?? false,
+    buffers,
+    given: { termLength: uri.has('term-length'), mtu: uri.has('mtu') },
+  };
+}
+
+/** @throws CommandError naming the parameter and its value. */
+export function subscriptionParameters(channel: Channel, options: DriverOptions): SubscriptionParameters {
+  return {
+    sessionId: int32(channel, 'session-id'),
+    isReliable: bool(channel, 'reliable') ?? options.reliableStream,
+    rejoin: bool(channel, 'rejoin') ?? options.rejoinStream,
+    isSparse: bool(channel, 'sparse') ?? options.termBufferSparseFile,
+    windowLength: size(channel, 'rcv-wnd') ?? options.rcvInitialWindowLength,
+    nakDelayNs: duration(channel, 'nak-delay') ?? options.nakUnicastDelayNs,
+    buffers: socketBuffers(channel, options),
+  };
+}
+
+/** The position a publication starts at. */
+export function positionOf(start: StartPosition | null, termLength: number): number {
+  if (start === null) return 0;
+  return computePosition(start.termId, start.termOffset, positionBits(termLength), start.initialTermId);
+}
+
+function startPosition(channel: Channel, termLength: number): StartPosition | null {
+  const initialTermId = int32(channel, 'init-term-id');
+  const termId = int32(channel, 'term-id');
+  const termOffset = integer(channel, 'term-offset');
+  if (initialTermId === null && termId === null && termOffset === null) return null;
+  if (initialTermId === null || termId === null || termOffset === null) {
+    throw refuse('params: init-term-id term-id term-offset must be used as a complete set');
+  }
+  if (((termId - initialTermId) | 0) < 0) {
+    throw refuse(`Param difference greater than 2^31 - 1: init-term-id=${initialTermId} term-id=${termId}`);
+  }
+  if (termOffset < 0 || termOffset > termLength) {
+    throw refuse(`Param term-offset=${termOffset} > term-length=${termLength}`);
+  }
+  if (termOffset % 32 !== 0)
+    throw refuse(`Param term-offset=${termOffset} must be multiple of FRAME_ALIGNMENT`);
+  return { initialTermId, termId, termOffset };
+}
+
+function publicationWindow(
+  channel: Channel,
+  options: DriverOptions,
+  termLength: number,
+  mtu: number,
+): number {
+  const isIpc = channel.uri.media === 'ipc';
+  const configured = isIpc ? options.ipcPublicationTermWindowLength : options.publicationTermWindowLength;
+  const wanted = size(channel, 'pub-wnd');
+  if (wanted === null) return configured === 0 ? termLength / 2 : Math.min(configured, termLength / 2);
+  if (wanted < mtu) throw refuse(`pub-wnd=${wanted} cannot be less than the mtu=${mtu}`);
+  if (wanted > termLength / 2)
+    throw refuse(`pub-wnd=${wanted} must not exceed half the term-length=${termLength}`);
+  return wanted;
+}
+
+function socketBuffers(channel: Channel, options: DriverOptions): SocketBuffers {
+  return {
+    receiveBufferLength: size(channel, 'so-rcvbuf') ?? options.socketSoRcvbuf,
+    sendBufferLength: size(channel, 'so-sndbuf') ?? options.socketSoSndbuf,
+  };
+}
+
+function refuse(message: string): CommandError {
+  return new CommandError(ErrorCode.GENERIC_ERROR, message);
+}
+
+function parsed<T>(channel: Channel, key: string, parse: (text: string) => T): T | null {
+  const text = channel.uri.get(key) ?? null;
+  if (text === null) return null;
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new CommandError(ErrorCode.GENERIC_ERROR, `could not parse ${key}=${text} in URI`, {
+      cause: error,
+    });
+  }
+}
+
+function size(channel: Channel, key: string): number | null {
+  return parsed(channel, key, parseSize);
+}
+
+function duration(channel: Channel, key: string): number | null {
+  return parsed(channel, key, parseDurationNs);
+}
+
+function bool(channel: Channel, key: string): boolean | null {
+  return parsed(channel, key, (text) => {
+    if (text === 'true' || text === 'false') return text === 'true';
+    throw new Error('not true or false');
+  });
+}
+
+function integer(channel: Channel, key: string): number | null {
+  return parsed(channel, key, (text) => {
+    if (!/^[-+]?\d{1,15}$/.test(text)) throw new Error('not an integer');
+    return Number(text);
+  });
+}
+
+function int32(channel: Channel, key: string): number | null {
+  const value = integer(channel, key);
+  if (value !== null && value !== (value | 0))
+    throw refuse(`could not parse ${key}=${value} as int32_t in URI`);
+  return value;
+}

@@ -1,0 +1,408 @@
+import { publicationLogPath } from '../../cnc/cnc-file.ts';
+import type { Command } from '../../cnc/commands.ts';
+import {
+  CONCURRENT_PUBLISHER_POSITION,
+  EXCLUSIVE_PUBLISHER_POSITION,
+  PUBLISHER_LIMIT,
+  SENDER_BPE,
+  SENDER_LIMIT,
+  SENDER_NAKS_RECEIVED,
+  SENDER_POSITION,
+} from '../../cnc/counter-types.ts';
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
+import type { NetworkCommand } from '../messages.ts';
+import { type Channel, parseChannel, UdpChannel } from './channel.ts';
+import type { ChannelEndpoint } from './channel-endpoint.ts';
+import type { Client, Clients } from './clients.ts';
+import { CommandError } from './command-error.ts';
+import type { ConductorContext } from './conductor-context.ts';
+import type { Endpoints } from './endpoints.ts';
+import { allocateStreamCounters, type Linker, subscriberPositions } from './linker.ts';
+import { type PublicationParameters, positionOf, publicationParameters } from './parameters.ts';
+import type { PendingCommand } from './pending-command.ts';
+import { SessionIds } from './session-ids.ts';
+import { isIpc, type Publication, type SubscriberLink } from './stream.ts';
+import type { Streams } from './streams.ts';
+import type { Subscriptions } from './subscriptions.ts';
+import { NO_TRANSPORT_SENTENCE } from './unsupported.ts';
+
+export type AddPublicationCommand = Extract<Command, { type: 'addPublication' | 'addExclusivePublication' }>;
+export type RemovePublicationCommand = Extract<Command, { type: 'removePublication' }>;
+
+/** The source of IPC images. */
+const IPC_CHANNEL = 'aeron:ipc';
+const NO_CHANNEL_STATUS = -1;
+
+/** Network and IPC publications: made for the first reference, shared, drained after the last one. */
+export class Publications {
+  private readonly context: ConductorContext;
+  private readonly clients: Clients;
+  private readonly endpoints: Endpoints;
+  private readonly subscriptions: Subscriptions;
+  private readonly linker: Linker;
+  private readonly sessionIds: SessionIds;
+  private readonly publications: Map<number, Publication>;
+
+  constructor(
+    context: ConductorContext,
+    clients: Clients,
+    endpoints: Endpoints,
+    streams: Streams,
+    subscriptions: Subscriptions,
+    linker: Linker,
+  ) {
+    const { options } = context;
+    this.context = context;
+    this.clients = clients;
+    this.endpoints = endpoints;
+    this.publications = streams.publications;
+    this.subscriptions = subscriptions;
+    this.linker = linker;
+    this.sessionIds = new SessionIds(
+      context.randomInt32(),
+      options.publicationReservedSessionIdLow,
+      options.publicationReservedSessionIdHigh,
+    );
+  }
+
+  /** @throws CommandError */
+  add(command: AddPublicationCommand): PendingCommand {
+    const channel = parseChannel(command.channel, 'publication');
+    const parameters = publicationParameters(channel, this.context.options);
+    if (channel.uri.media === 'ipc') {
+      return { correlationId: command.correlationId, step: () => this.addOrShare(command, null, parameters) };
+    }
+    return this.addToNetwork(command, channel, parameters);
+  }
+
+  private addToNetwork(
+    command: AddPublicationCommand,
+    channel: Channel,
+    parameters: PublicationParameters,
+  ): PendingCommand {
+    const { context, endpoints } = this;
+    const { maxDatagramLength } = context;
+    if (maxDatagramLength === 0) throw new CommandError(ErrorCode.NOT_SUPPORTED, NO_TRANSPORT_SENTENCE);
+    if (parameters.mtu > maxDatagramLength) {
+      throw new CommandError(
+        ErrorCode.GENERIC_ERROR,
+        `mtu=${parameters.mtu} is more than the transport can send in a datagram: ${maxDatagramLength}, ` +
+          `channel=${channel.text}`,
+      );
+    }
+    const udp = new UdpChannel(channel, 'publication', context.names, context.localAddresses);
+    const { correlationId } = command;
+    let opening: ChannelEndpoint | null = null;
+    const step = (): boolean => {
+      const addresses = udp.addresses();
+      if (addresses === null) return false;
+      if (opening === null) {
+        const existing = endpoints.find('send', udp, addresses, parameters.buffers);
+        if (existing !== null) return this.addOrShare(command, existing, parameters);
+        opening = endpoints.open('send', udp, addresses, parameters.buffers, correlationId);
+      }
+      if (!endpoints.isOpen(opening)) return false;
+      try {
+        return this.addOrShare(command, opening, parameters);
+      } catch (error) {
+        endpoints.closeIfUnused(opening);
+        throw error;
+      }
+    };
+    return { correlationId, step };
+  }
+
+  /** `endpoint` null: IPC. */
+  private addOrShare(
+    command: AddPublicationCommand,
+    endpoint: ChannelEndpoint | null,
+    parameters: PublicationParameters,
+  ): true {
+    const shared = command.type === 'addPublication' ? this.findShared(endpoint, command.streamId) : null;
+    if (shared !== null) {
+      confirmMatch(shared, parameters);
+      this.refer(command, shared, []);
+      return true;
+    }
+    const { sessionId } = parameters;
+    if (sessionId !== null && this.isSessionTaken(endpoint, command.streamId, sessionId)) {
+      throw new CommandError(
+        ErrorCode.INVALID_CHANNEL,
+        `existing publication has clashing sessionId=${sessionId} for streamId=${command.streamId} ` +
+          `channel=${command.channel}`,
+      );
+    }
+    this.create(command, endpoint, parameters);
+    return true;
+  }
+
+  private findShared(endpoint: ChannelEndpoint | null, streamId: number): Publication | null {
+    for (const publication of this.publications.values()) {
+      const { isExclusive, isDraining } = publication;
+      if (publication.endpoint !== endpoint || publication.streamId !== streamId) continue;
+      if (!isExclusive && !isDraining) return publication;
+    }
+    return null;
+  }
+
+  private isSessionTaken(endpoint: ChannelEndpoint | null, streamId: number, sessionId: number): boolean {
+    for (const publication of this.publications.values()) {
+      if (publication.endpoint !== endpoint || publication.streamId !== streamId) continue;
+      // An IPC session may be used again as soon as its subscribers have seen all of it.
+      if (publication.sessionId === sessionId && (endpoint !== null || publication.isAvailable)) return true;
+    }
+    return false;
+  }
+
+  /** A session id that no publication of this stream id has, on any channel. */
+  nextSessionId(streamId: number): number {
+    return this.sessionIds.next((sessionId) => {
+      for (const publication of this.publications.values()) {
+        if (publication.streamId === streamId && publication.sessionId === sessionId) return true;
+      }
+      return false;
+    });
+  }
+
+  private create(
+    command: AddPublicationCommand,
+    endpoint: ChannelEndpoint | null,
+    parameters: PublicationParameters,
+  ): void {
+    const { context } = this;
+    const { correlationId: registrationId, streamId, channel, clientId } = command;
+    const isExclusive = command.type === 'addExclusivePublication';
+    const { termLength, mtu } = parameters;
+    const sessionId =
+      parameters.sessionId ?? this.sessionIds.next((id) => this.isSessionTaken(endpoint, streamId, id));
+    const initialTermId = parameters.start?.initialTermId ?? context.randomInt32();
+    const startPosition = positionOf(parameters.start, termLength);
+    const logPath = publicationLogPath(context.options.dir, registrationId);
+    const log = context.logs.create(logPath, {
+      logType: isExclusive ? 'exclusivePublication' : 'concurrentPublication',
+      registrationId,
+      sessionId,
+      streamId,
+      initialTermId,
+      termLength,
+      mtu,
+      startPosition,
+      isSparse: parameters.isSparse,
+      publicationWindowLength: parameters.windowLength,
+      socketSndbufLength: parameters.buffers.sendBufferLength,
+      socketRcvbufLength: parameters.buffers.receiveBufferLength,
+      maxResend: parameters.maxResend,
+      lingerTimeoutNs: parameters.lingerTimeoutNs,
+      signalEos: parameters.signalEos,
+      spiesSimulateConnection: parameters.spiesSimulateConnection,
+    });
+    let counterIds: number[] = [];
+    let links: SubscriberLink[] = [];
+    try {
+      const position = isExclusive ? EXCLUSIVE_PUBLISHER_POSITION : CONCURRENT_PUBLISHER_POSITION;
+      const own = { registrationId, sessionId, streamId, channel, ownerId: clientId };
+      counterIds = allocateStreamCounters(
+        context,
+        endpoint === null
+          ? [position, PUBLISHER_LIMIT]
+          : [position, PUBLISHER_LIMIT, SENDER_POSITION, SENDER_LIMIT],
+        { ...own, value: startPosition },
+      );
+      if (endpoint === null) {
+        const subscriptions = this.subscriptions.wanting(null, streamId, sessionId);
+        links = this.linker.linkNew({ registrationId, sessionId, streamId }, subscriptions, startPosition);
+      } else {
+        counterIds.push(...allocateStreamCounters(context, [SENDER_BPE, SENDER_NAKS_RECEIVED], own));
+      }
+      this.clients.getOrAdd(clientId);
+    } catch (error) {
+      for (const id of counterIds) context.counters.free(id);
+      for (const { counterId } of links) context.counters.free(counterId);
+      context.logs.remove(logPath, log);
+      throw error;
+    }
+    const publication: Publication = {
+      registrationId,
+      sessionId,
+      streamId,
+      log,
+      logPath,
+      endpoint,
+      sourceIdentity: IPC_CHANNEL,
+      counterIds,
+      links: [...links],
+      isAvailable: true,
+      isExclusive,
+      parameters,
+      initialTermId,
+      publisherLimitCounterId: counterIds[1]!,
+      references: 0,
+      isDraining: false,
+      coolDownUntilNs: 0,
+    };
+    this.publications.set(registrationId, publication);
+    if (endpoint !== null) endpoint.users++;
+    context.network.send(addCommand(publication, log, startPosition));
+    this.refer(command, publication, links);
+  }
+
+  /** A client has the publication from now on, and is told; subscribers of `links` after it. */
+  private refer(
+    command: AddPublicationCommand,
+    publication: Publication,
+    links: readonly SubscriberLink[],
+  ): void {
+    const client = this.clients.getOrAdd(command.clientId);
+    client.publications.set(command.correlationId, publication);
+    publication.references++;
+    const { endpoint, registrationId, sessionId, streamId, publisherLimitCounterId, logPath } = publication;
+    this.context.events.transmit({
+      type: command.type === 'addPublication' ? 'publicationReady' : 'exclusivePublicationReady',
+      correlationId: command.correlationId,
+      registrationId,
+      sessionId,
+      streamId,
+      positionLimitCounterId: publisherLimitCounterId,
+      channelStatusCounterId: endpoint === null ? NO_CHANNEL_STATUS : endpoint.statusCounterId,
+      logFileName: logPath,
+    });
+    for (const link of links) this.linker.announce(publication, link);
+  }
+
+  /** @throws CommandError UNKNOWN_PUBLICATION */
+  remove({ clientId, correlationId, registrationId, revoke }: RemovePublicationCommand): void {
+    const client = this.clients.get(clientId);
+    const publication = client?.publications.get(registrationId);
+    if (client === null || publication === undefined) {
+      throw new CommandError(
+        ErrorCode.UNKNOWN_PUBLICATION,
+        `unknown publication client_id=${clientId} registration_id=${registrationId}`,
+      );
+    }
+    client.publications.delete(registrationId);
+    this.dereference(publication, revoke);
+    this.context.events.operationSucceeded(correlationId);
+  }
+
+  removeAll(client: Client): void {
+    for (const publication of client.publications.values()) this.dereference(publication, false);
+  }
+
+  private dereference(publication: Publication, revoke: boolean): void {
+    publication.references--;
+    if (publication.isDraining || (publication.references > 0 && !revoke)) return;
+    publication.isDraining = true;
+    const { registrationId } = publication;
+    this.context.network.send({ kind: 'drainPublication', registrationId, revoke });
+  }
+
+  /** The network agent has let go of it. */
+  onReleased(publication: Publication): void {
+    this.publications.delete(publication.registrationId);
+    for (const { counterId } of publication.links) this.context.counters.free(counterId);
+    for (const id of publication.counterIds) this.context.counters.free(id);
+    this.context.logs.remove(publication.logPath, publication.log);
+    if (publication.endpoint !== null) this.endpoints.release(publication.endpoint);
+  }
+
+  /** A subscriber does not want an IPC publication: nobody gets it for a while. */
+  rejectIpc(publication: Publication): void {
+    const { clock, options } = this.context;
+    if (publication.coolDownUntilNs === 0) {
+      this.linker.announceUnavailable(publication);
+      this.linker.leaveAll(publication);
+    }
+    publication.coolDownUntilNs = clock.nanoTime + options.imageLivenessTimeoutNs;
+  }
+
+  /** Lets subscribers come back to IPC publications that were rejected. */
+  onTimer(nowNs: number): void {
+    for (const publication of this.publications.values()) {
+      if (publication.coolDownUntilNs === 0 || nowNs < publication.coolDownUntilNs) continue;
+      publication.coolDownUntilNs = 0;
+      if (publication.isDraining) continue;
+      const { streamId, sessionId } = publication;
+      for (const subscription of this.subscriptions.wanting(null, streamId, sessionId)) {
+        this.linker.join(publication, subscription);
+      }
+    }
+  }
+
+  /** Whether somebody answers one of the publications on an endpoint. */
+  isConnected(endpoint: ChannelEndpoint): boolean {
+    for (const publication of this.publications.values()) {
+      if (publication.endpoint === endpoint && publication.log.isConnected()) return true;
+    }
+    return false;
+  }
+}
+
+function addCommand(publication: Publication, log: LogBuffers, startPosition: number): NetworkCommand {
+  const { registrationId, sessionId, streamId, initialTermId, isExclusive, endpoint, parameters } =
+    publication;
+  const [publisherPosition, publisherLimit, senderPosition, senderLimit, senderBpe, senderNaks] =
+    publication.counterIds;
+  const common = {
+    registrationId,
+    log: { buffer: log.region.buffer, handle: log.region.handle },
+    sessionId,
+    streamId,
+    initialTermId,
+    termLength: parameters.termLength,
+    startPosition,
+    isExclusive,
+    termWindowLength: parameters.windowLength,
+    publisherPositionCounterId: publisherPosition!,
+    publisherLimitCounterId: publisherLimit!,
+  };
+  if (endpoint === null) {
+    const subscribers = subscriberPositions(publication.links);
+    return { kind: 'addIpcPublication', publication: { ...common, subscribers } };
+  }
+  return {
+    kind: 'addNetworkPublication',
+    publication: {
+      ...common,
+      endpointId: endpoint.id,
+      mtu: parameters.mtu,
+      signalEos: parameters.signalEos,
+      lingerTimeoutNs: parameters.lingerTimeoutNs,
+      maxResend: parameters.maxResend,
+      remoteAddress: endpoint.addresses.remoteAddress,
+      remotePort: endpoint.addresses.remotePort,
+      senderPositionCounterId: senderPosition!,
+      senderLimitCounterId: senderLimit!,
+      senderBpeCounterId: senderBpe!,
+      senderNaksReceivedCounterId: senderNaks!,
+    },
+  };
+}
+
+/** What a channel says of a publication must be what the publication has. */
+function confirmMatch(existing: Publication, requested: PublicationParameters): void {
+  const { parameters, sessionId, initialTermId } = existing;
+  const { given } = requested;
+  if (requested.sessionId !== null) sameValue('session-id', sessionId, requested.sessionId);
+  if (given.mtu) sameValue('mtu', parameters.mtu, requested.mtu);
+  if (given.termLength) sameValue('term-length', parameters.termLength, requested.termLength);
+  if (requested.start !== null) {
+    sameValue('init-term-id', initialTermId, requested.start.initialTermId);
+    sameValue('term-id', parameters.start?.termId ?? initialTermId, requested.start.termId);
+    sameValue('term-offset', parameters.start?.termOffset ?? 0, requested.start.termOffset);
+  }
+  if (!isIpc(existing) && parameters.spiesSimulateConnection !== requested.spiesSimulateConnection) {
+    throw new CommandError(
+      ErrorCode.GENERIC_ERROR,
+      `existing publication has different spies simulate connection: requested=${requested.spiesSimulateConnection}`,
+    );
+  }
+}
+
+function sameValue(key: string, existing: number, requested: number): void {
+  if (existing === requested) return;
+  throw new CommandError(
+    ErrorCode.GENERIC_ERROR,
+    `existing publication has different '${key}': existing=${existing} requested=${requested}`,
+  );
+}

@@ -1,0 +1,215 @@
+import type { Command } from '../../cnc/commands.ts';
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import { type Channel, parseChannel, UdpChannel } from './channel.ts';
+import type { ChannelEndpoint } from './channel-endpoint.ts';
+import type { Client, Clients } from './clients.ts';
+import { CommandError } from './command-error.ts';
+import type { ConductorContext } from './conductor-context.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { Linker } from './linker.ts';
+import { type SubscriptionParameters, subscriptionParameters } from './parameters.ts';
+import type { PendingCommand } from './pending-command.ts';
+import type { Stream } from './stream.ts';
+import type { Streams } from './streams.ts';
+import { type Subscription, wants, wantsStream } from './subscription.ts';
+import { NO_TRANSPORT_SENTENCE } from './unsupported.ts';
+
+export type AddSubscriptionCommand = Extract<Command, { type: 'addSubscription' }>;
+export type RemoveSubscriptionCommand = Extract<Command, { type: 'removeSubscription' }>;
+
+const NO_CHANNEL_STATUS = -1;
+
+/** Clients' subscriptions, over UDP and IPC. */
+export class Subscriptions {
+  private readonly context: ConductorContext;
+  private readonly clients: Clients;
+  private readonly endpoints: Endpoints;
+  private readonly streams: Streams;
+  private readonly linker: Linker;
+  private readonly subscriptions: Map<number, Subscription> = new Map();
+
+  constructor(
+    context: ConductorContext,
+    clients: Clients,
+    endpoints: Endpoints,
+    streams: Streams,
+    linker: Linker,
+  ) {
+    this.context = context;
+    this.clients = clients;
+    this.endpoints = endpoints;
+    this.streams = streams;
+    this.linker = linker;
+  }
+
+  /** Subscriptions that want a stream of this endpoint (`null`: IPC), the oldest first. */
+  wanting(endpoint: ChannelEndpoint | null, streamId: number, sessionId: number): Subscription[] {
+    return [...this.subscriptions.values()].filter((one) => wants(one, endpoint, streamId, sessionId));
+  }
+
+  /** @throws CommandError */
+  add(command: AddSubscriptionCommand): PendingCommand {
+    const channel = parseChannel(command.channel, 'subscription');
+    const parameters = subscriptionParameters(channel, this.context.options);
+    const { correlationId } = command;
+    if (channel.uri.media === 'ipc') {
+      return { correlationId, step: () => this.create(command, null, parameters) };
+    }
+    return this.addToNetwork(command, channel, parameters);
+  }
+
+  private addToNetwork(
+    command: AddSubscriptionCommand,
+    channel: Channel,
+    parameters: SubscriptionParameters,
+  ): PendingCommand {
+    const { context, endpoints } = this;
+    if (context.maxDatagramLength === 0)
+      throw new CommandError(ErrorCode.NOT_SUPPORTED, NO_TRANSPORT_SENTENCE);
+    const { correlationId } = command;
+    const udp = new UdpChannel(channel, 'subscription', context.names, context.localAddresses);
+    checkWindow(parameters, parameters.buffers.receiveBufferLength, '', channel);
+    let opening: ChannelEndpoint | null = null;
+    const step = (): boolean => {
+      const addresses = udp.addresses();
+      if (addresses === null) return false;
+      if (opening === null) {
+        const existing = endpoints.find('receive', udp, addresses, parameters.buffers);
+        if (existing !== null) {
+          this.checkClash(existing, command, parameters);
+          return this.create(command, existing, parameters);
+        }
+        opening = endpoints.open('receive', udp, addresses, parameters.buffers, correlationId);
+      }
+      if (!endpoints.isOpen(opening)) return false;
+      try {
+        if (parameters.buffers.receiveBufferLength === 0) {
+          checkWindow(parameters, opening.receiveBufferLength, ' (OS default)', channel);
+        }
+        return this.create(command, opening, parameters);
+      } catch (error) {
+        endpoints.closeIfUnused(opening);
+        throw error;
+      }
+    };
+    return { correlationId, step };
+  }
+
+  /** Subscriptions to one stream of an endpoint share its image, so they must ask for the same. */
+  private checkClash(
+    endpoint: ChannelEndpoint,
+    { streamId, channel }: AddSubscriptionCommand,
+    { sessionId, isReliable, rejoin }: SubscriptionParameters,
+  ): void {
+    for (const existing of this.subscriptions.values()) {
+      if (existing.endpoint !== endpoint || existing.streamId !== streamId) continue;
+      const { parameters } = existing;
+      if (parameters.sessionId !== sessionId) continue;
+      const option =
+        parameters.isReliable !== isReliable
+          ? `reliable=${isReliable}`
+          : parameters.rejoin !== rejoin
+            ? `rejoin=${rejoin}`
+            : null;
+      if (option === null) continue;
+      throw new CommandError(
+        ErrorCode.GENERIC_ERROR,
+        `option conflicts with existing subscription: ${option} existingChannel=${existing.channel} channel=${channel}`,
+      );
+    }
+  }
+
+  private create(
+    { clientId, correlationId, streamId, channel }: AddSubscriptionCommand,
+    endpoint: ChannelEndpoint | null,
+    parameters: SubscriptionParameters,
+  ): true {
+    this.clients.getOrAdd(clientId);
+    const subscription: Subscription = {
+      registrationId: correlationId,
+      clientId,
+      streamId,
+      channel,
+      endpoint,
+      parameters,
+    };
+    this.subscriptions.set(correlationId, subscription);
+    if (endpoint !== null) {
+      endpoint.users++;
+      this.changeInterest(endpoint, subscription, 1);
+    }
+    this.context.events.transmit({
+      type: 'subscriptionReady',
+      correlationId,
+      channelStatusCounterId: endpoint === null ? NO_CHANNEL_STATUS : endpoint.statusCounterId,
+    });
+    for (const stream of this.streams.all()) {
+      if (isJoinable(stream) && wantsStream(subscription, stream)) this.linker.join(stream, subscription);
+    }
+    return true;
+  }
+
+  /** @throws CommandError UNKNOWN_SUBSCRIPTION */
+  remove({ clientId, correlationId, registrationId }: RemoveSubscriptionCommand): void {
+    const subscription = this.subscriptions.get(registrationId);
+    if (subscription === undefined) {
+      throw new CommandError(
+        ErrorCode.UNKNOWN_SUBSCRIPTION,
+        `unknown subscription client_id=${clientId} registration_id=${registrationId}`,
+      );
+    }
+    this.end(subscription);
+    this.context.events.operationSucceeded(correlationId);
+  }
+
+  removeAll({ clientId }: Client): void {
+    for (const subscription of this.subscriptions.values()) {
+      if (subscription.clientId === clientId) this.end(subscription);
+    }
+  }
+
+  private end(subscription: Subscription): void {
+    const { registrationId, endpoint } = subscription;
+    this.subscriptions.delete(registrationId);
+    for (const stream of this.streams.all()) this.linker.leave(stream, subscription);
+    if (endpoint === null) return;
+    this.changeInterest(endpoint, subscription, -1);
+    this.endpoints.release(endpoint);
+  }
+
+  /** The network agent is told when the first subscription wants something of an endpoint, and when the last one left. */
+  private changeInterest(
+    endpoint: ChannelEndpoint,
+    { streamId, parameters }: Subscription,
+    change: 1 | -1,
+  ): void {
+    const { sessionId } = parameters;
+    const key = `${streamId} ${sessionId}`;
+    const count = (endpoint.interests.get(key) ?? 0) + change;
+    if (count === 0) endpoint.interests.delete(key);
+    else endpoint.interests.set(key, count);
+    const isFirst = change === 1 && count === 1;
+    if (!isFirst && count !== 0) return;
+    const kind = isFirst ? 'addInterest' : 'removeInterest';
+    this.context.network.send({ kind, endpointId: endpoint.id, streamId, sessionId });
+  }
+}
+
+/** Images and IPC publications that have not gone, and are not resting from a rejection. */
+function isJoinable(stream: Stream): boolean {
+  return stream.isAvailable && !('coolDownUntilNs' in stream && stream.coolDownUntilNs !== 0);
+}
+
+function checkWindow(
+  { windowLength }: SubscriptionParameters,
+  bufferLength: number,
+  whose: string,
+  channel: Channel,
+): void {
+  if (bufferLength === 0 || windowLength <= bufferLength) return;
+  throw new CommandError(
+    ErrorCode.GENERIC_ERROR,
+    `Initial window greater than SO_RCVBUF for channel: rcv-wnd=${windowLength} so-rcvbuf=${bufferLength}${whose} ` +
+      `channel=${channel.text}`,
+  );
+}

@@ -1,0 +1,98 @@
+import type { ChannelUri } from '../../uri/channel-uri.ts';
+
+/** What a channel is asked for. */
+export type ChannelUse = 'publication' | 'subscription';
+
+/** Something Aeron has and this version does not. */
+export interface Unsupported {
+  /** What it is called in the README. */
+  readonly feature: string;
+  /** What a client is told. */
+  readonly sentence: string;
+  /** Whether a channel asks for it. */
+  readonly isWanted: (uri: ChannelUri, use: ChannelUse) => boolean;
+}
+
+function isSet(key: string): (uri: ChannelUri) => boolean {
+  return (uri) => uri.has(key);
+}
+
+/** Parameters of a channel that are refused, in the order they are looked for. */
+export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
+  {
+    feature: 'spies',
+    sentence: 'Spy subscriptions (aeron-spy:) are not supported; subscribe over UDP or IPC.',
+    isWanted: (uri) => uri.prefix === 'aeron-spy',
+  },
+  {
+    feature: 'response channels',
+    sentence:
+      'Response channels (control-mode=response, response-correlation-id) are not supported; use two channels.',
+    isWanted: (uri) => uri.get('control-mode') === 'response' || uri.has('response-correlation-id'),
+  },
+  {
+    feature: 'multi-destination-cast',
+    sentence:
+      'Multi-destination-cast (control-mode=manual or dynamic) is not supported; add a publication for each destination.',
+    isWanted: (uri, use) => use === 'publication' && uri.has('control-mode'),
+  },
+  {
+    feature: 'multi-destination subscriptions',
+    sentence:
+      'Multi-destination subscriptions (control-mode) are not supported; add a subscription for each endpoint.',
+    isWanted: (uri, use) => use === 'subscription' && uri.has('control-mode'),
+  },
+  {
+    feature: 'subscribing to multi-destination-cast',
+    sentence: 'Subscriptions with a control address are not supported; subscribe to an endpoint alone.',
+    isWanted: (uri, use) => use === 'subscription' && uri.media === 'udp' && uri.has('control'),
+  },
+  {
+    feature: 'tags',
+    sentence: 'Tags (tags, session-id=tag:) are not supported; name the endpoint in every channel.',
+    isWanted: (uri) => uri.has('tags') || (uri.get('session-id') ?? '').startsWith('tag:'),
+  },
+  {
+    feature: 'untethered subscriptions',
+    sentence: 'Untethered subscriptions (tether=false) are not supported.',
+    isWanted: (uri, use) => use === 'subscription' && uri.get('tether') === 'false',
+  },
+  {
+    feature: 'group semantics',
+    sentence: 'Group semantics (group=true, gtag) are not supported.',
+    isWanted: (uri, use) => use === 'subscription' && (uri.get('group') === 'true' || uri.has('gtag')),
+  },
+  {
+    feature: 'cubic congestion control',
+    sentence: 'Congestion control other than cc=static is not supported.',
+    isWanted: (uri) => (uri.get('cc') ?? 'static') !== 'static',
+  },
+  {
+    feature: 'timestamps',
+    sentence:
+      'Timestamps (media-rcv-ts-offset, channel-rcv-ts-offset, channel-snd-ts-offset) are not supported.',
+    isWanted: (uri) => TIMESTAMP_KEYS.some((key) => uri.has(key)),
+  },
+  {
+    feature: 'transport security',
+    sentence: 'Aeron Transport Security (ats=true) is not supported.',
+    isWanted: (uri) => isSet('ats')(uri) && uri.get('ats') === 'true',
+  },
+];
+
+const TIMESTAMP_KEYS = ['media-rcv-ts-offset', 'channel-rcv-ts-offset', 'channel-snd-ts-offset'];
+
+/** Refused by the address a channel names, or by the driver's transport. */
+export const MULTICAST_SENTENCE = 'Multicast is not supported; use a unicast endpoint.';
+export const IPV6_SENTENCE = 'IPv6 is not supported; use an IPv4 endpoint.';
+export const NO_TRANSPORT_SENTENCE =
+  'This driver has no network transport (aeron.transport=none); it carries aeron:ipc only.';
+
+/** The commands that add and remove destinations, of publications and of subscriptions. */
+export const DESTINATIONS_SENTENCE =
+  'Destinations are not supported; add a publication or subscription for each.';
+
+/** The sentence for the first thing this version lacks that the channel asks for, or `null`. */
+export function unsupportedParameter(uri: ChannelUri, use: ChannelUse): string | null {
+  return UNSUPPORTED_PARAMETERS.find(({ isWanted }) => isWanted(uri, use))?.sentence ?? null;
+}

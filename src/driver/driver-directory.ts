@@ -1,0 +1,119 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CNC_FILE, CncFile } from '../cnc/cnc-file.ts';
+import type { Clock } from '../concurrent/clock.ts';
+import { readErrorLog } from '../concurrent/distinct-error-log.ts';
+import { AeronError, codeOf } from '../util/errors.ts';
+import type { DriverOptions } from './driver-options.ts';
+
+/** A living driver writes its heartbeat every second or so: one that does not for this long, and has no process, is dead. */
+const HEARTBEAT_WATCH_MS = 2_500;
+/** A driver that is being started writes the version well within this. */
+const READY_WATCH_MS = 1_000;
+const WATCH_INTERVAL_MS = 10;
+
+/**
+ * Makes the Aeron directory ready for a new driver: what a dead driver left is removed, its errors are saved beside it.
+ * @throws AeronError `DRIVER_ACTIVE` when a living driver has the directory; nothing is touched then.
+ */
+export async function prepareDirectory(options: DriverOptions, clock: Clock): Promise<void> {
+  const { dir } = options;
+  if (existsSync(dir)) {
+    if (options.dirWarnIfExists) process.stderr.write(`WARNING: ${dir} exists\n`);
+    if (!options.dirDeleteOnStart) await takeOver(options, clock);
+    rmSync(dir, { recursive: true, force: true });
+  }
+  mkdirSync(join(dir, 'publications'), { recursive: true });
+  mkdirSync(join(dir, 'images'), { recursive: true });
+}
+
+async function takeOver({ dir, driverTimeoutMs }: DriverOptions, clock: Clock): Promise<void> {
+  const cnc = await mapExisting(dir);
+  if (cnc === null) return;
+  try {
+    if (await isActive(cnc, driverTimeoutMs, clock)) {
+      throw new AeronError(
+        'DRIVER_ACTIVE',
+        `an active media driver, process ${cnc.pid}, has ${dir}. Stop it, or choose another directory with aeron.dir.`,
+      );
+    }
+    saveErrors(cnc, dir);
+  } finally {
+    cnc.close();
+  }
+}
+
+/** `null` when there is nothing that a driver could be using. */
+async function mapExisting(dir: string): Promise<CncFile | null> {
+  const deadlineMs = performance.now() + READY_WATCH_MS;
+  for (;;) {
+    try {
+      return CncFile.map(dir);
+    } catch (error) {
+      switch (codeOf(error)) {
+        case 'CNC_NOT_FOUND':
+        case 'CNC_TRUNCATED':
+        case 'CNC_MALFORMED':
+          return null;
+        case 'CNC_NOT_READY':
+          // Another driver may be starting this moment, or have died while it did.
+          if (performance.now() > deadlineMs) return null;
+          await watchInterval();
+          break;
+        default:
+          throw new AeronError(
+            'DRIVER_DIRECTORY',
+            `${join(dir, CNC_FILE)} is there and cannot be judged. Stop the driver it belongs to and remove ${dir}.`,
+            { cause: error },
+          );
+      }
+    }
+  }
+}
+
+/**
+ * A driver that was killed leaves a fresh heartbeat behind. Official drivers wait until it is old; we look whether the
+ * process is there, and because it may be one of another container, whether the heartbeat goes on.
+ */
+async function isActive(cnc: CncFile, driverTimeoutMs: number, clock: Clock): Promise<boolean> {
+  clock.update();
+  const heartbeatMs = cnc.toDriver.consumerHeartbeatMs();
+  if (clock.epochMs - heartbeatMs > driverTimeoutMs) return false;
+  if (isProcess(cnc.pid)) return true;
+  const deadlineMs = performance.now() + Math.min(HEARTBEAT_WATCH_MS, driverTimeoutMs);
+  while (performance.now() < deadlineMs) {
+    if (cnc.toDriver.consumerHeartbeatMs() !== heartbeatMs)
+      return cnc.toDriver.consumerHeartbeatMs() > heartbeatMs;
+    await watchInterval();
+  }
+  return false;
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+function watchInterval(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, WATCH_INTERVAL_MS));
+}
+
+/** `<dir>-2026-08-31-12-00-00-000+0000-error.log`, as official drivers call it. Nothing is written without errors. */
+function saveErrors(cnc: CncFile, dir: string): void {
+  const lines: string[] = [];
+  const { region, offset, length } = cnc.errorLog;
+  const count = readErrorLog(region, offset, length, (error) => {
+    const [first, last] = [error.firstObservationMs, error.lastObservationMs].map((ms) =>
+      new Date(ms).toISOString(),
+    );
+    lines.push(`***\n${error.observationCount} observations from ${first} to ${last} for:\n ${error.text}\n`);
+  });
+  if (count === 0) return;
+  const time = new Date().toISOString().replace('Z', '+0000').replaceAll(/[T:.]/g, '-');
+  const path = `${dir}-${time}-error.log`;
+  writeFileSync(path, `${lines.join('')}\n${count} distinct errors observed.\n`);
+  process.stderr.write(`WARNING: Existing errors saved to: ${path}\n`);
+}

@@ -1,0 +1,105 @@
+import type { Ipv4Address } from '../transport/transport.ts';
+
+/** How the agents share threads. DEDICATED is accepted and runs as SHARED_NETWORK. */
+export type ThreadingMode = 'DEDICATED' | 'SHARED_NETWORK' | 'SHARED' | 'INVOKER';
+
+/** A range of UDP ports, both ends included; 0–0 leaves the choice to the system. */
+export interface PortRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** An IPv4 address with the length of its network prefix, in bits. */
+export interface Ipv4Interface {
+  readonly address: Ipv4Address;
+  readonly prefixLength: number;
+}
+
+/**
+ * Every setting of the driver that has an effect, parsed. What each means, its property name, environment variable,
+ * default and range: the table in `settings.ts`. Lengths are bytes, times are in the unit their name ends with.
+ */
+export interface DriverOptions {
+  readonly dir: string;
+  readonly dirWarnIfExists: boolean;
+  readonly dirDeleteOnStart: boolean;
+  readonly dirDeleteOnShutdown: boolean;
+  readonly threadingMode: ThreadingMode;
+  readonly printConfiguration: boolean;
+  readonly driverTerminationValidator: 'allow' | 'deny';
+
+  readonly conductorBufferLength: number;
+  readonly clientsBufferLength: number;
+  readonly countersBufferLength: number;
+  readonly errorBufferLength: number;
+  readonly lossReportBufferLength: number;
+  readonly filePageSize: number;
+  readonly performStorageChecks: boolean;
+  readonly lowFileStoreWarningThreshold: number;
+
+  readonly clientLivenessTimeoutNs: number;
+  readonly driverTimeoutMs: number;
+  readonly timerIntervalNs: number;
+  readonly countersFreeToReuseTimeoutNs: number;
+
+  readonly termBufferLength: number;
+  readonly ipcTermBufferLength: number;
+  readonly termBufferSparseFile: boolean;
+  readonly mtuLength: number;
+  readonly ipcMtuLength: number;
+  readonly publicationTermWindowLength: number;
+  readonly ipcPublicationTermWindowLength: number;
+  readonly publicationLingerTimeoutNs: number;
+  readonly publicationUnblockTimeoutNs: number;
+  readonly publicationConnectionTimeoutNs: number;
+  readonly publicationReservedSessionIdLow: number;
+  readonly publicationReservedSessionIdHigh: number;
+
+  readonly socketSoRcvbuf: number;
+  readonly socketSoSndbuf: number;
+  readonly rcvInitialWindowLength: number;
+  readonly rcvStatusMessageTimeoutNs: number;
+  readonly sendToStatusPollRatio: number;
+  readonly imageLivenessTimeoutNs: number;
+  readonly reliableStream: boolean;
+  readonly rejoinStream: boolean;
+  readonly nakUnicastDelayNs: number;
+  readonly nakUnicastRetryDelayRatio: number;
+  readonly retransmitUnicastDelayNs: number;
+  readonly retransmitUnicastLingerNs: number;
+  readonly maxResend: number;
+  readonly streamSessionLimit: number;
+  readonly senderWildcardPortRange: PortRange;
+  readonly receiverWildcardPortRange: PortRange;
+  readonly driverConnect: boolean;
+  readonly receiverIoVectorCapacity: number;
+  readonly networkPublicationMaxMessagesPerSend: number;
+
+  readonly reresolutionCheckIntervalNs: number;
+  readonly nameResolverThresholdNs: number;
+  readonly conductorCycleThresholdNs: number;
+  readonly senderCycleThresholdNs: number;
+  readonly receiverCycleThresholdNs: number;
+
+  readonly conductorIdleStrategy: string;
+  readonly conductorIdleStrategyInitArgs: string;
+  readonly sharedIdleStrategy: string;
+  readonly sharedIdleStrategyInitArgs: string;
+  readonly senderIdleStrategy: string;
+  readonly senderIdleStrategyInitArgs: string;
+  readonly sharedNetworkIdleStrategy: string;
+  readonly sharedNetworkIdleStrategyInitArgs: string;
+  readonly conductorCpuAffinity: number;
+  readonly senderCpuAffinity: number;
+  readonly receiverCpuAffinity: number;
+
+  readonly transport: 'auto' | 'kernel' | 'dpdk' | 'none';
+  readonly dpdkLocalIpv4Address: Ipv4Interface | null;
+  readonly dpdkGatewayIpv4Address: Ipv4Address;
+  readonly dpdkPortId: number;
+  readonly dpdkMtu: number;
+  readonly dpdkRxQueueSize: number;
+  readonly dpdkTxQueueSize: number;
+  /** Arguments for DPDK's environment abstraction layer: what stands before `--` on the command line. */
+  readonly ealArguments: readonly string[];
+}

@@ -1,0 +1,68 @@
+import type { CncFile } from '../cnc/cnc-file.ts';
+import type { Region } from '../memory/region.ts';
+import type { DriverOptions } from './driver-options.ts';
+import type { NetworkAgentConfig, TransportConfig } from './messages.ts';
+
+/** What the network agent needs to know of the driver's settings. */
+export function networkAgentConfig(
+  options: DriverOptions,
+  cnc: CncFile,
+  lossReport: Region,
+  randomInt32: () => number,
+): NetworkAgentConfig {
+  return {
+    cnc: { buffer: cnc.region.buffer, handle: cnc.region.handle },
+    countersValuesOffset: cnc.countersValues.offset,
+    countersValuesLength: cnc.countersValues.length,
+    lossReport: { buffer: lossReport.buffer, handle: lossReport.handle },
+    transport: transportConfig(options),
+    ioVectorCapacity: options.receiverIoVectorCapacity,
+    maxMessagesPerSend: options.networkPublicationMaxMessagesPerSend,
+    sendToStatusPollRatio: options.sendToStatusPollRatio,
+    statusMessageTimeoutNs: options.rcvStatusMessageTimeoutNs,
+    imageLivenessTimeoutNs: options.imageLivenessTimeoutNs,
+    publicationConnectionTimeoutNs: options.publicationConnectionTimeoutNs,
+    publicationUnblockTimeoutNs: options.publicationUnblockTimeoutNs,
+    timerIntervalNs: options.timerIntervalNs,
+    retransmitDelayNs: options.retransmitUnicastDelayNs,
+    retransmitLingerNs: options.retransmitUnicastLingerNs,
+    nakRetryDelayRatio: options.nakUnicastRetryDelayRatio,
+    initialWindowLength: options.rcvInitialWindowLength,
+    cycleThresholdNs: Math.min(options.senderCycleThresholdNs, options.receiverCycleThresholdNs),
+    receiverIdHigh: randomInt32(),
+    receiverIdLow: randomInt32(),
+  };
+}
+
+function transportConfig(options: DriverOptions): TransportConfig {
+  switch (transportKind(options)) {
+    case 'none':
+      return { kind: 'none' };
+    case 'kernel':
+      return { kind: 'kernel', connectSendSockets: options.driverConnect };
+    case 'dpdk':
+      return {
+        kind: 'bypass',
+        dpdk: {
+          ealArguments: options.ealArguments,
+          portId: options.dpdkPortId,
+          localAddress: options.dpdkLocalIpv4Address!.address,
+          prefixLength: options.dpdkLocalIpv4Address!.prefixLength,
+          gatewayAddress: options.dpdkGatewayIpv4Address,
+          mtu: options.dpdkMtu,
+          rxQueueSize: options.dpdkRxQueueSize,
+          txQueueSize: options.dpdkTxQueueSize,
+        },
+      };
+  }
+}
+
+/** What `auto` means. */
+export function transportKind({
+  transport,
+  dpdkLocalIpv4Address,
+  ealArguments,
+}: DriverOptions): 'none' | 'kernel' | 'dpdk' {
+  if (transport !== 'auto') return transport;
+  return dpdkLocalIpv4Address !== null || ealArguments.length > 0 ? 'dpdk' : 'kernel';
+}

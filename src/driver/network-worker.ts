@@ -1,0 +1,96 @@
+// hot
+/** The program of the network thread: a network agent alone in a worker's isolate, in a loop until it is closed. */
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { AtomicCounter } from '../concurrent/atomic-counter.ts';
+import { type Clock, SystemClock } from '../concurrent/clock.ts';
+import { createIdleStrategy, type IdleStrategy } from '../concurrent/idle-strategy.ts';
+import { Region } from '../memory/region.ts';
+import { shm } from '../native/addons.ts';
+import { codeOf, messageOf } from '../util/errors.ts';
+import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
+import { NetworkAgent } from './network-agent.ts';
+import { COMMANDS_RUNG, EVENTS_RUNG, type NetworkWorkerData } from './network-worker-data.ts';
+import { openTransport } from './open-transport.ts';
+
+/** A defect that throws in every cycle must not flood the conductor. */
+const PAUSE_AFTER_ERROR_NS = 10_000_000;
+const GENERIC_ERROR = 11;
+const CONTROLLABLE_IDLE_STRATEGY = 22;
+
+class NetworkThread {
+  private readonly port: MessagePort;
+  private readonly doorbell: Int32Array;
+  private readonly idleStrategy: IdleStrategy;
+  private agent: NetworkAgent | null = null;
+  private commandsSeen = 0;
+  private isClosed = false;
+
+  constructor({ config, port, doorbell, idleStrategy, idleStrategyInitArgs }: NetworkWorkerData) {
+    const cnc = Region.adopt(config.cnc.buffer, config.cnc.handle);
+    const status = new AtomicCounter(cnc, config.countersValuesOffset, CONTROLLABLE_IDLE_STRATEGY);
+    this.port = port;
+    this.doorbell = new Int32Array(doorbell);
+    this.idleStrategy = createIdleStrategy(idleStrategy, idleStrategyInitArgs, status);
+  }
+
+  /** Opens the transport and says that the agent runs, or why it cannot. */
+  async start(config: NetworkAgentConfig): Promise<void> {
+    const clock: Clock = new SystemClock();
+    try {
+      const transport = await openTransport(config.transport, clock);
+      this.agent = new NetworkAgent(config, transport, clock, this.emit);
+    } catch (error) {
+      this.isClosed = true;
+      this.emit({ kind: 'startFailed', code: codeOf(error), message: messageOf(error) });
+    }
+  }
+
+  /** Returns when the agent is closed. */
+  run(): void {
+    while (!this.isClosed) {
+      try {
+        this.runUntilClosed();
+      } catch (error) {
+        this.emit({ kind: 'error', code: GENERIC_ERROR, message: `network agent: ${messageOf(error)}` });
+        shm.sleep(PAUSE_AFTER_ERROR_NS);
+      }
+    }
+  }
+
+  private runUntilClosed(): void {
+    const { agent, doorbell, idleStrategy } = this;
+    while (!this.isClosed) {
+      // Pairs with the Atomics.add in WorkerNetwork.send().
+      const commandsRung = Atomics.load(doorbell, COMMANDS_RUNG);
+      if (commandsRung !== this.commandsSeen) {
+        this.commandsSeen = commandsRung;
+        this.takeCommands();
+      }
+      idleStrategy.idle(agent!.doWork());
+    }
+  }
+
+  /** Cold. */
+  private takeCommands(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.port) as { message: NetworkCommand } | undefined;
+      if (received === undefined) return;
+      this.agent!.onCommand(received.message);
+      if (received.message.kind === 'close') this.isClosed = true;
+    }
+  }
+
+  /** Cold. */
+  private readonly emit = (event: NetworkEvent): void => {
+    this.port.postMessage(event);
+    Atomics.add(this.doorbell, EVENTS_RUNG, 1); // Pairs with the load in WorkerNetwork.poll().
+  };
+}
+
+const data = workerData as NetworkWorkerData;
+shm.nameThread('aeron-network');
+if (data.cpu >= 0) shm.pin(data.cpu);
+const thread = new NetworkThread(data);
+await thread.start(data.config);
+thread.run();
+data.port.close();

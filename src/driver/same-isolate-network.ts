@@ -1,0 +1,51 @@
+// hot
+import { type Clock, SystemClock } from '../concurrent/clock.ts';
+import { Queue } from '../concurrent/queue.ts';
+import { assert } from '../util/errors.ts';
+import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
+import { NetworkAgent } from './network-agent.ts';
+import type { RunningNetwork } from './network-link.ts';
+import { openTransport } from './open-transport.ts';
+
+/** The agent answers a command with an event or two, and keeps few setups unanswered: this is never reached. */
+const EVENT_CAPACITY = 16 * 1024;
+
+/** A network agent in the conductor's isolate: SHARED and INVOKER. Commands are calls, events wait in a queue. */
+export class SameIsolateNetwork implements RunningNetwork {
+  readonly maxDatagramLength: number;
+  private readonly agent: NetworkAgent;
+  private readonly events: Queue<NetworkEvent>;
+
+  private constructor(agent: NetworkAgent, events: Queue<NetworkEvent>, maxDatagramLength: number) {
+    this.agent = agent;
+    this.events = events;
+    this.maxDatagramLength = maxDatagramLength;
+  }
+
+  /** @throws AeronError when the transport cannot be opened. */
+  static async start(config: NetworkAgentConfig): Promise<SameIsolateNetwork> {
+    const clock: Clock = new SystemClock();
+    const transport = await openTransport(config.transport, clock);
+    const events = new Queue<NetworkEvent>(EVENT_CAPACITY);
+    const agent = new NetworkAgent(config, transport, clock, (event) => {
+      assert(events.offer(event), 'the conductor keeps up with the network agent');
+    });
+    return new SameIsolateNetwork(agent, events, transport?.maxDatagramLength ?? 0);
+  }
+
+  send(command: NetworkCommand): void {
+    this.agent.onCommand(command);
+  }
+
+  poll(): NetworkEvent | null {
+    return this.events.poll();
+  }
+
+  doWork(): number {
+    return this.agent.doWork();
+  }
+
+  async close(): Promise<void> {
+    this.agent.onCommand({ kind: 'close' });
+  }
+}

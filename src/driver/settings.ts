@@ -1,0 +1,302 @@
+import type { DriverOptions } from './driver-options.ts';
+
+/** What the text of a setting is turned into, and how it is checked. */
+export type SettingKind =
+  | 'string'
+  | 'bool'
+  | 'int'
+  /** Bytes: `64k`, `16m`, `1g`. */
+  | 'size'
+  /** Nanoseconds: `100us`, `5s`; a bare number is nanoseconds. */
+  | 'duration'
+  | 'enum'
+  | 'idleStrategy'
+  /** `low high`. */
+  | 'portRange'
+  | 'ipv4'
+  /** `10.0.0.1/24`; 32 without a prefix. */
+  | 'ipv4Interface';
+
+/** One setting of the driver. */
+export interface Setting {
+  /** Name in property files and after `-D`; Aeron's own where Aeron has it. */
+  readonly property: string;
+  /** Name of the environment variable, where it is not {@link property} in capitals with `_` for `.`. */
+  readonly env?: string;
+  readonly kind: SettingKind;
+  /** As a user would write it. `''` means not set. */
+  readonly default: string;
+  /** Smallest and largest value, both allowed. */
+  readonly min?: number;
+  readonly max?: number;
+  /** For `enum`: what may be written, and what it means. */
+  readonly values?: Readonly<Record<string, string>>;
+  /** One line for `--help` and the reference page. */
+  readonly help: string;
+}
+
+const INT32_MIN = -2147483648;
+const INT32_MAX = 2147483647;
+const GIB = 1024 * 1024 * 1024;
+const LARGEST = Number.MAX_SAFE_INTEGER;
+/** A microsecond: the shortest timeout the official driver takes. */
+const US = 1000;
+
+function setting(property: string, kind: SettingKind, value: string, help: string): Setting {
+  return { property, kind, default: value, help };
+}
+
+function int(property: string, value: string, min: number, max: number, help: string): Setting {
+  return { property, kind: 'int', default: value, min, max, help };
+}
+
+function size(property: string, value: string, min: number, max: number, help: string): Setting {
+  return { property, kind: 'size', default: value, min, max, help };
+}
+
+function duration(
+  property: string,
+  value: string,
+  min: number,
+  max: number,
+  help: string,
+  env = '',
+): Setting {
+  return { property, kind: 'duration', default: value, min, max, help, ...(env === '' ? {} : { env }) };
+}
+
+function choice(property: string, value: string, values: Record<string, string>, help: string): Setting {
+  return { property, kind: 'enum', default: value, values, help };
+}
+
+/** Words that mean themselves. */
+function same(...words: string[]): Record<string, string> {
+  return Object.fromEntries(words.map((word) => [word, word]));
+}
+
+/** Every setting that has an effect. Parsing, defaults, validation, `--help` and the reference page come from here. */
+// biome-ignore format: a table
+export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArguments'>]: Setting } = {
+  dir: setting('aeron.dir', 'string', '', 'Aeron directory; /dev/shm/aeron-<user> when not set'),
+  dirWarnIfExists: setting('aeron.dir.warn.if.exists', 'bool', 'false',
+    'say so on stderr when the directory exists at start'),
+  dirDeleteOnStart: setting('aeron.dir.delete.on.start', 'bool', 'false',
+    'delete the directory at start without looking for an active driver'),
+  dirDeleteOnShutdown: setting('aeron.dir.delete.on.shutdown', 'bool', 'false',
+    'delete the directory at an orderly end'),
+  threadingMode: choice('aeron.threading.mode', 'DEDICATED',
+    same('DEDICATED', 'SHARED_NETWORK', 'SHARED', 'INVOKER'),
+    'how agents share threads; DEDICATED runs as SHARED_NETWORK'),
+  printConfiguration: setting('aeron.print.configuration', 'bool', 'false', 'print every setting at start'),
+  driverTerminationValidator: choice('aeron.driver.termination.validator', 'deny', {
+    ...same('allow', 'deny'),
+    'io.aeron.driver.DefaultAllowTerminationValidator': 'allow',
+    'io.aeron.driver.DefaultDenyTerminationValidator': 'deny',
+  },
+    'whether a client may terminate the driver'),
+
+  conductorBufferLength: size('aeron.conductor.buffer.length', '1049344', 1049344, INT32_MAX,
+    'command buffer: a power of two plus 768'),
+  clientsBufferLength: size('aeron.clients.buffer.length', '1048704', 1048704, INT32_MAX,
+    'broadcast buffer: a power of two plus 128'),
+  countersBufferLength: size('aeron.counters.buffer.length', '8m', 1024 * 1024, 500 * 1024 * 1024,
+    'counter values, 128 bytes a counter'),
+  errorBufferLength: size('aeron.error.buffer.length', '4m', 4 * 1024 * 1024, INT32_MAX, 'error log'),
+  lossReportBufferLength: size('aeron.loss.report.buffer.length', '1m', 1024, INT32_MAX, 'loss report'),
+  filePageSize: size('aeron.file.page.size', '4k', 4096, GIB,
+    'file lengths are multiples of it: a power of two'),
+  performStorageChecks: setting('aeron.perform.storage.checks', 'bool', 'true',
+    'look for enough free space before making a log'),
+  lowFileStoreWarningThreshold: size('aeron.low.file.store.warning.threshold', '160m', 0, LARGEST,
+    'free space below which the error log gets a warning'),
+
+  clientLivenessTimeoutNs: duration('aeron.client.liveness.timeout', '10s', US, LARGEST,
+    'a client silent for longer is dead'),
+  driverTimeoutMs: int('aeron.driver.timeout', '10000', 0, LARGEST,
+    'a driver silent for longer is dead, milliseconds'),
+  timerIntervalNs: duration('aeron.timer.interval', '1s', US, LARGEST, 'time between two looks at timeouts'),
+  countersFreeToReuseTimeoutNs: duration('aeron.counters.free.to.reuse.timeout', '1s', 0, LARGEST,
+    'rest of a freed counter before its id is used again'),
+
+  termBufferLength: size('aeron.term.buffer.length', '16m', 65536, GIB,
+    'term of a network publication: a power of two'),
+  ipcTermBufferLength: size('aeron.ipc.term.buffer.length', '64m', 65536, GIB,
+    'term of an IPC publication: a power of two'),
+  termBufferSparseFile: setting('aeron.term.buffer.sparse.file', 'bool', 'true',
+    'take the pages of a log when they are first touched'),
+  mtuLength: size('aeron.mtu.length', '1408', 32, 65504, 'largest datagram payload: a multiple of 32'),
+  ipcMtuLength: size('aeron.ipc.mtu.length', '1408', 32, 65504, 'largest frame of IPC: a multiple of 32'),
+  publicationTermWindowLength: size('aeron.publication.term.window.length', '0', 0, GIB,
+    'bytes a publisher may be ahead; 0: half a term'),
+  ipcPublicationTermWindowLength: size('aeron.ipc.publication.term.window.length', '0', 0, GIB,
+    'bytes an IPC publisher may be ahead; 0: half a term'),
+  publicationLingerTimeoutNs: duration('aeron.publication.linger.timeout', '5s', US, LARGEST,
+    'a removed publication answers NAKs for so long'),
+  publicationUnblockTimeoutNs: duration('aeron.publication.unblock.timeout', '15s', US, LARGEST,
+    'an unfinished claim is given up after'),
+  publicationConnectionTimeoutNs: duration('aeron.publication.connection.timeout', '5s', US, LARGEST,
+    'without status messages for so long a publication is not connected'),
+  publicationReservedSessionIdLow: int('aeron.publication.reserved.session.id.low', '-1', INT32_MIN, INT32_MAX,
+    'first session id the driver does not choose'),
+  publicationReservedSessionIdHigh: int('aeron.publication.reserved.session.id.high', '1000', INT32_MIN, INT32_MAX,
+    'last session id the driver does not choose'),
+
+  socketSoRcvbuf: size('aeron.socket.so_rcvbuf', '128k', 0, INT32_MAX,
+    'receive buffer of a socket; 0: the system chooses'),
+  socketSoSndbuf: size('aeron.socket.so_sndbuf', '0', 0, INT32_MAX,
+    'send buffer of a socket; 0: the system chooses'),
+  rcvInitialWindowLength: size('aeron.rcv.initial.window.length', '128k', 256, GIB, 'receiver window'),
+  rcvStatusMessageTimeoutNs: duration('aeron.rcv.status.message.timeout', '200ms', US, LARGEST,
+    'longest time between two status messages'),
+  sendToStatusPollRatio: int('aeron.send.to.status.poll.ratio', '6', 1, INT32_MAX,
+    'send cycles for one look at status messages'),
+  imageLivenessTimeoutNs: duration('aeron.image.liveness.timeout', '10s', US, LARGEST,
+    'an image without packets for longer is gone'),
+  reliableStream: setting('aeron.reliable.stream', 'bool', 'true',
+    'ask again for what was lost, where the channel does not say'),
+  rejoinStream: setting('aeron.rejoin.stream', 'bool', 'true',
+    'join a stream again after its image went away'),
+  nakUnicastDelayNs: duration('aeron.nak.unicast.delay', '1us', US, LARGEST,
+    'wait before the first NAK of a gap'),
+  nakUnicastRetryDelayRatio: int('aeron.nak.unicast.retry.delay.ratio', '100', 1, LARGEST,
+    'wait before the next NAK, in first waits'),
+  retransmitUnicastDelayNs: duration('aeron.retransmit.unicast.delay', '0', 0, LARGEST,
+    'wait before answering a NAK'),
+  retransmitUnicastLingerNs: duration('aeron.retransmit.unicast.linger', '10ms', US, LARGEST,
+    'further NAKs for what was sent again are ignored for'),
+  maxResend: int('aeron.max.resend', '16', 1, 256, 'retransmissions of a stream at a time'),
+  streamSessionLimit: int('aeron.driver.stream.session.limit', '2147483647', 1, INT32_MAX,
+    'images of one stream on one endpoint'),
+  senderWildcardPortRange: setting('aeron.sender.wildcard.port.range', 'portRange', '0 0',
+    'ports for control=host:0'),
+  receiverWildcardPortRange: setting('aeron.receiver.wildcard.port.range', 'portRange', '0 0',
+    'ports for endpoint=host:0'),
+  driverConnect: setting('aeron.driver.connect', 'bool', 'true', 'connect the sockets of publications'),
+  receiverIoVectorCapacity: int('aeron.receiver.io.vector.capacity', '4', 1, 16,
+    'datagrams taken from a socket at a time'),
+  networkPublicationMaxMessagesPerSend: int('aeron.network.publication.max.messages.per.send', '4', 1, 16,
+    'datagrams of a publication sent at a time'),
+
+  reresolutionCheckIntervalNs: duration('aeron.driver.reresolution.check.interval', '1s', 0, LARGEST,
+    'how often the names of silent endpoints are looked up again; 0: never'),
+  nameResolverThresholdNs: duration('aeron.name.resolver.threshold', '5s', 0, LARGEST,
+    'a slower name look-up is counted', 'AERON_DRIVER_NAME_RESOLVER_THRESHOLD'),
+  conductorCycleThresholdNs: duration('aeron.driver.conductor.cycle.threshold', '100ms', 0, LARGEST,
+    'a longer cycle of the conductor is counted'),
+  senderCycleThresholdNs: duration('aeron.driver.sender.cycle.threshold', '100ms', 0, LARGEST,
+    'a longer cycle of the sender is counted'),
+  receiverCycleThresholdNs: duration('aeron.driver.receiver.cycle.threshold', '100ms', 0, LARGEST,
+    'a longer cycle of the receiver is counted'),
+
+  conductorIdleStrategy: setting('aeron.conductor.idle.strategy', 'idleStrategy', 'backoff',
+    'idle strategy of the conductor'),
+  conductorIdleStrategyInitArgs: setting('aeron.conductor.idle.strategy.init.args', 'string', '',
+    'its arguments'),
+  sharedIdleStrategy: setting('aeron.shared.idle.strategy', 'idleStrategy', 'backoff',
+    'idle strategy of SHARED'),
+  sharedIdleStrategyInitArgs: setting('aeron.shared.idle.strategy.init.args', 'string', '', 'its arguments'),
+  senderIdleStrategy: setting('aeron.sender.idle.strategy', 'idleStrategy', 'backoff',
+    'idle strategy of the network thread in DEDICATED'),
+  senderIdleStrategyInitArgs: setting('aeron.sender.idle.strategy.init.args', 'string', '', 'its arguments'),
+  sharedNetworkIdleStrategy: setting('aeron.sharednetwork.idle.strategy', 'idleStrategy', 'backoff',
+    'idle strategy of the network thread in SHARED_NETWORK'),
+  sharedNetworkIdleStrategyInitArgs: setting('aeron.sharednetwork.idle.strategy.init.args', 'string', '',
+    'its arguments'),
+  conductorCpuAffinity: int('aeron.conductor.cpu.affinity', '-1', -1, 255, 'CPU of the conductor; -1: any'),
+  senderCpuAffinity: int('aeron.sender.cpu.affinity', '-1', -1, 255, 'CPU of the network thread; -1: any'),
+  receiverCpuAffinity: int('aeron.receiver.cpu.affinity', '-1', -1, 255,
+    'CPU of the network thread where the sender names none'),
+
+  transport: choice('aeron.transport', 'auto', same('auto', 'kernel', 'dpdk', 'none'),
+    'kernel sockets, a DPDK port, or none (IPC only); auto: DPDK when its address or EAL arguments are given'),
+  dpdkLocalIpv4Address: setting('aeron.dpdk.local.ipv4.address', 'ipv4Interface', '',
+    'our address on the DPDK port, with prefix: 10.0.0.1/24'),
+  dpdkGatewayIpv4Address: setting('aeron.dpdk.gateway.ipv4.address', 'ipv4', '',
+    'router for addresses outside the prefix'),
+  dpdkPortId: int('aeron.dpdk.port.id', '0', 0, 65535, 'DPDK port'),
+  dpdkMtu: size('aeron.dpdk.mtu', '0', 0, 65535, 'IP MTU of the port; 0: as the device has it'),
+  dpdkRxQueueSize: int('aeron.dpdk.rx.queue.size', '1024', 32, 65536, 'receive descriptors'),
+  dpdkTxQueueSize: int('aeron.dpdk.tx.queue.size', '1024', 32, 65536, 'transmit descriptors'),
+};
+
+/**
+ * Settings of the official drivers, by what they belong to, that are accepted with any value and change nothing here,
+ * so that what starts an official driver starts this one.
+ */
+export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  'thread names': ['aeron.thread.naming'],
+  spies: ['aeron.spies.simulate.connection'],
+  'untethered subscriptions': [
+    'aeron.tether.subscriptions',
+    'aeron.untethered.window.limit.timeout',
+    'aeron.untethered.linger.timeout',
+    'aeron.untethered.resting.timeout',
+  ],
+  multicast: [
+    'aeron.socket.multicast.ttl',
+    'aeron.nak.multicast.group.size',
+    'aeron.nak.multicast.max.backoff',
+    'aeron.receiver.group.consideration',
+    'aeron.receiver.group.tag',
+    'aeron.multicast.FlowControl.supplier',
+    'aeron.multicast.flow.control.rrwm',
+    'aeron.flow.control.group.tag',
+    'aeron.flow.control.group.min.size',
+    'aeron.flow.control.receiver.timeout',
+  ],
+  'other flow control': ['aeron.unicast.FlowControl.supplier', 'aeron.unicast.flow.control.rrwm'],
+  'other congestion control': [
+    'aeron.CongestionControl.supplier',
+    'aeron.CubicCongestionControl.measureRtt',
+    'aeron.CubicCongestionControl.initialRtt',
+    'aeron.CubicCongestionControl.tcpMode',
+  ],
+  'the gossiping name resolver': [
+    'aeron.driver.resolver.name',
+    'aeron.driver.resolver.interface',
+    'aeron.driver.resolver.bootstrap.neighbor',
+    'aeron.driver.resolver.neighbor.timeout',
+    'aeron.driver.resolver.self.resolution.interval',
+    'aeron.driver.resolver.neighbor.resolution.interval',
+    'aeron.driver.resolver.bootstrap.neighbor.resolution.interval',
+  ],
+  'other name resolvers': ['aeron.name.resolver.supplier', 'aeron.name.resolver.init.args'],
+  'a receiver thread of its own': ['aeron.receiver.idle.strategy', 'aeron.receiver.idle.strategy.init.args'],
+  'a resource thread': [
+    'aeron.driver.native.resource.agent.idle.strategy',
+    'aeron.driver.native.resource.agent.idle.strategy.init.args',
+    'aeron.driver.native.resource.agent.cpu.affinity',
+    'aeron.driver.resource.free.limit',
+  ],
+  cpusets: ['aeron.driver.cpuset.affinity', 'aeron.driver.cpuset.warnings.as.errors'],
+  sendmmsg: ['aeron.sender.io.vector.capacity'],
+  'transport bindings in C': [
+    'aeron.udp.channel.transport.bindings.media',
+    'aeron.conductor.udp.channel.transport.bindings.media',
+    'aeron.udp.channel.outgoing.interceptors',
+    'aeron.udp.channel.incoming.interceptors',
+    'aeron.driver.dynamic.libraries',
+    'aeron.agent.on.start.function',
+  ],
+  'experimental features': ['aeron.enable.experimental.features'],
+  'event logging': [
+    'aeron.event.log',
+    'aeron.event.log.disable',
+    'aeron.event.log.filename',
+    'aeron.event.log.file.max.length',
+  ],
+  'DPDK memory pools': [
+    'aeron.dpdk.tx.mempool.per.queue',
+    'aeron.dpdk.tx.mempool.ops',
+    'aeron.dpdk.rx.mempool.ops',
+    'aeron.dpdk.tx.mempool.cache.size',
+    'aeron.dpdk.rx.mempool.cache.size',
+  ],
+  'changing the user after start': ['aeron.dpdk.user', 'aeron.dpdk.group'],
+  Kubernetes: ['aeron.dpdk.threads.from.cgroup'],
+};
+
+/** The environment variable of a setting. */
+export function environmentName(setting: { readonly property: string; readonly env?: string }): string {
+  return setting.env ?? setting.property.toUpperCase().replaceAll('.', '_');
+}

@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { AeronError, messageOf } from '../util/errors.ts';
+import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
+import type { RunningNetwork } from './network-link.ts';
+import {
+  COMMANDS_RUNG,
+  DOORBELL_LENGTH,
+  EVENTS_RUNG,
+  type NetworkWorkerData,
+} from './network-worker-data.ts';
+
+const START_TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 3_000;
+
+export interface WorkerNetworkOptions {
+  readonly config: NetworkAgentConfig;
+  readonly idleStrategy: string;
+  readonly idleStrategyInitArgs: string;
+  readonly cpu: number;
+  /** Told once when the thread ends without having been closed. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/**
+ * A network agent in a thread of its own: SHARED_NETWORK. Messages go through a port; a doorbell word that both sides
+ * count up says when to look there.
+ */
+export class WorkerNetwork implements RunningNetwork {
+  private readonly worker: Worker;
+  private readonly port: MessagePort;
+  private readonly doorbell: Int32Array;
+  private readonly hasTransport: boolean;
+  private eventsSeen = 0;
+  private isClosing = false;
+  maxDatagramLength = 0;
+
+  private constructor({ config, idleStrategy, idleStrategyInitArgs, cpu, onFailure }: WorkerNetworkOptions) {
+    const { port1, port2 } = new MessageChannel();
+    const doorbell = new SharedArrayBuffer(DOORBELL_LENGTH);
+    const workerData: NetworkWorkerData = {
+      config,
+      port: port2,
+      doorbell,
+      idleStrategy,
+      idleStrategyInitArgs,
+      cpu,
+    };
+    this.port = port1;
+    this.doorbell = new Int32Array(doorbell);
+    this.hasTransport = config.transport.kind !== 'none';
+    this.worker = new Worker(new URL('./network-worker.js', import.meta.url), {
+      workerData,
+      transferList: [port2],
+      name: 'aeron-network',
+    });
+    const fail = (error: Error): void => {
+      if (this.isClosing) return;
+      this.isClosing = true;
+      onFailure(error);
+    };
+    this.worker.once('error', (error: unknown) => {
+      fail(new AeronError('NETWORK_THREAD_FAILED', `the network thread ended: ${messageOf(error)}`));
+    });
+    this.worker.once('exit', (code) => {
+      fail(new AeronError('NETWORK_THREAD_FAILED', `the network thread ended with exit code ${code}`));
+    });
+  }
+
+  /** Resolves when the agent runs. @throws AeronError when the transport cannot be opened. */
+  static async start(options: WorkerNetworkOptions): Promise<WorkerNetwork> {
+    let failure: Error | null = null;
+    const onFailure = (error: Error): void => {
+      if (isStarted) options.onFailure(error);
+      else failure = error;
+    };
+    let isStarted = false;
+    const network = new WorkerNetwork({ ...options, onFailure });
+    const deadlineMs = performance.now() + START_TIMEOUT_MS;
+    try {
+      for (;;) {
+        const event = network.poll();
+        if (event?.kind === 'started') {
+          isStarted = true;
+          network.maxDatagramLength = network.hasTransport ? event.maxDatagramLength : 0;
+          return network;
+        }
+        if (event?.kind === 'startFailed') throw startError(event);
+        if (failure !== null) throw failure;
+        if (performance.now() > deadlineMs) {
+          throw new AeronError(
+            'NETWORK_THREAD_FAILED',
+            `the network thread did not start in ${START_TIMEOUT_MS} ms`,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } catch (error) {
+      await network.close();
+      throw error;
+    }
+  }
+
+  send(command: NetworkCommand): void {
+    this.port.postMessage(command);
+    Atomics.add(this.doorbell, COMMANDS_RUNG, 1); // Pairs with the load in the network thread's loop.
+  }
+
+  poll(): NetworkEvent | null {
+    const eventsRung = Atomics.load(this.doorbell, EVENTS_RUNG); // Pairs with the add in the network thread's emit.
+    if (eventsRung === this.eventsSeen) return null;
+    const received = receiveMessageOnPort(this.port) as { message: NetworkEvent } | undefined;
+    if (received !== undefined) return received.message;
+    this.eventsSeen = eventsRung;
+    return null;
+  }
+
+  doWork(): number {
+    return 0;
+  }
+
+  /** Asks the thread to end, and ends it when it does not. Never waits for long. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    if (this.worker.threadId >= 0) {
+      const timer = new AbortController();
+      const timeout = setTimeout(() => timer.abort(), CLOSE_TIMEOUT_MS);
+      const exit = once(this.worker, 'exit', { signal: timer.signal }).catch(() => {
+        this.worker.unref();
+        void this.worker.terminate();
+      });
+      this.send({ kind: 'close' });
+      await exit;
+      clearTimeout(timeout);
+    }
+    this.port.close();
+  }
+}
+
+/** The code is at the start of the message of an AeronError that came from the other isolate. */
+function startError({ code, message }: { readonly code: string; readonly message: string }): AeronError {
+  const text = message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
+  return new AeronError(code === '' ? 'NETWORK_THREAD_FAILED' : code, text);
+}
