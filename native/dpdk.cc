@@ -1,2 +1,579 @@
+// Ports of DPDK: bursts of frames in, bursts of frames out. Moves bytes and calls DPDK; parses no packet.
+//
+// The environment abstraction layer (EAL) exists once per process. A port belongs to the isolate that opened it and is
+// used on that isolate's thread only. Packet pools, tables and handles live as long as the process, so a stale view in
+// JavaScript never reaches freed memory.
 #include "addon.h"
-NODE_MODULE_INIT() {}
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_prefetch.h>
+#include <rte_version.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+namespace aeron_bypass {
+namespace {
+
+constexpr int32_t kBurst = 64;             // Frames a call moves at most; device/device.ts knows the same number.
+constexpr uint32_t kHeaderLength = 42;     // Ethernet, IPv4 and UDP headers, which JavaScript writes.
+constexpr uint32_t kChecksumStart = 34;    // First byte the UDP checksum covers.
+constexpr uint32_t kChecksumOffset = 40;   // Where the UDP checksum lies.
+constexpr uint32_t kFrameMinLength = 60;   // Ethernet's minimum, without the frame check sequence.
+constexpr uint32_t kPoolCache = 256;
+constexpr uint32_t kFrameOverhead = 22;    // Ethernet header, one VLAN tag, frame check sequence.
+constexpr uint16_t kTxDataOffset = 134;    // 134 + 42 = 176: payloads start 16-byte aligned.
+static_assert(kTxDataOffset >= RTE_PKTMBUF_HEADROOM);
+
+// Words of the descriptor tables, shared with JavaScript as Int32Arrays.
+struct RxWords {
+  int32_t offset;  // Of the frame, in the packet pool.
+  int32_t length;
+  int32_t flags;
+  int32_t sum;     // Internet checksum sum of the bytes from kChecksumStart on, when flags has kSummed.
+};
+enum RxFlag : int32_t { kIpGood = 1, kIpBad = 2, kUdpGood = 4, kUdpBad = 8, kSummed = 16 };
+
+struct TxWords {
+  int32_t frame;   // Where JavaScript writes the headers, in the packet pool.
+  int32_t handle;  // The payload: region handle, offset, length. Length 0 needs no region.
+  uint32_t offset;
+  uint32_t length;
+  int32_t flags;
+};
+enum TxFlag : int32_t { kUdpChecksum = 1 };
+
+enum Statistic {
+  kRxFrames, kRxBytes, kTxFrames, kTxBytes, kRxMissed, kRxErrors, kTxErrors, kRxNoBuffers, kRxUnsupported, kTxInvalid,
+  kPoolAvailable, kStatisticCount
+};
+
+struct Port {
+  uint16_t id = 0;
+  bool open = false;
+  bool sumRx = false;           // The port does not verify UDP checksums: hand their sums over.
+  bool offloadTx = false;       // The port fills UDP checksums in.
+  rte_mempool* pool = nullptr;
+  uint8_t* base = nullptr;      // JavaScript's offset 0.
+  size_t poolLength = 0;
+  int32_t poolHandle = 0;
+  uint32_t dataRoom = 0;        // Of one buffer, without headroom.
+  int32_t rxCount = 0;
+  int32_t slotCount = 0;
+  int32_t backlogCount = 0;
+  double rxUnsupported = 0;
+  double txInvalid = 0;
+  rte_mbuf* rx[kBurst];
+  rte_mbuf* slots[kBurst];      // Stock for the next transmit, headers written by JavaScript.
+  rte_mbuf* backlog[kBurst];    // Complete frames the ring did not take yet.
+  RxWords rxWords[kBurst];
+  TxWords txWords[kBurst];
+  double statistics[kStatisticCount];
+};
+
+std::mutex mutex;               // Guards everything cold below.
+RegionTable* regionTable = nullptr;
+std::string ealArguments;       // Non-empty once rte_eal_init succeeded.
+bool ealFailed = false;
+Port* ports[RTE_MAX_ETHPORTS] = {};
+
+// ---- log: the last few KiB that EAL and drivers said, shown only when something fails.
+
+std::mutex logMutex;
+std::string logText;
+constexpr size_t kLogLength = 8192;
+
+ssize_t writeLog(void*, const char* text, size_t length) {
+  std::lock_guard<std::mutex> lock(logMutex);
+  logText.append(text, length);
+  if (logText.size() > kLogLength) logText.erase(0, logText.size() - kLogLength);
+  return static_cast<ssize_t>(length);
+}
+
+std::string takeLog() {
+  std::lock_guard<std::mutex> lock(logMutex);
+  std::string text;
+  text.swap(logText);
+  return text;
+}
+
+void captureLog() {
+  cookie_io_functions_t functions = {nullptr, writeLog, nullptr, nullptr};
+  FILE* stream = fopencookie(nullptr, "w", functions);
+  if (stream == nullptr) return;
+  setvbuf(stream, nullptr, _IOLBF, 512);
+  rte_openlog_stream(stream);
+}
+
+std::string errnoText(int error) { return std::string(rte_strerror(error < 0 ? -error : error)); }
+
+void fail(v8::Isolate* isolate, const char* code, const std::string& what) {
+  const std::string log = takeLog();
+  throwError(isolate, code, log.empty() ? what : what + "\n" + log);
+}
+
+// ---- EAL
+
+// A thread that did not initialise EAL gets an lcore id of its own, so the pool's per-core cache serves it.
+struct ThreadRegistration {
+  bool registered = false;
+  void ensure() {
+    if (rte_lcore_id() == LCORE_ID_ANY) registered = rte_thread_register() == 0 || registered;
+  }
+  ~ThreadRegistration() {
+    if (registered) rte_thread_unregister();
+  }
+};
+thread_local ThreadRegistration threadRegistration;
+
+void closeDevices() {
+  for (uint16_t id = 0; id < RTE_MAX_ETHPORTS; id++) {
+    if (ports[id] != nullptr && rte_eth_dev_is_valid_port(id)) rte_eth_dev_close(id);
+  }
+}
+
+// initialise(arguments): throws DPDK_INIT with what EAL said. The calling thread becomes the main lcore. A second call
+// with the same arguments does nothing but register the calling thread.
+void initialise(const Arguments& args) {
+  v8::Isolate* isolate = args.GetIsolate();
+  v8::Local<v8::Context> context = isolate->GetCurrentContext();
+  v8::Local<v8::Array> list = args[0].As<v8::Array>();
+  static std::vector<std::string> texts;  // EAL keeps pointers into its arguments.
+  std::vector<std::string> wanted = {"aeron-bypass"};
+  std::string joined;
+  for (uint32_t i = 0; i < list->Length(); i++) {
+    v8::String::Utf8Value text(isolate, list->Get(context, i).ToLocalChecked());
+    wanted.emplace_back(*text, text.length());
+    joined += wanted.back() + " ";
+  }
+  joined += ";";
+
+  std::lock_guard<std::mutex> lock(mutex);
+  if (!ealArguments.empty()) {
+    if (ealArguments != joined) {
+      return throwError(isolate, "DPDK_ALREADY_INITIALISED",
+                        "DPDK can be initialised once per process, and was with: " + ealArguments);
+    }
+    return threadRegistration.ensure();
+  }
+  if (ealFailed) {
+    return throwError(isolate, "DPDK_INIT", "an earlier initialisation failed, and EAL has one try per process");
+  }
+  texts = wanted;
+  static std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  captureLog();
+  if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0) {
+    ealFailed = true;
+    return fail(isolate, "DPDK_INIT", "rte_eal_init: " + errnoText(rte_errno));
+  }
+  takeLog();
+  ealArguments = joined;
+  atexit(closeDevices);
+}
+
+// ---- port
+
+struct Range {
+  uintptr_t start = UINTPTR_MAX;
+  uintptr_t end = 0;
+};
+
+// One buffer pool a port, made at its first opening and kept. Returns what failed, or "".
+std::string ensurePool(Port& port, uint32_t mtu, uint32_t bufferCount) {
+  // Some cards receive in units of 1 KiB.
+  const uint32_t dataRoom = RTE_MAX(2048u, RTE_ALIGN(mtu + kFrameOverhead, 1024u));
+  if (port.pool != nullptr) {
+    if (dataRoom <= port.dataRoom && bufferCount <= port.pool->size) return "";
+    return "the port was opened before in this process with a smaller MTU or smaller rings; restart the process";
+  }
+  char name[RTE_MEMPOOL_NAMESIZE];
+  snprintf(name, sizeof(name), "aeron-bypass-%u", port.id);
+  const int socket = rte_eth_dev_socket_id(port.id);
+  rte_mempool* pool = rte_pktmbuf_pool_create(name, bufferCount, kPoolCache, 0,
+                                              static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM + dataRoom), socket);
+  if (pool == nullptr) {
+    return "no memory for " + std::to_string(bufferCount) + " packet buffers of " + std::to_string(dataRoom) +
+           " bytes: " + errnoText(rte_errno);
+  }
+  Range range;
+  rte_mempool_mem_iter(
+      pool,
+      [](rte_mempool*, void* argument, rte_mempool_memhdr* chunk, unsigned) {
+        Range* all = static_cast<Range*>(argument);
+        const uintptr_t start = reinterpret_cast<uintptr_t>(chunk->addr);
+        all->start = RTE_MIN(all->start, start);
+        all->end = RTE_MAX(all->end, start + chunk->len);
+      },
+      &range);
+  if (range.end - range.start > INT32_MAX) {
+    rte_mempool_free(pool);
+    return "the packet buffers are spread over more than 2 GiB of addresses; use fewer, or --iova-mode=va";
+  }
+  port.base = reinterpret_cast<uint8_t*>(range.start);
+  port.poolLength = range.end - range.start;
+  port.poolHandle = regionTable->add({port.base, port.poolLength, nullptr, false});
+  if (port.poolHandle < 0) {
+    rte_mempool_free(pool);
+    return "every region handle is in use";
+  }
+  port.pool = pool;
+  port.dataRoom = dataRoom;
+  return "";
+}
+
+// Puts fresh buffers into slots [0, count). Returns false when the pool has none left.
+bool refill(Port& port, int32_t count) {
+  if (count == 0) return true;
+  if (rte_pktmbuf_alloc_bulk(port.pool, port.slots, static_cast<unsigned>(count)) != 0) return false;
+  for (int32_t i = 0; i < count; i++) {
+    rte_mbuf* mbuf = port.slots[i];
+    mbuf->data_off = kTxDataOffset;
+    port.txWords[i].frame = static_cast<int32_t>(rte_pktmbuf_mtod(mbuf, uint8_t*) - port.base);
+  }
+  return true;
+}
+
+void freeBuffers(Port& port) {
+  rte_pktmbuf_free_bulk(port.rx, static_cast<unsigned>(port.rxCount));
+  rte_pktmbuf_free_bulk(port.slots, static_cast<unsigned>(port.slotCount));
+  rte_pktmbuf_free_bulk(port.backlog, static_cast<unsigned>(port.backlogCount));
+  port.rxCount = port.slotCount = port.backlogCount = 0;
+}
+
+void stop(void* argument) {
+  Port& port = *static_cast<Port*>(argument);
+  if (!port.open) return;
+  port.open = false;
+  rte_eth_dev_stop(port.id);
+  freeBuffers(port);
+}
+
+// Configures and starts the port. Returns the call that failed with its reason, or "".
+// rxSize and txSize come back as the port's limits allow.
+std::string start(Port& port, uint16_t id, uint16_t mtu, uint16_t& rxSize, uint16_t& txSize, bool offload,
+                  rte_eth_dev_info& info) {
+  int error = rte_eth_dev_info_get(id, &info);
+  if (error != 0) return "rte_eth_dev_info_get: " + errnoText(error);
+  uint16_t wantedMtu = mtu;
+  if (wantedMtu == 0 && rte_eth_dev_get_mtu(id, &wantedMtu) != 0) wantedMtu = RTE_ETHER_MTU;
+  if (wantedMtu < info.min_mtu || wantedMtu > info.max_mtu) {
+    return "MTU " + std::to_string(wantedMtu) + " is outside the port's " + std::to_string(info.min_mtu) + " to " +
+           std::to_string(info.max_mtu);
+  }
+
+  constexpr uint64_t rxChecksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+  constexpr uint64_t txChecksum = RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+  rte_eth_conf conf = {};
+  conf.rxmode.mtu = wantedMtu;
+  if (offload) {
+    conf.rxmode.offloads = info.rx_offload_capa & rxChecksums;
+    conf.txmode.offloads = info.tx_offload_capa & txChecksum;
+    // The UDP checksum alone cannot be asked of some cards: they insert both or none.
+    if (conf.txmode.offloads != 0) conf.txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+  }
+  conf.txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+  port.sumRx = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) == 0;
+  port.offloadTx = (conf.txmode.offloads & txChecksum) != 0;
+
+  if ((error = rte_eth_dev_configure(id, 1, 1, &conf)) != 0) return "rte_eth_dev_configure: " + errnoText(error);
+  error = rte_eth_dev_set_mtu(id, wantedMtu);
+  if (error != 0 && error != -ENOTSUP) return "rte_eth_dev_set_mtu: " + errnoText(error);
+  if ((error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rxSize, &txSize)) != 0) {
+    return "rte_eth_dev_adjust_nb_rx_tx_desc: " + errnoText(error);
+  }
+  const std::string poolError = ensurePool(port, wantedMtu, rxSize + txSize + 4 * kBurst + 2 * kPoolCache);
+  if (!poolError.empty()) return poolError;
+  const unsigned socket = static_cast<unsigned>(rte_eth_dev_socket_id(id));
+  rte_eth_rxconf rxConf = info.default_rxconf;
+  rxConf.offloads = conf.rxmode.offloads;
+  rte_eth_txconf txConf = info.default_txconf;
+  txConf.offloads = conf.txmode.offloads;
+  error = rte_eth_rx_queue_setup(id, 0, rxSize, socket, &rxConf, port.pool);
+  if (error != 0) return "rte_eth_rx_queue_setup: " + errnoText(error);
+  error = rte_eth_tx_queue_setup(id, 0, txSize, socket, &txConf);
+  if (error != 0) return "rte_eth_tx_queue_setup: " + errnoText(error);
+  rte_eth_promiscuous_disable(id);  // Refused by ports that know nothing else, which is as well.
+  if ((error = rte_eth_dev_start(id)) != 0) return "rte_eth_dev_start: " + errnoText(error);
+  if (!refill(port, kBurst)) {
+    rte_eth_dev_stop(id);
+    return "the packet pool is empty";
+  }
+  port.slotCount = kBurst;
+  return "";
+}
+
+// openPort(id, mtu, rxSize, txSize, offload) → { mac, mtu, driverName, rxRingLength, txRingLength, checksum offloads,
+// pool, poolHandle, rx, tx, statistics }. mtu 0 keeps the port's own. Throws DPDK_NO_PORT or DPDK_PORT.
+void openPort(const Arguments& args) {
+  v8::Isolate* isolate = args.GetIsolate();
+  std::lock_guard<std::mutex> lock(mutex);
+  const int32_t wantedId = int32At(args, 0);
+  if (wantedId < 0 || wantedId >= RTE_MAX_ETHPORTS || !rte_eth_dev_is_valid_port(static_cast<uint16_t>(wantedId))) {
+    return fail(isolate, "DPDK_NO_PORT",
+                "port " + std::to_string(wantedId) + " does not exist; ports: " +
+                    std::to_string(rte_eth_dev_count_avail()));
+  }
+  const uint16_t id = static_cast<uint16_t>(wantedId);
+  if (ports[id] == nullptr) ports[id] = new Port();
+  Port& port = *ports[id];
+  if (port.open) return throwError(isolate, "DPDK_PORT", "port " + std::to_string(id) + " is open already");
+  port.id = id;
+  rte_eth_dev_info info = {};
+  uint16_t rxSize = static_cast<uint16_t>(int32At(args, 2));
+  uint16_t txSize = static_cast<uint16_t>(int32At(args, 3));
+  const std::string error =
+      start(port, id, static_cast<uint16_t>(int32At(args, 1)), rxSize, txSize, args[4]->IsTrue(), info);
+  if (!error.empty()) {
+    const std::string driver = info.driver_name == nullptr ? "unknown driver" : info.driver_name;
+    return fail(isolate, "DPDK_PORT", "port " + std::to_string(id) + " (" + driver + "): " + error);
+  }
+  port.open = true;
+  node::AddEnvironmentCleanupHook(isolate, stop, &port);
+
+  rte_ether_addr mac = {};
+  rte_eth_macaddr_get(id, &mac);
+  uint16_t mtu = RTE_ETHER_MTU;
+  rte_eth_dev_get_mtu(id, &mtu);
+  v8::Local<v8::Array> octets = v8::Array::New(isolate, 6);
+  for (uint32_t i = 0; i < 6; i++) {
+    octets->Set(isolate->GetCurrentContext(), i, v8::Integer::New(isolate, mac.addr_bytes[i])).Check();
+  }
+  v8::Local<v8::Object> result = v8::Object::New(isolate);
+  set(isolate, result, "mac", octets);
+  set(isolate, result, "mtu", v8::Integer::New(isolate, mtu));
+  set(isolate, result, "driverName", toV8(isolate, info.driver_name));
+  set(isolate, result, "rxRingLength", v8::Integer::New(isolate, rxSize));
+  set(isolate, result, "txRingLength", v8::Integer::New(isolate, txSize));
+  set(isolate, result, "rxChecksumOffload", v8::Boolean::New(isolate, !port.sumRx));
+  set(isolate, result, "txChecksumOffload", v8::Boolean::New(isolate, port.offloadTx));
+  set(isolate, result, "pool", share(isolate, port.base, port.poolLength));
+  set(isolate, result, "poolHandle", v8::Integer::New(isolate, port.poolHandle));
+  set(isolate, result, "rx", share(isolate, port.rxWords, sizeof(port.rxWords)));
+  set(isolate, result, "tx", share(isolate, port.txWords, sizeof(port.txWords)));
+  set(isolate, result, "statistics", share(isolate, port.statistics, sizeof(port.statistics)));
+  args.GetReturnValue().Set(result);
+}
+
+Port* openPortAt(const Arguments& args) {
+  const int32_t id = int32At(args, 0);
+  if (static_cast<uint32_t>(id) >= RTE_MAX_ETHPORTS || ports[id] == nullptr || !ports[id]->open) return nullptr;
+  return ports[id];
+}
+
+// closePort(id): stops it. It may be opened again; its EAL device lives as long as the process.
+void closePort(const Arguments& args) {
+  std::lock_guard<std::mutex> lock(mutex);
+  Port* port = openPortAt(args);
+  if (port == nullptr) return;
+  node::RemoveEnvironmentCleanupHook(args.GetIsolate(), stop, port);
+  stop(port);
+}
+
+// ---- bursts
+
+// The one's complement sum of RFC 1071 over `length` bytes, in network byte order, folded to 16 bits.
+uint32_t sumOf(const uint8_t* bytes, uint32_t length) {
+  uint64_t sum = 0;
+  uint32_t i = 0;
+  for (; i + 4 <= length; i += 4) {
+    uint32_t word;
+    memcpy(&word, bytes + i, 4);
+    sum += word;
+  }
+  if (i < length) {
+    uint32_t word = 0;
+    memcpy(&word, bytes + i, length - i);
+    sum += word;
+  }
+  sum = (sum >> 32) + (sum & 0xffffffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  return rte_be_to_cpu_16(static_cast<uint16_t>(sum));
+}
+
+int32_t rxFlags(uint64_t flags) {
+  // "None" means: not correct in the bytes, but known to be intact (a virtual port that never left the machine).
+  const uint64_t ip = flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+  const uint64_t udp = flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+  int32_t result = 0;
+  if (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD || ip == RTE_MBUF_F_RX_IP_CKSUM_NONE) result |= kIpGood;
+  if (ip == RTE_MBUF_F_RX_IP_CKSUM_BAD) result |= kIpBad;
+  if (udp == RTE_MBUF_F_RX_L4_CKSUM_GOOD || udp == RTE_MBUF_F_RX_L4_CKSUM_NONE) result |= kUdpGood;
+  if (udp == RTE_MBUF_F_RX_L4_CKSUM_BAD) result |= kUdpBad;
+  return result;
+}
+
+// receive(port) → frames in the RX table, 0 to kBurst. Gives back the buffers of the burst before.
+void receive(const Arguments& args) {
+  Port* port = openPortAt(args);
+  if (port == nullptr) return args.GetReturnValue().Set(0);
+  if (port->rxCount > 0) rte_pktmbuf_free_bulk(port->rx, static_cast<unsigned>(port->rxCount));
+  const int32_t received = rte_eth_rx_burst(port->id, 0, port->rx, kBurst);
+  port->rxCount = received;
+  for (int32_t i = 0; i < received; i++) rte_prefetch0(rte_pktmbuf_mtod(port->rx[i], void*));
+  int32_t count = 0;
+  for (int32_t i = 0; i < received; i++) {
+    const rte_mbuf* mbuf = port->rx[i];
+    // A frame in several buffers, or in another port's: nothing this driver asked for.
+    if (mbuf->nb_segs != 1 || mbuf->pool != port->pool) {
+      port->rxUnsupported++;
+      continue;
+    }
+    const uint8_t* frame = rte_pktmbuf_mtod(mbuf, const uint8_t*);
+    RxWords& words = port->rxWords[count++];
+    words.offset = static_cast<int32_t>(frame - port->base);
+    words.length = mbuf->data_len;
+    words.flags = rxFlags(mbuf->ol_flags);
+    words.sum = 0;
+    if (port->sumRx && mbuf->data_len >= kHeaderLength && (words.flags & kUdpGood) == 0) {
+      words.sum = static_cast<int32_t>(sumOf(frame + kChecksumStart, mbuf->data_len - kChecksumStart));
+      words.flags |= kSummed;
+    }
+  }
+  args.GetReturnValue().Set(count);
+}
+
+// Completes the frame whose headers JavaScript wrote. Returns false when its payload is not to be had.
+bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words) {
+  uint8_t* frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  uint32_t length = kHeaderLength + words.length;
+  if (words.length > port.dataRoom || length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
+  if (words.length > 0) {
+    const uint8_t* payload = regionTable->at(words.handle, words.offset, words.length);
+    if (payload == nullptr) return false;
+    memcpy(frame + kHeaderLength, payload, words.length);
+  }
+  if (words.flags & kUdpChecksum) {
+    if (port.offloadTx) {
+      mbuf->l2_len = 14;
+      mbuf->l3_len = 20;
+      mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+    } else {
+      const uint16_t sum = static_cast<uint16_t>(~sumOf(frame + kChecksumStart, length - kChecksumStart));
+      const uint16_t checksum = rte_cpu_to_be_16(sum == 0 ? 0xffff : sum);  // Zero means: none.
+      memcpy(frame + kChecksumOffset, &checksum, 2);
+    }
+  }
+  if (length < kFrameMinLength) {
+    memset(frame + length, 0, kFrameMinLength - length);
+    length = kFrameMinLength;
+  }
+  mbuf->data_len = static_cast<uint16_t>(length);
+  mbuf->pkt_len = length;
+  return true;
+}
+
+// transmit(port, count) → slots ready for the next call. Sends the backlog, then the frames of slots [0, count): the
+// TX table names their payloads, flags ask for a UDP checksum whose field holds the pseudo-header's sum. What the ring
+// does not take stays behind as backlog and takes up slots. count is at most what the call before returned.
+void transmit(const Arguments& args) {
+  Port* port = openPortAt(args);
+  if (port == nullptr) return args.GetReturnValue().Set(0);
+  const int32_t count = RTE_MIN(int32At(args, 1), RTE_MIN(port->slotCount, kBurst - port->backlogCount));
+  int32_t backlog = port->backlogCount;
+  for (int32_t i = 0; i < count; i++) {
+    if (complete(*port, port->slots[i], port->txWords[i])) {
+      port->backlog[backlog++] = port->slots[i];
+    } else {
+      rte_pktmbuf_free(port->slots[i]);
+      port->txInvalid++;
+    }
+  }
+  int32_t sent = 0;
+  if (backlog > 0) {
+    uint16_t ready = static_cast<uint16_t>(backlog);
+    if (port->offloadTx) {
+      ready = rte_eth_tx_prepare(port->id, 0, port->backlog, ready);
+      if (ready == 0) {  // The port will never take this frame.
+        rte_pktmbuf_free(port->backlog[0]);
+        port->txInvalid++;
+        sent = 1;
+      }
+    }
+    if (ready > 0) sent = rte_eth_tx_burst(port->id, 0, port->backlog, ready);
+    backlog -= sent;
+    if (sent > 0) memmove(port->backlog, port->backlog + sent, static_cast<size_t>(backlog) * sizeof(rte_mbuf*));
+  }
+  port->backlogCount = backlog;
+  if (count > 0 && !refill(*port, count)) {
+    // No buffers: the unused slots move down, the used ones are gone until a later call finds some.
+    port->slotCount -= count;
+    for (int32_t i = 0; i < port->slotCount; i++) {
+      port->slots[i] = port->slots[i + count];
+      port->txWords[i].frame = port->txWords[i + count].frame;
+    }
+  } else if (port->slotCount < kBurst) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(port->pool);
+    if (mbuf != nullptr) {
+      mbuf->data_off = kTxDataOffset;
+      port->txWords[port->slotCount].frame = static_cast<int32_t>(rte_pktmbuf_mtod(mbuf, uint8_t*) - port->base);
+      port->slots[port->slotCount++] = mbuf;
+    }
+  }
+  args.GetReturnValue().Set(RTE_MIN(port->slotCount, kBurst - backlog));
+}
+
+// linkUp(port) → 1 or 0. May talk to the device: not for every cycle.
+void linkUp(const Arguments& args) {
+  Port* port = openPortAt(args);
+  rte_eth_link link = {};
+  if (port != nullptr) rte_eth_link_get_nowait(port->id, &link);
+  args.GetReturnValue().Set(link.link_status == RTE_ETH_LINK_UP ? 1 : 0);
+}
+
+// readStatistics(port): fills the statistics table. May talk to the device: not for every cycle.
+void readStatistics(const Arguments& args) {
+  Port* port = openPortAt(args);
+  if (port == nullptr) return;
+  rte_eth_stats stats = {};
+  rte_eth_stats_get(port->id, &stats);
+  double* out = port->statistics;
+  out[kRxFrames] = static_cast<double>(stats.ipackets);
+  out[kRxBytes] = static_cast<double>(stats.ibytes);
+  out[kTxFrames] = static_cast<double>(stats.opackets);
+  out[kTxBytes] = static_cast<double>(stats.obytes);
+  out[kRxMissed] = static_cast<double>(stats.imissed);
+  out[kRxErrors] = static_cast<double>(stats.ierrors);
+  out[kTxErrors] = static_cast<double>(stats.oerrors);
+  out[kRxNoBuffers] = static_cast<double>(stats.rx_nombuf);
+  out[kRxUnsupported] = port->rxUnsupported;
+  out[kTxInvalid] = port->txInvalid;
+  out[kPoolAvailable] = rte_mempool_avail_count(port->pool);
+}
+
+// log() → what EAL and drivers said since the last call, at most 8 KiB.
+void log(const Arguments& args) { args.GetReturnValue().Set(toV8(args.GetIsolate(), takeLog())); }
+
+// attach(regionTable): where the shm addon keeps the regions.
+void attach(const Arguments& args) {
+  std::lock_guard<std::mutex> lock(mutex);
+  regionTable = tableAt(args, 0);
+}
+
+void initialiseAddon(v8::Local<v8::Object> exports) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  function(isolate, exports, "attach", attach);
+  function(isolate, exports, "initialise", initialise);
+  function(isolate, exports, "openPort", openPort);
+  function(isolate, exports, "closePort", closePort);
+  function(isolate, exports, "receive", receive);
+  function(isolate, exports, "transmit", transmit);
+  function(isolate, exports, "linkUp", linkUp);
+  function(isolate, exports, "readStatistics", readStatistics);
+  function(isolate, exports, "log", log);
+  set(isolate, exports, "version", toV8(isolate, rte_version()));
+}
+
+}  // namespace
+}  // namespace aeron_bypass
+
+NODE_MODULE_INIT() { aeron_bypass::initialiseAddon(exports); }

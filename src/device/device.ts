@@ -1,0 +1,95 @@
+// hot
+import type { Region } from '../memory/region.ts';
+
+/** Frames one call of {@link Device.receive} or {@link Device.transmit} moves at most. `native/dpdk.cc` agrees. */
+export const BURST_CAPACITY = 64;
+
+/** Bytes of headers that every frame to transmit starts with: Ethernet, IPv4 and UDP; ARP and ICMP echo fit exactly. */
+export const TX_HEADER_LENGTH = 42;
+
+/** Words a received frame takes in {@link Device.rxWords}: offset, length, flags, sum. */
+export const RX_WORDS = 4;
+export const RX_OFFSET = 0;
+export const RX_LENGTH = 1;
+export const RX_FLAGS = 2;
+/** One's complement sum of the frame from byte 34 on (what a UDP checksum covers), valid with {@link RX_SUMMED}. */
+export const RX_SUM = 3;
+
+/** Bits of the flags word: what the device knows of the IPv4 header's and the UDP datagram's checksum. */
+export const RX_IP_GOOD = 1;
+export const RX_IP_BAD = 2;
+export const RX_UDP_GOOD = 4;
+export const RX_UDP_BAD = 8;
+export const RX_SUMMED = 16;
+
+/** Words a frame to transmit takes in {@link Device.txWords}: frame, then payload handle, offset, length, then flags. */
+export const TX_WORDS = 5;
+/** Offset in {@link Device.memory} where the 42 header bytes go. The device sets it. */
+export const TX_FRAME = 0;
+export const TX_HANDLE = 1;
+export const TX_OFFSET = 2;
+export const TX_LENGTH = 3;
+export const TX_FLAGS = 4;
+
+/** Asks the device for the UDP checksum; its field holds the folded sum of the pseudo-header. */
+export const TX_UDP_CHECKSUM = 1;
+
+/** What a device counts, index in {@link Device.statistics}. `native/dpdk.cc` agrees. */
+export const DEVICE_STATISTICS: readonly string[] = [
+  'rxFrames',
+  'rxBytes',
+  'txFrames',
+  'txBytes',
+  'rxMissed',
+  'rxErrors',
+  'txErrors',
+  'rxNoBuffers',
+  'rxUnsupported',
+  'txInvalid',
+  'poolAvailable',
+];
+
+export interface DeviceCapabilities {
+  readonly driverName: string;
+  /** Frames the receive side holds before it drops. */
+  readonly rxRingLength: number;
+  readonly txRingLength: number;
+  /** The device itself verifies or fills in checksums; otherwise the processor does, at the same place. */
+  readonly rxChecksumOffload: boolean;
+  readonly txChecksumOffload: boolean;
+}
+
+/**
+ * Ethernet frames in and out, in bursts. One object belongs to one thread.
+ *
+ * In: {@link receive} returns n; the first n entries of `rxWords` describe frames in `memory`, valid until the next call.
+ * Out: slots `0 … txRoom - 1` of `txWords` name the place of a header each. The caller writes 42 bytes there, names the
+ * payload, and calls {@link transmit}; the device copies the payload behind the header before it returns.
+ */
+export interface Device {
+  /** First two and last four octets of the Ethernet address. */
+  readonly macHigh: number;
+  readonly macLow: number;
+  /** Largest IP packet, bytes. */
+  readonly mtu: number;
+  readonly capabilities: DeviceCapabilities;
+  readonly memory: Region;
+  readonly rxWords: Int32Array;
+  readonly txWords: Int32Array;
+  readonly statistics: Float64Array;
+  /** Slots that may be filled now. Zero while the device takes nothing: call `transmit(0)` later. */
+  readonly txRoom: number;
+
+  receive(): number;
+
+  /** Sends the frames of slots `0 … count - 1` and what earlier calls left. Returns the new {@link txRoom}. */
+  transmit(count: number): number;
+
+  /** Asks the device; not for every duty cycle. */
+  isLinkUp(): boolean;
+
+  /** Brings {@link statistics} up to date; not for every duty cycle. */
+  readStatistics(): void;
+
+  close(): void;
+}

@@ -1,0 +1,92 @@
+// hot
+import { Region } from '../../memory/region.ts';
+import type { DpdkAddon, DpdkPort } from '../../native/dpdk-addon.ts';
+import { AeronError, codeOf, messageOf } from '../../util/errors.ts';
+import { BURST_CAPACITY, type Device, type DeviceCapabilities } from '../device.ts';
+import { initialiseEal } from './eal.ts';
+
+export interface DpdkDeviceOptions {
+  readonly ealArguments: readonly string[];
+  readonly portId: number;
+  /** IP MTU, bytes; 0 keeps the port's. */
+  readonly mtu: number;
+  /** Frames; brought within the port's limits. */
+  readonly rxQueueSize: number;
+  readonly txQueueSize: number;
+}
+
+function portError(error: unknown, portId: number): AeronError {
+  const code = codeOf(error);
+  const hint =
+    code === 'DPDK_NO_PORT'
+      ? `Bind a card to vfio-pci (dpdk-devbind.py --status) or add a virtual device (--vdev=…), and check the port id. A bound card that is missing has an IOMMU group with other devices in it, no interrupt remapping, or a low "ulimit -l".`
+      : 'Adjust MTU and queue sizes to the port, or reserve more memory.';
+  return new AeronError(code, `${messageOf(error)} (asked for port ${portId}). ${hint}`, { cause: error });
+}
+
+/** A port of DPDK. Opening it initialises DPDK in this process if need be. */
+export class DpdkDevice implements Device {
+  readonly macHigh: number;
+  readonly macLow: number;
+  readonly mtu: number;
+  readonly capabilities: DeviceCapabilities;
+  readonly memory: Region;
+  readonly rxWords: Int32Array;
+  readonly txWords: Int32Array;
+  readonly statistics: Float64Array;
+  txRoom: number = BURST_CAPACITY;
+  private readonly dpdk: DpdkAddon;
+  private readonly portId: number;
+
+  /** @throws AeronError as {@link initialiseEal}, and `DPDK_NO_PORT` or `DPDK_PORT`. */
+  static open(options: DpdkDeviceOptions): DpdkDevice {
+    const dpdk = initialiseEal(options.ealArguments);
+    const { portId, mtu, rxQueueSize, txQueueSize } = options;
+    try {
+      return new DpdkDevice(dpdk, portId, dpdk.openPort(portId, mtu, rxQueueSize, txQueueSize, true));
+    } catch (error) {
+      throw portError(error, portId);
+    }
+  }
+
+  private constructor(dpdk: DpdkAddon, portId: number, port: DpdkPort) {
+    const mac = port.mac;
+    this.macHigh = (mac[0]! << 8) | mac[1]!;
+    this.macLow = (mac[2]! << 24) | (mac[3]! << 16) | (mac[4]! << 8) | mac[5]!;
+    this.mtu = port.mtu;
+    this.capabilities = {
+      driverName: port.driverName,
+      rxRingLength: port.rxRingLength,
+      txRingLength: port.txRingLength,
+      rxChecksumOffload: port.rxChecksumOffload,
+      txChecksumOffload: port.txChecksumOffload,
+    };
+    this.memory = Region.adopt(port.pool, port.poolHandle);
+    this.rxWords = new Int32Array(port.rx);
+    this.txWords = new Int32Array(port.tx);
+    this.statistics = new Float64Array(port.statistics);
+    this.dpdk = dpdk;
+    this.portId = portId;
+  }
+
+  receive(): number {
+    return this.dpdk.receive(this.portId);
+  }
+
+  transmit(count: number): number {
+    this.txRoom = this.dpdk.transmit(this.portId, count);
+    return this.txRoom;
+  }
+
+  isLinkUp(): boolean {
+    return this.dpdk.linkUp(this.portId) === 1;
+  }
+
+  readStatistics(): void {
+    this.dpdk.readStatistics(this.portId);
+  }
+
+  close(): void {
+    this.dpdk.closePort(this.portId);
+  }
+}

@@ -1,0 +1,38 @@
+import { loadAddon, shm } from './addons.ts';
+
+/** What {@link DpdkAddon.openPort} tells about a port. */
+export interface DpdkPort {
+  readonly mac: readonly number[];
+  readonly mtu: number;
+  readonly driverName: string;
+  readonly rxRingLength: number;
+  readonly txRingLength: number;
+  readonly rxChecksumOffload: boolean;
+  readonly txChecksumOffload: boolean;
+  readonly pool: SharedArrayBuffer;
+  readonly poolHandle: number;
+  readonly rx: SharedArrayBuffer;
+  readonly tx: SharedArrayBuffer;
+  readonly statistics: SharedArrayBuffer;
+}
+
+/** The dpdk addon, see `native/dpdk.cc`. Ports are used on the thread of the isolate that opened them. */
+export interface DpdkAddon {
+  readonly version: string;
+  attach(regionTable: bigint): void;
+  initialise(ealArguments: readonly string[]): void;
+  openPort(id: number, mtu: number, rxQueueSize: number, txQueueSize: number, offload: boolean): DpdkPort;
+  closePort(id: number): void;
+  receive(id: number): number;
+  transmit(id: number, count: number): number;
+  linkUp(id: number): number;
+  readStatistics(id: number): void;
+  log(): string;
+}
+
+/** Loads the dpdk addon. Throws AeronError `NATIVE_NOT_BUILT` or `NATIVE_NOT_LOADED`: without libdpdk it is not built. */
+export function loadDpdk(): DpdkAddon {
+  const addon = loadAddon<DpdkAddon>('dpdk');
+  addon.attach(shm.regionTable);
+  return addon;
+}

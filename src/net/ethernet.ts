@@ -1,0 +1,34 @@
+// hot
+/** Ethernet II frames. An address is its first two octets (`high`, 0 to 65535) and its last four (`low`, an int32). */
+
+export const ETHERNET_DESTINATION = 0;
+export const ETHERNET_SOURCE = 6;
+export const ETHERNET_TYPE = 12;
+export const ETHERNET_HEADER_LENGTH = 14;
+
+export const TYPE_IPV4 = 0x0800;
+export const TYPE_ARP = 0x0806;
+
+export const BROADCAST_HIGH = 0xffff;
+export const BROADCAST_LOW = -1;
+
+export function writeEthernet(
+  view: DataView,
+  offset: number,
+  destinationHigh: number,
+  destinationLow: number,
+  sourceHigh: number,
+  sourceLow: number,
+  type: number,
+): void {
+  view.setUint16(offset, destinationHigh);
+  view.setInt32(offset + 2, destinationLow);
+  view.setUint16(offset + 6, sourceHigh);
+  view.setInt32(offset + 8, sourceLow);
+  view.setUint16(offset + 12, type);
+}
+
+/** True for an address that can belong to one station: neither a group's nor zero. */
+export function isStation(high: number, low: number): boolean {
+  return (high & 0x0100) === 0 && (high !== 0 || low !== 0);
+}

@@ -1,0 +1,480 @@
+// hot
+import {
+  BURST_CAPACITY,
+  type Device,
+  RX_FLAGS,
+  RX_IP_BAD,
+  RX_IP_GOOD,
+  RX_LENGTH,
+  RX_OFFSET,
+  RX_SUM,
+  RX_SUMMED,
+  RX_UDP_BAD,
+  RX_UDP_GOOD,
+  RX_WORDS,
+  TX_FLAGS,
+  TX_FRAME,
+  TX_HANDLE,
+  TX_LENGTH,
+  TX_OFFSET,
+  TX_UDP_CHECKSUM,
+  TX_WORDS,
+} from '../device/device.ts';
+import { fold } from '../util/internet-checksum.ts';
+import {
+  ARP_OPERATION,
+  ARP_REPLY,
+  ARP_REQUEST,
+  ARP_SENDER_ADDRESS,
+  ARP_SENDER_MAC,
+  ARP_TARGET_ADDRESS,
+  isValidArp,
+  writeArp,
+} from './arp.ts';
+import { DatagramHeader } from './datagram-header.ts';
+import {
+  BROADCAST_HIGH,
+  BROADCAST_LOW,
+  ETHERNET_DESTINATION,
+  ETHERNET_HEADER_LENGTH,
+  ETHERNET_SOURCE,
+  ETHERNET_TYPE,
+  isStation,
+  TYPE_ARP,
+  TYPE_IPV4,
+  writeEthernet,
+} from './ethernet.ts';
+import { ICMP_HEADER_LENGTH, isEchoRequest, isIcmpChecksumRight, writeEchoReply } from './icmp.ts';
+import {
+  findIpv4Defect,
+  IPV4_DESTINATION,
+  IPV4_HEADER_LENGTH,
+  IPV4_PROTOCOL,
+  IPV4_SOURCE,
+  IPV4_TOTAL_LENGTH,
+  ipv4HeaderLength,
+  isUnicast,
+  PROTOCOL_ICMP,
+  PROTOCOL_UDP,
+  writeIpv4,
+} from './ipv4.ts';
+import { NeighbourCache } from './neighbour-cache.ts';
+import * as count from './net-statistics.ts';
+import { RateLimit } from './rate-limit.ts';
+import { Route } from './route.ts';
+import {
+  isUdpChecksumRight,
+  pseudoHeaderSum,
+  UDP_CHECKSUM,
+  UDP_DESTINATION_PORT,
+  UDP_HEADER_LENGTH,
+  UDP_LENGTH,
+  UDP_SOURCE_PORT,
+} from './udp.ts';
+
+export interface IpStackOptions {
+  readonly address: number;
+  readonly prefixLength: number;
+  /** 0: none. */
+  readonly gatewayAddress: number;
+  /** Whether datagrams sent carry a checksum. Those received are verified whenever they have one. */
+  readonly udpChecksum: boolean;
+}
+
+/** Receives UDP payloads for our address, of any port, valid until the next {@link IpStack.receive}. */
+export interface UdpListener {
+  onUdp(
+    offset: number,
+    length: number,
+    sourceAddress: number,
+    sourcePort: number,
+    destinationPort: number,
+  ): void;
+}
+
+/** What {@link IpStack.startDatagrams} says. */
+export const READY = 0;
+/** The neighbour's Ethernet address is being asked for: try again. */
+export const UNRESOLVED = -1;
+/** There is no route, or the neighbour has been silent: datagrams would be lost. */
+export const UNREACHABLE = -2;
+
+const LINK_CHECK_INTERVAL_NS = 100e6;
+/** Answers a second that anyone can cause, of each kind. */
+const ARP_REPLIES_PER_SECOND = 1000;
+const ICMP_REPLIES_PER_SECOND = 1000;
+
+/**
+ * A host with one IPv4 address over a {@link Device}: answers ARP and ping, sends and receives UDP. Everything that can be
+ * wrong with a frame is a number in `statistics`. Not supported, and counted: fragments (we never send any), IP options
+ * (skipped), VLAN tags, IPv6, multicast and broadcast UDP, ICMP other than echo.
+ *
+ * While a neighbour's address is unknown {@link startDatagrams} answers UNRESOLVED, so that the sender keeps its bytes and
+ * nothing is queued here; after a second of silence it answers UNREACHABLE, so that one absent host does not hold back
+ * a sender that serves several.
+ */
+export class IpStack {
+  readonly device: Device;
+  readonly route: Route;
+  readonly statistics: Float64Array = new Float64Array(
+    new SharedArrayBuffer(count.NET_STATISTICS.length * Float64Array.BYTES_PER_ELEMENT),
+  );
+  private readonly address: number;
+  private readonly udpChecksumFlag: number;
+  private readonly view: DataView;
+  private readonly rxWords: Int32Array;
+  private readonly txWords: Int32Array;
+  private readonly neighbours: NeighbourCache = new NeighbourCache();
+  private readonly arpLimit: RateLimit = new RateLimit(ARP_REPLIES_PER_SECOND);
+  private readonly icmpLimit: RateLimit = new RateLimit(ICMP_REPLIES_PER_SECOND);
+  private readonly header: DatagramHeader = new DatagramHeader();
+  /** Frames written into the device's slots and not yet handed over. */
+  private queued = 0;
+  private nowNs = 0.5;
+  private linkCheckNs = -1e18;
+  /** The flow that `header` points at, and the state of the neighbours it was made from. */
+  private headerAddress = 0;
+  private headerPorts = 0;
+  private headerVersion = -1;
+
+  constructor(device: Device, options: IpStackOptions) {
+    this.device = device;
+    this.route = new Route(options.address, options.prefixLength, options.gatewayAddress);
+    this.address = options.address;
+    this.udpChecksumFlag = options.udpChecksum ? TX_UDP_CHECKSUM : 0;
+    this.view = device.memory.view;
+    this.rxWords = device.rxWords;
+    this.txWords = device.txWords;
+  }
+
+  /** Receives one burst. Returns the frames that came, whatever became of them. */
+  receive(listener: UdpListener, nowNs: number): number {
+    this.nowNs = nowNs;
+    // Replies queued may refer to the burst before, whose memory goes now.
+    if (this.queued > 0) this.push();
+    const words = this.rxWords;
+    const frames = this.device.receive();
+    for (let i = 0; i < frames; i++) {
+      const word = i * RX_WORDS;
+      this.onFrame(
+        words[word + RX_OFFSET]!,
+        words[word + RX_LENGTH]!,
+        words[word + RX_FLAGS]!,
+        words[word + RX_SUM]!,
+        listener,
+      );
+    }
+    this.statistics[count.RX_FRAMES]! += frames;
+    return frames;
+  }
+
+  /** Points the next {@link addDatagram}s at a flow. Returns READY, UNRESOLVED or UNREACHABLE. */
+  startDatagrams(address: number, sourcePort: number, destinationPort: number, nowNs: number): number {
+    const nextHop = this.route.nextHop(address);
+    if (nextHop === 0) return UNREACHABLE;
+    const neighbours = this.neighbours;
+    const entry = neighbours.locate(nextHop, nowNs);
+    if (this.hasRoom() && neighbours.takeRequest(entry, nowNs)) this.sendArpRequest(nextHop);
+    if (!neighbours.isResolved(entry)) return neighbours.isSilent(entry, nowNs) ? UNREACHABLE : UNRESOLVED;
+
+    const ports = (sourcePort << 16) | destinationPort;
+    if (
+      address !== this.headerAddress ||
+      ports !== this.headerPorts ||
+      neighbours.version !== this.headerVersion
+    ) {
+      const device = this.device;
+      this.header.point(
+        neighbours.macHigh(entry),
+        neighbours.macLow(entry),
+        device.macHigh,
+        device.macLow,
+        this.address,
+        address,
+        sourcePort,
+        destinationPort,
+      );
+      this.headerAddress = address;
+      this.headerPorts = ports;
+      this.headerVersion = neighbours.version;
+    }
+    return READY;
+  }
+
+  /**
+   * Queues a datagram of the flow; its bytes are copied by {@link flush} at the latest. Returns false when the device has
+   * no room for it. `length` must fit the MTU.
+   */
+  addDatagram(handle: number, offset: number, length: number): boolean {
+    if (!this.hasRoom()) return false;
+    const word = this.queued * TX_WORDS;
+    const words = this.txWords;
+    const flags = this.udpChecksumFlag;
+    this.header.write(this.view, words[word + TX_FRAME]!, length, flags !== 0);
+    words[word + TX_HANDLE] = handle;
+    words[word + TX_OFFSET] = offset;
+    words[word + TX_LENGTH] = length;
+    words[word + TX_FLAGS] = flags;
+    this.queued++;
+    this.statistics[count.TX_DATAGRAMS]!++;
+    this.statistics[count.TX_DATAGRAM_BYTES]! += length;
+    return true;
+  }
+
+  /** Hands queued frames to the device and looks after the link. */
+  flush(nowNs: number): void {
+    this.nowNs = nowNs;
+    if (nowNs - this.linkCheckNs >= LINK_CHECK_INTERVAL_NS) {
+      this.linkCheckNs = nowNs;
+      this.checkLink();
+    }
+    // Less than full room: frames the device has not taken yet wait in it.
+    if (this.queued > 0 || this.device.txRoom < BURST_CAPACITY) this.push();
+  }
+
+  private checkLink(): void {
+    const statistics = this.statistics;
+    const up = this.device.isLinkUp() ? 1 : 0;
+    if (up === statistics[count.LINK_UP]) return;
+    statistics[count.LINK_UP] = up;
+    statistics[count.LINK_CHANGES]!++;
+    // Gratuitous: neighbours that know our address with another card learn this one.
+    if (up === 1 && this.hasRoom()) this.sendArpRequest(this.address);
+  }
+
+  private push(): void {
+    this.statistics[count.TX_FRAMES]! += this.queued;
+    this.device.transmit(this.queued);
+    this.queued = 0;
+  }
+
+  /** True when a slot is free, after pushing out what is queued if that makes one. */
+  private hasRoom(): boolean {
+    const device = this.device;
+    if (this.queued < device.txRoom) return true;
+    this.push();
+    if (device.txRoom > 0) return true;
+    this.statistics[count.TX_NO_ROOM]!++;
+    return false;
+  }
+
+  /** Queues a frame whose headers the caller wrote at {@link nextFrame}; its payload lies in the device's memory. */
+  private addFrame(payloadOffset: number, payloadLength: number): void {
+    const word = this.queued * TX_WORDS;
+    const words = this.txWords;
+    words[word + TX_HANDLE] = this.device.memory.handle;
+    words[word + TX_OFFSET] = payloadOffset;
+    words[word + TX_LENGTH] = payloadLength;
+    words[word + TX_FLAGS] = 0;
+    this.queued++;
+  }
+
+  private nextFrame(): number {
+    return this.txWords[this.queued * TX_WORDS + TX_FRAME]!;
+  }
+
+  private onFrame(offset: number, length: number, flags: number, sum: number, listener: UdpListener): void {
+    const view = this.view;
+    const statistics = this.statistics;
+    if (length < ETHERNET_HEADER_LENGTH) {
+      statistics[count.ETHERNET_MALFORMED]!++;
+      return;
+    }
+    const type = view.getUint16(offset + ETHERNET_TYPE);
+    const device = this.device;
+    const macHigh = view.getUint16(offset + ETHERNET_DESTINATION);
+    const macLow = view.getInt32(offset + ETHERNET_DESTINATION + 2);
+    const toUs = macHigh === device.macHigh && macLow === device.macLow;
+    if (type === TYPE_IPV4 && toUs) {
+      this.onIpv4(offset, length, flags, sum, listener);
+    } else if (type === TYPE_ARP && (toUs || (macHigh === BROADCAST_HIGH && macLow === BROADCAST_LOW))) {
+      this.onArp(offset + ETHERNET_HEADER_LENGTH, length - ETHERNET_HEADER_LENGTH);
+    } else {
+      statistics[
+        type === TYPE_IPV4 || type === TYPE_ARP ? count.ETHERNET_NOT_OURS : count.ETHERNET_TYPE_UNSUPPORTED
+      ]!++;
+    }
+  }
+
+  private onIpv4(frame: number, length: number, flags: number, sum: number, listener: UdpListener): void {
+    const view = this.view;
+    const statistics = this.statistics;
+    const offset = frame + ETHERNET_HEADER_LENGTH;
+    const available = length - ETHERNET_HEADER_LENGTH;
+    if ((flags & RX_IP_BAD) !== 0) {
+      statistics[count.IPV4_CHECKSUM]!++;
+      return;
+    }
+    const defect = findIpv4Defect(view, offset, available, (flags & RX_IP_GOOD) === 0);
+    if (defect >= 0) {
+      statistics[defect]!++;
+      return;
+    }
+    const source = view.getInt32(offset + IPV4_SOURCE);
+    if (view.getInt32(offset + IPV4_DESTINATION) !== this.address) {
+      statistics[count.IPV4_NOT_OURS]!++;
+      return;
+    }
+    if (!isUnicast(source) || source === this.address) {
+      statistics[count.IPV4_SOURCE_INVALID]!++;
+      return;
+    }
+    const headerLength = ipv4HeaderLength(view, offset);
+    const payloadLength = view.getUint16(offset + IPV4_TOTAL_LENGTH) - headerLength;
+    const protocol = view.getUint8(offset + IPV4_PROTOCOL);
+    if (protocol === PROTOCOL_UDP) {
+      // The device's sum covers the datagram only when nothing else lies between or behind.
+      const summed = available === IPV4_HEADER_LENGTH + payloadLength ? flags : flags & ~RX_SUMMED;
+      this.onUdp(offset + headerLength, payloadLength, source, summed, sum, listener);
+    } else if (protocol === PROTOCOL_ICMP) {
+      this.onIcmp(frame, offset + headerLength, payloadLength, source);
+    } else {
+      statistics[count.IPV4_PROTOCOL_UNSUPPORTED]!++;
+    }
+  }
+
+  private onUdp(
+    offset: number,
+    available: number,
+    source: number,
+    flags: number,
+    sum: number,
+    listener: UdpListener,
+  ): void {
+    const view = this.view;
+    const statistics = this.statistics;
+    const length = available < UDP_HEADER_LENGTH ? 0 : view.getUint16(offset + UDP_LENGTH);
+    if (length < UDP_HEADER_LENGTH || length > available) {
+      statistics[count.UDP_MALFORMED]!++;
+      return;
+    }
+    if (view.getUint16(offset + UDP_CHECKSUM) !== 0 && (flags & RX_UDP_GOOD) === 0) {
+      const right =
+        (flags & RX_UDP_BAD) === 0 &&
+        ((flags & RX_SUMMED) !== 0 && length === available
+          ? fold(sum + pseudoHeaderSum(source, this.address, length)) === 0xffff
+          : isUdpChecksumRight(view, offset, length, source, this.address));
+      if (!right) {
+        statistics[count.UDP_CHECKSUM_WRONG]!++;
+        return;
+      }
+    }
+    const payloadLength = length - UDP_HEADER_LENGTH;
+    statistics[count.RX_DATAGRAMS]!++;
+    statistics[count.RX_DATAGRAM_BYTES]! += payloadLength;
+    listener.onUdp(
+      offset + UDP_HEADER_LENGTH,
+      payloadLength,
+      source,
+      view.getUint16(offset + UDP_SOURCE_PORT),
+      view.getUint16(offset + UDP_DESTINATION_PORT),
+    );
+  }
+
+  private onIcmp(frame: number, offset: number, length: number, source: number): void {
+    const view = this.view;
+    const statistics = this.statistics;
+    if (length < ICMP_HEADER_LENGTH || !isIcmpChecksumRight(view, offset, length)) {
+      statistics[count.ICMP_MALFORMED]!++;
+      return;
+    }
+    if (!isEchoRequest(view, offset) || IPV4_HEADER_LENGTH + length > this.device.mtu) {
+      statistics[count.ICMP_IGNORED]!++;
+      return;
+    }
+    if (!this.icmpLimit.take(this.nowNs)) {
+      statistics[count.ICMP_REPLIES_LIMITED]!++;
+      return;
+    }
+    if (!this.hasRoom()) return;
+    const reply = this.nextFrame();
+    // Straight back to the card it came from, so that no stranger makes us ask for addresses.
+    this.writeEthernetTo(
+      view.getUint16(frame + ETHERNET_SOURCE),
+      view.getInt32(frame + ETHERNET_SOURCE + 2),
+      TYPE_IPV4,
+    );
+    writeIpv4(
+      view,
+      reply + ETHERNET_HEADER_LENGTH,
+      IPV4_HEADER_LENGTH + length,
+      PROTOCOL_ICMP,
+      this.address,
+      source,
+    );
+    writeEchoReply(view, reply + ETHERNET_HEADER_LENGTH + IPV4_HEADER_LENGTH, view, offset);
+    this.addFrame(offset + ICMP_HEADER_LENGTH, length - ICMP_HEADER_LENGTH);
+    statistics[count.ICMP_REPLIES]!++;
+  }
+
+  private onArp(offset: number, length: number): void {
+    const view = this.view;
+    const statistics = this.statistics;
+    if (!isValidArp(view, offset, length)) {
+      statistics[count.ARP_MALFORMED]!++;
+      return;
+    }
+    const senderHigh = view.getUint16(offset + ARP_SENDER_MAC);
+    const senderLow = view.getInt32(offset + ARP_SENDER_MAC + 2);
+    const sender = view.getInt32(offset + ARP_SENDER_ADDRESS);
+    if (!isStation(senderHigh, senderLow)) {
+      statistics[count.ARP_MALFORMED]!++;
+      return;
+    }
+    if (sender === this.address) {
+      const ours = senderHigh === this.device.macHigh && senderLow === this.device.macLow;
+      if (!ours) statistics[count.ARP_CONFLICTS]!++;
+      return;
+    }
+    const known = this.neighbours.learn(sender, senderHigh, senderLow, this.nowNs);
+    const forUs =
+      view.getUint16(offset + ARP_OPERATION) === ARP_REQUEST &&
+      view.getInt32(offset + ARP_TARGET_ADDRESS) === this.address;
+    if (!forUs) {
+      if (!known) statistics[count.ARP_UNSOLICITED]!++;
+      return;
+    }
+    if (!this.arpLimit.take(this.nowNs)) {
+      statistics[count.ARP_REPLIES_LIMITED]!++;
+      return;
+    }
+    if (!this.hasRoom()) return;
+    this.sendArp(ARP_REPLY, senderHigh, senderLow, senderHigh, senderLow, sender);
+    statistics[count.ARP_REPLIES]!++;
+  }
+
+  private sendArpRequest(address: number): void {
+    this.sendArp(ARP_REQUEST, BROADCAST_HIGH, BROADCAST_LOW, 0, 0, address);
+    this.statistics[count.ARP_REQUESTS]!++;
+    this.statistics[count.NEIGHBOURS_EVICTED] = this.neighbours.evictedCount;
+  }
+
+  private sendArp(
+    operation: number,
+    toHigh: number,
+    toLow: number,
+    targetHigh: number,
+    targetLow: number,
+    target: number,
+  ): void {
+    const device = this.device;
+    const frame = this.nextFrame();
+    this.writeEthernetTo(toHigh, toLow, TYPE_ARP);
+    writeArp(
+      this.view,
+      frame + ETHERNET_HEADER_LENGTH,
+      operation,
+      device.macHigh,
+      device.macLow,
+      this.address,
+      targetHigh,
+      targetLow,
+      target,
+    );
+    this.addFrame(0, 0);
+  }
+
+  private writeEthernetTo(high: number, low: number, type: number): void {
+    writeEthernet(this.view, this.nextFrame(), high, low, this.device.macHigh, this.device.macLow, type);
+  }
+}

@@ -1,0 +1,77 @@
+// hot
+import { addBytes, fold } from '../util/internet-checksum.ts';
+import { IPV4_CHECKSUM, IPV4_FRAGMENTS, IPV4_MALFORMED } from './net-statistics.ts';
+
+/** IPv4 headers, RFC 791. Offsets count from the packet's start, behind the Ethernet header. */
+
+export const IPV4_TOTAL_LENGTH = 2;
+export const IPV4_FRAGMENT = 6;
+export const IPV4_PROTOCOL = 9;
+export const IPV4_HEADER_CHECKSUM = 10;
+export const IPV4_SOURCE = 12;
+export const IPV4_DESTINATION = 16;
+/** Without options, which we never send. */
+export const IPV4_HEADER_LENGTH = 20;
+
+export const PROTOCOL_ICMP = 1;
+export const PROTOCOL_UDP = 17;
+
+/** Version 4, five words of header, best effort. */
+export const VERSION_AND_LENGTH = 0x4500;
+/** "Don't fragment", identification 0 (RFC 6864 allows it then), and a time to live of 64. */
+export const DONT_FRAGMENT = 0x4000;
+export const TIME_TO_LIVE = 64;
+
+const MORE_FRAGMENTS_OR_OFFSET = 0x3fff;
+
+export function ipv4HeaderLength(view: DataView, offset: number): number {
+  return (view.getUint8(offset) & 0x0f) << 2;
+}
+
+/**
+ * Why a packet of which `available` bytes are there cannot be used, as an index of the statistics, or -1 when it can:
+ * header and total length lie inside, it is whole, the header's checksum is right. Options are skipped, not obeyed.
+ * The time to live does not matter to the host it arrived at (RFC 1122, 3.2.1.7).
+ */
+export function findIpv4Defect(
+  view: DataView,
+  offset: number,
+  available: number,
+  verifyChecksum: boolean,
+): number {
+  if (available < IPV4_HEADER_LENGTH || view.getUint8(offset) >> 4 !== 4) return IPV4_MALFORMED;
+  const headerLength = ipv4HeaderLength(view, offset);
+  const totalLength = view.getUint16(offset + IPV4_TOTAL_LENGTH);
+  if (headerLength < IPV4_HEADER_LENGTH || totalLength < headerLength || totalLength > available) {
+    return IPV4_MALFORMED;
+  }
+  if (verifyChecksum && fold(addBytes(0, view, offset, headerLength)) !== 0xffff) return IPV4_CHECKSUM;
+  if ((view.getUint16(offset + IPV4_FRAGMENT) & MORE_FRAGMENTS_OR_OFFSET) !== 0) return IPV4_FRAGMENTS;
+  return -1;
+}
+
+/** True for an address that one host can have: not 0.x, 127.x, a group's or the broadcast address. */
+export function isUnicast(address: number): boolean {
+  const firstOctet = address >>> 24;
+  return firstOctet !== 0 && firstOctet !== 127 && firstOctet < 224;
+}
+
+/** Writes a header without options, checksum included. */
+export function writeIpv4(
+  view: DataView,
+  offset: number,
+  totalLength: number,
+  protocol: number,
+  source: number,
+  destination: number,
+): void {
+  view.setInt32(offset, (VERSION_AND_LENGTH << 16) | totalLength);
+  view.setInt32(offset + 4, DONT_FRAGMENT);
+  view.setInt32(offset + 8, ((TIME_TO_LIVE << 8) | protocol) << 16);
+  view.setInt32(offset + IPV4_SOURCE, source);
+  view.setInt32(offset + IPV4_DESTINATION, destination);
+  view.setUint16(
+    offset + IPV4_HEADER_CHECKSUM,
+    ~fold(addBytes(0, view, offset, IPV4_HEADER_LENGTH)) & 0xffff,
+  );
+}

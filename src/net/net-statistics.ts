@@ -1,0 +1,84 @@
+// hot
+/**
+ * What the stack counts: one double each, index below. Every frame received is counted once as received and, when it goes
+ * nowhere, once more by the reason.
+ */
+export const RX_FRAMES = 0;
+export const RX_DATAGRAMS = 1;
+export const RX_DATAGRAM_BYTES = 2;
+export const TX_FRAMES = 3;
+export const TX_DATAGRAMS = 4;
+export const TX_DATAGRAM_BYTES = 5;
+export const LINK_UP = 6;
+export const LINK_CHANGES = 7;
+
+export const ETHERNET_MALFORMED = 8;
+export const ETHERNET_NOT_OURS = 9;
+export const ETHERNET_TYPE_UNSUPPORTED = 10;
+
+export const ARP_MALFORMED = 11;
+export const ARP_UNSOLICITED = 12;
+export const ARP_CONFLICTS = 13;
+export const ARP_REPLIES = 14;
+export const ARP_REPLIES_LIMITED = 15;
+export const ARP_REQUESTS = 16;
+export const NEIGHBOURS_EVICTED = 17;
+
+export const IPV4_MALFORMED = 18;
+export const IPV4_CHECKSUM = 19;
+export const IPV4_FRAGMENTS = 20;
+export const IPV4_NOT_OURS = 21;
+export const IPV4_SOURCE_INVALID = 22;
+export const IPV4_PROTOCOL_UNSUPPORTED = 23;
+
+export const ICMP_MALFORMED = 24;
+export const ICMP_REPLIES = 25;
+export const ICMP_REPLIES_LIMITED = 26;
+export const ICMP_IGNORED = 27;
+
+export const UDP_MALFORMED = 28;
+export const UDP_CHECKSUM_WRONG = 29;
+
+/** Sends that waited for a neighbour's address. */
+export const TX_UNRESOLVED = 30;
+/** Datagrams without a route, or to a neighbour that does not answer. */
+export const TX_UNREACHABLE = 31;
+/** Frames without a free transmit slot: the device is behind. */
+export const TX_NO_ROOM = 32;
+
+/** Names by index, for tables and counters. */
+export const NET_STATISTICS: readonly string[] = [
+  'rxFrames',
+  'rxDatagrams',
+  'rxDatagramBytes',
+  'txFrames',
+  'txDatagrams',
+  'txDatagramBytes',
+  'linkUp',
+  'linkChanges',
+  'ethernetMalformed',
+  'ethernetNotOurs',
+  'ethernetTypeUnsupported',
+  'arpMalformed',
+  'arpUnsolicited',
+  'arpConflicts',
+  'arpReplies',
+  'arpRepliesLimited',
+  'arpRequests',
+  'neighboursEvicted',
+  'ipv4Malformed',
+  'ipv4Checksum',
+  'ipv4Fragments',
+  'ipv4NotOurs',
+  'ipv4SourceInvalid',
+  'ipv4ProtocolUnsupported',
+  'icmpMalformed',
+  'icmpReplies',
+  'icmpRepliesLimited',
+  'icmpIgnored',
+  'udpMalformed',
+  'udpChecksumWrong',
+  'txUnresolved',
+  'txUnreachable',
+  'txNoRoom',
+];
