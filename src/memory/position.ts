@@ -4,12 +4,14 @@
  * 32 Gbit/s) before its term ids run out is beyond what this project supports.
  *
  * A word at byte offset `o` is `i32[o >> 2]` (low) and `i32[(o >> 2) + 1]` (high); `index` is `o >> 2` and even.
+ *
+ * The bodies are kept short, 2^32 written out, because V8 allocates a double that goes into or comes out of a function it
+ * did not inline: a function of up to 27 bytes of bytecode is always inlined, a larger one while its caller's budget lasts.
  */
-const TWO_32 = 4294967296;
 
 /** Reads a word that only this thread writes. */
 export function getPosition(i32: Int32Array, index: number): number {
-  return i32[index + 1]! * TWO_32 + (i32[index]! >>> 0);
+  return i32[index + 1]! * 4294967296 + (i32[index]! >>> 0);
 }
 
 /**
@@ -20,7 +22,7 @@ export function getPositionVolatile(i32: Int32Array, index: number): number {
   for (;;) {
     const high = Atomics.load(i32, index + 1);
     const low = Atomics.load(i32, index);
-    if (i32[index + 1] === high) return high * TWO_32 + (low >>> 0);
+    if (i32[index + 1] === high) return high * 4294967296 + (low >>> 0);
   }
 }
 
@@ -29,9 +31,8 @@ export function getPositionVolatile(i32: Int32Array, index: number): number {
  * while the high half stays, otherwise one 8-byte store.
  */
 export function setPositionRelease(i32: Int32Array, b64: BigInt64Array, index: number, value: number): void {
-  const high = Math.floor(value / TWO_32);
-  if (i32[index + 1] === high) {
-    Atomics.store(i32, index, (value - high * TWO_32) | 0);
+  if (i32[index + 1] === Math.floor(value / 4294967296)) {
+    Atomics.store(i32, index, value | 0); // a bitwise operator sees a double modulo 2^32
   } else {
     Atomics.store(b64, index >> 1, BigInt(value));
   }
