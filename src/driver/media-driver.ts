@@ -1,88 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { CncFile, LOSS_REPORT_FILE } from '../cnc/cnc-file.ts';
 import { SystemCounter } from '../cnc/counter-types.ts';
 import { ErrorCode } from '../cnc/error-codes.ts';
 import { AgentRunner } from '../concurrent/agent-runner.ts';
-import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import { SystemClock } from '../concurrent/clock.ts';
-import { CountersManager } from '../concurrent/counters.ts';
-import { DistinctErrorLog } from '../concurrent/distinct-error-log.ts';
 import { createIdleStrategy, type IdleStrategy } from '../concurrent/idle-strategy.ts';
-import { Region } from '../memory/region.ts';
 import { shm } from '../native/addons.ts';
-import { align } from '../util/bits.ts';
+import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { messageOf } from '../util/errors.ts';
 import { Conductor } from './conductor/conductor.ts';
 import { DutyCycleTracker } from './conductor/duty-cycle-tracker.ts';
-import { ErrorReporter } from './conductor/error-reporter.ts';
 import { EventTransmitter } from './conductor/event-transmitter.ts';
 import { LogStore } from './conductor/log-store.ts';
 import { kernelAddresses, NameResolver, systemLookup } from './conductor/name-resolver.ts';
 import { formatConfiguration, loadConfiguration, validate } from './configuration.ts';
 import { prepareDirectory } from './driver-directory.ts';
+import { DriverFiles } from './driver-files.ts';
 import type { DriverOptions } from './driver-options.ts';
 import { networkAgentConfig, transportKind } from './network-agent-config.ts';
 import type { RunningNetwork } from './network-link.ts';
 import { SameIsolateNetwork } from './same-isolate-network.ts';
-import { allocateSystemCounters } from './system-counters.ts';
 import { WorkerNetwork } from './worker-network.ts';
-
-/** What a driver shares with its clients, and what its parts share. */
-class DriverFiles {
-  readonly cnc: CncFile;
-  readonly lossReport: Region;
-  readonly clock: SystemClock = new SystemClock();
-  readonly counters: CountersManager;
-  readonly errors: ErrorReporter;
-
-  constructor(options: DriverOptions) {
-    this.cnc = CncFile.create(options.dir, {
-      toDriverLength: options.conductorBufferLength,
-      toClientsLength: options.clientsBufferLength,
-      countersValuesLength: options.countersBufferLength,
-      errorLogLength: options.errorBufferLength,
-      clientLivenessTimeoutNs: options.clientLivenessTimeoutNs,
-      startTimestampMs: this.clock.epochMs,
-      pid: process.pid,
-      filePageSize: options.filePageSize,
-    });
-    const lossReportLength = align(options.lossReportBufferLength, options.filePageSize);
-    this.lossReport = Region.create(join(options.dir, LOSS_REPORT_FILE), lossReportLength);
-    this.counters = new CountersManager(
-      this.cnc.countersMetadata,
-      this.cnc.countersValues,
-      this.clock,
-      options.countersFreeToReuseTimeoutNs / 1e6,
-    );
-    allocateSystemCounters(this.counters, options);
-    const { region, offset, length } = this.cnc.errorLog;
-    const errorLog = new DistinctErrorLog(region, offset, length);
-    this.errors = new ErrorReporter(errorLog, this.systemCounter(SystemCounter.ERRORS), this.clock);
-    this.counters.setValue(SystemCounter.BYTES_CURRENTLY_MAPPED, region.byteLength + lossReportLength);
-  }
-
-  readonly systemCounter = (id: number): AtomicCounter => {
-    const { region, offset } = this.cnc.countersValues;
-    return new AtomicCounter(region, offset, id);
-  };
-
-  /** Lets clients in. The first id is taken here, so that theirs start at 1. */
-  publish(): void {
-    this.cnc.toDriver.nextCorrelationId();
-    this.clock.update();
-    this.cnc.toDriver.setConsumerHeartbeatMs(this.clock.epochMs);
-    this.cnc.publishVersion();
-  }
-
-  /** Tells clients that the driver is gone. */
-  close(): void {
-    this.cnc.toDriver.setConsumerHeartbeatMs(-1);
-    this.lossReport.close();
-    this.cnc.close();
-  }
-}
 
 /** A media driver in this process: a conductor here, and a network agent here or in a thread of its own. */
 export class MediaDriver {
@@ -118,14 +56,14 @@ export class MediaDriver {
   }
 
   /**
-   * Starts a driver. Settings that are not given come from the environment and the defaults.
+   * Starts a driver. Settings that are not given have their defaults; `loadConfiguration` reads the environment.
    * @throws ConfigurationError for settings that cannot work together; AeronError `DRIVER_ACTIVE` when another driver has
    * the directory, or the code of the transport when that cannot be opened. Nothing is left behind then.
    */
   static async launch(given: Partial<DriverOptions> = {}): Promise<MediaDriver> {
-    const options = validate({ ...loadConfiguration({ env: process.env }), ...given });
+    const options = validate({ ...loadConfiguration(), ...given });
     await prepareDirectory(options, new SystemClock());
-    const files = new DriverFiles(options);
+    const files = new DriverFiles(options, new SystemClock());
     const { promise, resolve, reject } = withResolvers();
     promise.catch(() => {}); // Whoever awaits `terminated` hears of it; that nobody does is no error.
     let network: RunningNetwork;
@@ -146,7 +84,7 @@ export class MediaDriver {
     files.publish();
     await runner?.start();
     if (options.conductorCpuAffinity >= 0 && runner !== null) shm.pin(options.conductorCpuAffinity);
-    if (options.printConfiguration) process.stdout.write(formatConfiguration(options));
+    if (options.printConfiguration) process.stderr.write(formatConfiguration(options));
     return driver;
   }
 
@@ -165,6 +103,11 @@ export class MediaDriver {
       this.files.errors.record(ErrorCode.GENERIC_ERROR, messageOf(error));
       return 0;
     }
+  }
+
+  /** What went over the wire, where the network agent shares this isolate (SHARED, INVOKER); else `null`. */
+  get transportStatistics(): TransportStatistics | null {
+    return this.network.transportStatistics;
   }
 
   /** Ends the driver: streams and endpoints are closed, clients told. Any number of calls. */

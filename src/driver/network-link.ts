@@ -1,3 +1,4 @@
+import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import type { NetworkCommand, NetworkEvent } from './messages.ts';
 
 /** The conductor's end of its conversation with the network agent, wherever that runs. */
@@ -11,6 +12,8 @@ export interface NetworkLink {
 export interface RunningNetwork extends NetworkLink {
   /** Bytes of the largest datagram it can send; 0 without a transport. */
   readonly maxDatagramLength: number;
+  /** Of the transport, where it lives in this isolate; else `null`. */
+  readonly transportStatistics: TransportStatistics | null;
   /** One duty cycle of the agent, where it shares the conductor's isolate; else 0. */
   doWork(): number;
   /** Resolves when the agent has closed its streams, endpoints and transport. */

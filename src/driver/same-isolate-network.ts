@@ -1,11 +1,12 @@
 // hot
 import { type Clock, SystemClock } from '../concurrent/clock.ts';
 import { Queue } from '../concurrent/queue.ts';
+import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { assert } from '../util/errors.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
 import { NetworkAgent } from './network-agent.ts';
 import type { RunningNetwork } from './network-link.ts';
-import { openTransport } from './open-transport.ts';
+import { type OpenedTransport, openTransport } from './open-transport.ts';
 
 /** The agent answers a command with an event or two, and keeps few setups unanswered: this is never reached. */
 const EVENT_CAPACITY = 16 * 1024;
@@ -13,13 +14,15 @@ const EVENT_CAPACITY = 16 * 1024;
 /** A network agent in the conductor's isolate: SHARED and INVOKER. Commands are calls, events wait in a queue. */
 export class SameIsolateNetwork implements RunningNetwork {
   readonly maxDatagramLength: number;
+  readonly transportStatistics: TransportStatistics | null;
   private readonly agent: NetworkAgent;
   private readonly events: Queue<NetworkEvent>;
 
-  private constructor(agent: NetworkAgent, events: Queue<NetworkEvent>, maxDatagramLength: number) {
+  private constructor(agent: NetworkAgent, events: Queue<NetworkEvent>, transport: OpenedTransport | null) {
     this.agent = agent;
     this.events = events;
-    this.maxDatagramLength = maxDatagramLength;
+    this.maxDatagramLength = transport?.maxDatagramLength ?? 0;
+    this.transportStatistics = transport?.statistics ?? null;
   }
 
   /** @throws AeronError when the transport cannot be opened. */
@@ -30,7 +33,7 @@ export class SameIsolateNetwork implements RunningNetwork {
     const agent = new NetworkAgent(config, transport, clock, (event) => {
       assert(events.offer(event), 'the conductor keeps up with the network agent');
     });
-    return new SameIsolateNetwork(agent, events, transport?.maxDatagramLength ?? 0);
+    return new SameIsolateNetwork(agent, events, transport);
   }
 
   send(command: NetworkCommand): void {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { SystemClock } from '../concurrent/clock.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
 import type { RunningNetwork } from './network-link.ts';
@@ -34,6 +35,7 @@ export class WorkerNetwork implements RunningNetwork {
   private eventsSeen = 0;
   private isClosing = false;
   maxDatagramLength = 0;
+  readonly transportStatistics = null;
 
   private constructor({ config, idleStrategy, idleStrategyInitArgs, cpu, onFailure }: WorkerNetworkOptions) {
     const { port1, port2 } = new MessageChannel();
@@ -76,7 +78,8 @@ export class WorkerNetwork implements RunningNetwork {
     };
     let isStarted = false;
     const network = new WorkerNetwork({ ...options, onFailure });
-    const deadlineMs = performance.now() + START_TIMEOUT_MS;
+    const clock = new SystemClock();
+    const deadlineNs = clock.nanoTime + START_TIMEOUT_MS * 1e6;
     try {
       for (;;) {
         const event = network.poll();
@@ -87,7 +90,8 @@ export class WorkerNetwork implements RunningNetwork {
         }
         if (event?.kind === 'startFailed') throw startError(event);
         if (failure !== null) throw failure;
-        if (performance.now() > deadlineMs) {
+        clock.update();
+        if (clock.nanoTime > deadlineNs) {
           throw new AeronError(
             'NETWORK_THREAD_FAILED',
             `the network thread did not start in ${START_TIMEOUT_MS} ms`,
