@@ -16,7 +16,10 @@ import type { ExclusivePublication } from './exclusive-publication.ts';
 import type { Publication } from './publication.ts';
 import type { Subscription } from './subscription.ts';
 
-/** What is sent or received: a channel URI such as `aeron:udp?endpoint=localhost:20121` or `aeron:ipc`, and a stream id. */
+/**
+ * What is sent or received: a channel URI such as `aeron:udp?endpoint=localhost:20121` or `aeron:ipc`, and
+ * a stream id.
+ */
 export interface StreamOptions {
   readonly channel: string;
   /** Any 32-bit integer; tells streams of one channel apart. */
@@ -45,7 +48,8 @@ export interface StaticCounterOptions extends CounterOptions {
 }
 
 /**
- * A client of a media driver. It adds publications and subscriptions; messages then go through shared memory, without the client.
+ * A client of a media driver. It adds publications and subscriptions; messages then go through shared
+ * memory, without the client.
  *
  * ```ts
  * await using aeron = await Aeron.connect();
@@ -53,7 +57,8 @@ export interface StaticCounterOptions extends CounterOptions {
  * await publication.send('hello');
  * ```
  *
- * When the driver dies, or gives the client up, calls in progress reject with the reason (`DRIVER_TIMEOUT`, `DRIVER_CLOSED`,
+ * When the driver dies, or gives the client up, calls in progress reject with the reason (`DRIVER_TIMEOUT`,
+ * `DRIVER_CLOSED`,
  * `CLIENT_TIMEOUT` …), publications return CLOSED and images close. Connect again for a new client.
  *
  * A client, and everything it made, belongs to one thread. Several clients may be connected at once.
@@ -68,7 +73,8 @@ export class Aeron {
   }
 
   /**
-   * Finds the driver, waiting for one that is starting. Rejects with AeronError: `DRIVER_TIMEOUT` when there is none in time,
+   * Finds the driver, waiting for one that is starting. Rejects with AeronError: `DRIVER_TIMEOUT` when
+   * there is none in time,
    * `CNC_VERSION` when it speaks another version, and others that say what is wrong with its files.
    */
   static async connect(options: ClientOptions = {}): Promise<Aeron> {
@@ -180,14 +186,18 @@ export class Aeron {
   }
 
   /**
-   * One duty cycle of the client: answers, images and signs of life. With `useConductorInvoker` the application calls it in its
-   * own loop; otherwise a timer does, and calling it too does no harm. Allocates nothing while nothing happens. Returns the work done.
+   * One duty cycle of the client: answers, images and signs of life. With `useConductorInvoker` the
+   * application calls it in its own loop; otherwise a timer does, and calling it too does no harm.
+   * Allocates nothing while nothing happens. Returns the work done.
    */
   doWork(): number {
     return this.conductor.doWork();
   }
 
-  /** Closes the client and everything it made. The driver still sends what was offered before. Any number of calls. */
+  /**
+   * Closes the client and everything it made. The driver still sends what was offered before. Any number of
+   * calls.
+   */
   async close(): Promise<void> {
     this.conductor.close();
   }

@@ -7,9 +7,11 @@ const NO_WORDS: Int32Array = new Int32Array(0);
 const NO_LONGS: BigInt64Array = new BigInt64Array(0);
 
 /**
- * A piece of the log that `tryClaim` gave to the caller, to write a message in place, without a copy. Write `length` bytes into
- * `buffer` from `offset` on, then {@link commit} or {@link abort}: until then nothing behind it in the stream is
- * delivered. Make one and use it again and again; a claim that was committed or aborted must not be written to.
+ * A piece of the log that `tryClaim` gave to the caller, to write a message in place, without a copy. Write
+ * `length` bytes into
+ * `buffer` from `offset` on, then {@link commit} or {@link abort}: until then nothing behind it in the
+ * stream is delivered. Make one and use it again and again; a claim that was committed or aborted must not
+ * be written to.
  *
  * ```ts
  * if (publication.tryClaim(8, claim) > 0) {
@@ -29,7 +31,10 @@ export class BufferClaim {
   private b64: BigInt64Array = NO_LONGS;
   private index = 0;
 
-  /** For publications: points the claim at a frame whose header is written and whose length is still negative. */
+  /**
+   * For publications: points the claim at a frame whose header is written and whose length is still
+   * negative.
+   */
   wrap(
     buffer: Buffer,
     i32: Int32Array,

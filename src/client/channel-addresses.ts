@@ -19,7 +19,9 @@ export function localSocketAddresses(counters: CountersReader, channelStatusId: 
   return addresses;
 }
 
-/** A value of {@link ChannelStatus}. Channels without sockets (IPC, spies) have no counter, and are active. */
+/**
+ * A value of {@link ChannelStatus}. Channels without sockets (IPC, spies) have no counter, and are active.
+ */
 export function channelStatusOf(counters: CountersReader, channelStatusId: number): number {
   if (channelStatusId < 0) return ChannelStatus.ACTIVE;
   if (channelStatusId > counters.maxCounterId) return ChannelStatus.ERRORED;

@@ -48,8 +48,9 @@ interface Request {
 }
 
 /**
- * The client's side of the conversation with the driver: commands and answers, images that come and go, signs of life. All of it runs on
- * one thread, in {@link ClientConductor.doWork}, which allocates nothing while the driver is silent.
+ * The client's side of the conversation with the driver: commands and answers, images that come and go,
+ * signs of life. All of it runs on one thread, in {@link ClientConductor.doWork}, which allocates nothing
+ * while the driver is silent.
  */
 export class ClientConductor {
   readonly clientId: number;

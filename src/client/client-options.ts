@@ -34,7 +34,9 @@ export interface InvokedDriver {
 export interface ClientOptions {
   /** Where the driver is. Default: `AERON_DIR`, or `/dev/shm/aeron-<user>`. */
   readonly directory?: string;
-  /** A driver that shows no life for this long is gone, and a call without an answer failed. Default 10000. */
+  /**
+   * A driver that shows no life for this long is gone, and a call without an answer failed. Default 10000.
+   */
   readonly driverTimeoutMs?: number;
   /** How often the client shows the driver that it is alive. Default 500. */
   readonly keepAliveIntervalMs?: number;
@@ -43,15 +45,20 @@ export interface ClientOptions {
   /** Shown with the client's heartbeat in the driver's counters; at most 100 characters. */
   readonly clientName?: string;
   /**
-   * False (the default): a timer of the event loop keeps the client alive, and the process with it until `close()`.
-   * True: the application calls `aeron.doWork()` often, at least once in the driver's client liveness timeout (10 s).
+   * False (the default): a timer of the event loop keeps the client alive, and the process with it until
+   * `close()`. True: the application calls `aeron.doWork()` often, at least once in the driver's client
+   * liveness timeout (10 s).
    */
   readonly useConductorInvoker?: boolean;
-  /** A driver to run whenever the client waits, and with the client's own timer. Its owner closes it, after the client. */
+  /**
+   * A driver to run whenever the client waits, and with the client's own timer. Its owner closes it, after
+   * the client.
+   */
   readonly driver?: InvokedDriver;
   /**
-   * How `await` waits, for messages or for room: `'backoff'` (the default) tries in every turn of the event loop and rests on a
-   * 1 ms timer when nothing moves; `'spin'` never rests: the lowest latency, for one busy core.
+   * How `await` waits, for messages or for room: `'backoff'` (the default) tries in every turn of the event
+   * loop and rests on a 1 ms timer when nothing moves; `'spin'` never rests: the lowest latency, for one
+   * busy core.
    */
   readonly idleStrategy?: 'backoff' | 'spin';
   /** Told what goes wrong outside of any call, and what handlers throw. Default: written to stderr. */

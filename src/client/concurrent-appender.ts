@@ -13,16 +13,17 @@ import type { PositionWord } from './position-word.ts';
 /**
  * Appends to a log that other threads and processes append to as well.
  *
- * The raw tail of a term is a 64-bit word, term id high and offset low. Producers in other languages add to the whole word; we
- * add to its low half, because 64-bit atomics allocate in JavaScript. That is the same as long as the low half
- * does not carry, and it cannot: a tail passes its term's end by at most one claim of each producer.
+ * The raw tail of a term is a 64-bit word, term id high and offset low. Producers in other languages add to the
+ * whole word; we add to its low half, because 64-bit atomics allocate in JavaScript. That is the same as long as
+ * the low half does not carry, and it cannot: a tail passes its term's end by at most one claim of each producer.
  *
- * What a 32-bit add does not tell is the term id at the moment of the add. Term ids of a partition only grow, by three. So
- * when the high half is the same before and after the add, the claim is in that term. When it differs, the partition was
- * given to a new term in between:
- * - The add returned an offset inside the term. A claim inside the old term would have held the stream back at
- *   that place, since it was not committed, and the partition could not have been reused: readers, and so the publisher limit,
- *   stay behind it. So the add happened after the reset, and the claim belongs to the new term.
+ * What a 32-bit add does not tell is the term id at the moment of the add. Term ids of a partition only grow, by
+ * three. So when the high half is the same before and after the add, the claim is in that term. When it differs,
+ * the partition was given to a new term in between:
+ *
+ * - The add returned an offset inside the term. A claim inside the old term, not committed, would have held readers
+ *   back at that place, the publisher limit behind them, and so the reuse of the partition. Therefore the add came
+ *   after the reset, and the claim belongs to the new term.
  * - The add returned an offset beyond the term. Nothing was claimed, in whichever of the two terms: try again.
  */
 export class ConcurrentAppender {
@@ -62,8 +63,9 @@ export class ConcurrentAppender {
   }
 
   /**
-   * Appends a message of `length` bytes, at most {@link maxMessageLength}; the caller checked that and the range.
-   * Returns the term offset of its first frame, and its end in {@link position}; or a negative result.
+   * Appends a message of `length` bytes, at most {@link maxMessageLength}; the caller checked that and the
+   * range. Returns the term offset of its first frame, and its end in {@link position}; or a negative
+   * result.
    */
   append(buffer: Uint8Array, offset: number, length: number, reservedValue: bigint | null): number {
     const termOffset = this.claimTail(this.writer.framedLength(length), length);
@@ -117,7 +119,10 @@ export class ConcurrentAppender {
     return termOffset;
   }
 
-  /** The claim does not fit. Only the producer whose claim crosses the end of the term fills what is left of it. */
+  /**
+   * The claim does not fit. Only the producer whose claim crosses the end of the term fills what is left of
+   * it.
+   */
   private endTerm(partition: number, termId: number, termOffset: number, end: number): number {
     if (termOffset < this.termLength) {
       this.writer.writePadding(partition, termId, termOffset, this.termLength - termOffset);

@@ -1,7 +1,10 @@
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import type { Section } from '../concurrent/counters.ts';
 
-/** A counter that the application added: a 64-bit number that everyone who can read the driver's counters sees. */
+/**
+ * A counter that the application added: a 64-bit number that everyone who can read the driver's counters
+ * sees.
+ */
 export class Counter {
   readonly id: number;
   readonly registrationId: number;
@@ -25,7 +28,10 @@ export class Counter {
     return this.closed ? 0 : this.counter.getVolatile();
   }
 
-  /** Only one thread may change a counter. After {@link close} this does nothing: the counter may be another's by then. */
+  /**
+   * Only one thread may change a counter. After {@link close} this does nothing: the counter may be
+   * another's by then.
+   */
   set value(value: number) {
     if (!this.closed) this.counter.set(value);
   }

@@ -1,7 +1,10 @@
 /** Turns of the event loop without progress before the waiting rests on a timer. */
 const MAX_IDLE_TURNS = 100;
 const REST_MS = 1;
-/** Work that promises may do back to back before the event loop gets a turn, in bytes; a message counts as some of its own. */
+/**
+ * Work that promises may do back to back before the event loop gets a turn, in bytes; a message counts as
+ * some of its own.
+ */
 const BUDGET = 1 << 20;
 const MESSAGE_COST = 4096;
 
@@ -12,9 +15,9 @@ interface Waiting {
 }
 
 /**
- * Everything in a client that waits on behalf of an `await`: for the driver's answers, for room in a log, for the next message. All
- * of it is tried once in every turn of the event loop, in the order it came, so timers, signals and sockets go on as usual. When
- * nothing moves for a while, turns come 1 ms apart.
+ * Everything in a client that waits on behalf of an `await`: for the driver's answers, for room in a log,
+ * for the next message. All of it is tried once in every turn of the event loop, in the order it came, so
+ * timers, signals and sockets go on as usual. When nothing moves for a while, turns come 1 ms apart.
  */
 export class EventLoopWaits {
   private readonly service: () => number;
@@ -26,7 +29,10 @@ export class EventLoopWaits {
   private budget = BUDGET;
   private readonly turn = (): void => this.runTurn();
 
-  /** `service` is called before each round of attempts and returns the work done. `rests` false: never wait on a timer. */
+  /**
+   * `service` is called before each round of attempts and returns the work done. `rests` false: never wait
+   * on a timer.
+   */
   constructor(service: () => number, rests: boolean) {
     this.service = service;
     this.restMs = rests ? REST_MS : 0;
@@ -62,8 +68,9 @@ export class EventLoopWaits {
   }
 
   /**
-   * Counts work of `length` bytes that a promise is about to be resolved for at once. Returns false when it is time for
-   * {@link turn}: a loop over promises that are always ready would keep the event loop from ever running.
+   * Counts work of `length` bytes that a promise is about to be resolved for at once. Returns false when it
+   * is time for {@link turn}: a loop over promises that are always ready would keep the event loop from
+   * ever running.
    */
   spend(length: number): boolean {
     this.budget -= length + MESSAGE_COST;

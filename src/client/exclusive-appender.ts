@@ -11,8 +11,9 @@ import { ADMIN_ACTION, BACK_PRESSURED, MAX_POSITION_EXCEEDED, NOT_CONNECTED } fr
 import type { PositionWord } from './position-word.ts';
 
 /**
- * Appends to a log that nobody else appends to: the tail is known, so nothing is claimed by atomic operations. The raw tail is
- * still stored, before the frames, for the driver. Its high half, the term id, changes only when the log rotates.
+ * Appends to a log that nobody else appends to: the tail is known, so nothing is claimed by atomic
+ * operations. The raw tail is still stored, before the frames, for the driver. Its high half, the term id,
+ * changes only when the log rotates.
  */
 export class ExclusiveAppender {
   readonly maxPayloadLength: number;
@@ -51,8 +52,9 @@ export class ExclusiveAppender {
   }
 
   /**
-   * Appends a message of `length` bytes, at most {@link maxMessageLength}; the caller checked that and the range.
-   * Returns the term offset of its first frame, and its end in {@link position}; or a negative result.
+   * Appends a message of `length` bytes, at most {@link maxMessageLength}; the caller checked that and the
+   * range. Returns the term offset of its first frame, and its end in {@link position}; or a negative
+   * result.
    */
   append(buffer: Uint8Array, offset: number, length: number, reservedValue: bigint | null): number {
     const termOffset = this.claimTail(this.writer.framedLength(length), length);

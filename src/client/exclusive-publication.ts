@@ -3,7 +3,10 @@ import type { ExclusiveAppender } from './exclusive-appender.ts';
 import { CLOSED } from './offer-result.ts';
 import { Publication, type PublicationSpec } from './publication.ts';
 
-/** A {@link Publication} with a stream of its own, for one thread. Faster, as nothing is claimed by atomic operations. */
+/**
+ * A {@link Publication} with a stream of its own, for one thread. Faster, as nothing is claimed by atomic
+ * operations.
+ */
 export class ExclusivePublication extends Publication {
   private readonly exclusive: ExclusiveAppender;
 

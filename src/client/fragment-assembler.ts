@@ -10,8 +10,8 @@ const MIN_CAPACITY = 4096;
 const NONE = -1;
 
 /**
- * Puts the fragments of long messages together, so that its handler sees whole messages only. Messages of one fragment pass
- * through without a copy. Make one for each place that polls:
+ * Puts the fragments of long messages together, so that its handler sees whole messages only. Messages of
+ * one fragment pass through without a copy. Make one for each place that polls:
  *
  * ```ts
  * const assembler = new FragmentAssembler((buffer, offset, length, header) => { … });
@@ -57,6 +57,7 @@ export class FragmentAssembler {
     }
   }
 
+  /** Cold from the second message of a session on: it finds the one there is. */
   private messageOf(header: Header): PartialMessage {
     const found = this.messages.get(header.sessionId);
     if (found !== undefined && found.header.image === header.image) return found;
@@ -72,7 +73,10 @@ class PartialMessage {
   readonly header: Header;
   private length = 0;
   private beginTermOffset = 0;
-  /** Where the next fragment must start, or NONE: a fragment was missed, and what follows is dropped up to the next beginning. */
+  /**
+   * Where the next fragment must start, or NONE: a fragment was missed, and what follows is dropped up to
+   * the next beginning.
+   */
   private nextTermOffset = NONE;
 
   constructor(header: Header) {
@@ -109,6 +113,7 @@ class PartialMessage {
     return this.length;
   }
 
+  /** Cold: the buffer stays as long as the longest message was. */
   private grow(requiredLength: number): void {
     const capacity = Math.max(requiredLength, Math.ceil(this.buffer.length * 1.5));
     const buffer = Buffer.allocUnsafeSlow(capacity);

@@ -1,8 +1,9 @@
 import type { Header } from './header.ts';
 
 /**
- * Given a fragment, or with an assembler a whole message: `length` bytes of `buffer` from `offset` on. `buffer` is
- * shared memory that will be overwritten, and `header` is used again: both are valid during the call only.
+ * Given a fragment, or with an assembler a whole message: `length` bytes of `buffer` from `offset` on.
+ * `buffer` is shared memory that will be overwritten, and `header` is used again: both are valid during the
+ * call only.
  */
 export type FragmentHandler = (buffer: Buffer, offset: number, length: number, header: Header) => void;
 

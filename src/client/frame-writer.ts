@@ -17,7 +17,10 @@ import { align32 } from '../util/bits.ts';
 import type { BufferClaim } from './buffer-claim.ts';
 import { termBuffersOf } from './term-buffers.ts';
 
-/** Payloads up to this length are copied byte by byte: cheaper than one call into native code (bench/copy-in). */
+/**
+ * Payloads up to this length are copied byte by byte: cheaper than one call into native code
+ * (bench/copy-in).
+ */
 const NATIVE_COPY_MIN_LENGTH = 40;
 
 const FIELD_TERM_OFFSET = DATA_TERM_OFFSET >> 2;
@@ -27,8 +30,9 @@ const FIELD_TERM_ID = DATA_TERM_ID >> 2;
 const FIELD_RESERVED_VALUE = DATA_RESERVED_VALUE >> 3;
 
 /**
- * Writes frames into places of a publication's log that were claimed before. A frame's length is negative from the claim to
- * the commit, so readers stop in front of it and the driver can tell what to do when the writer never comes back.
+ * Writes frames into places of a publication's log that were claimed before. A frame's length is negative
+ * from the claim to the commit, so readers stop in front of it and the driver can tell what to do when the
+ * writer never comes back.
  */
 export class FrameWriter {
   readonly maxPayloadLength: number;

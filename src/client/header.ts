@@ -16,8 +16,8 @@ import type { Image } from './image.ts';
 export const NOT_FRAGMENTED = -1;
 
 /**
- * The header of the fragment or message that a handler was given. One object is used again for every fragment: read what
- * you need during the call.
+ * The header of the fragment or message that a handler was given. One object is used again for every
+ * fragment: read what you need during the call.
  */
 export class Header {
   /** The image the fragment was read from. */
@@ -27,7 +27,9 @@ export class Header {
   readonly region: Region;
   /** Index of the header's first word. Not for applications. */
   index = 0;
-  /** Of an assembled message: bytes of the frame that would end where its last fragment does. Otherwise -1. */
+  /**
+   * Of an assembled message: bytes of the frame that would end where its last fragment does. Otherwise -1.
+   */
   fragmentedFrameLength: number = NOT_FRAGMENTED;
   private readonly i32: Int32Array;
   private readonly b64: BigInt64Array;
@@ -94,7 +96,10 @@ export class Header {
     return this.b64[(this.index >> 1) + (DATA_RESERVED_VALUE >> 3)]!;
   }
 
-  /** Byte offset in the log of the payload, as native code takes it: wrapped to 32 bits. Not for applications. */
+  /**
+   * Byte offset in the log of the payload, as native code takes it: wrapped to 32 bits. Not for
+   * applications.
+   */
   get payloadStart(): number {
     return ((this.index << 2) + HEADER_LENGTH) | 0;
   }
@@ -112,7 +117,10 @@ export class Header {
     this.fragmentedFrameLength = other.fragmentedFrameLength;
   }
 
-  /** Makes this the header of a whole message whose last fragment ends `fragmentedFrameLength` bytes after its start. */
+  /**
+   * Makes this the header of a whole message whose last fragment ends `fragmentedFrameLength` bytes after
+   * its start.
+   */
   assembled(frameLength: number, flags: number, fragmentedFrameLength: number): void {
     this.i32[0] = frameLength;
     this.i32[1] = (this.i32[1]! & 0xffff00ff) | (flags << 8);

@@ -7,8 +7,8 @@ import { VERSION } from '../util/version.ts';
 import type { ClientContext } from './client-options.ts';
 
 /**
- * Signs of life, both ways: the driver writes the time into the CnC file, the client into a counter that the driver makes for
- * it with its first command.
+ * Signs of life, both ways: the driver writes the time into the CnC file, the client into a counter that
+ * the driver makes for it with its first command.
  */
 export class Heartbeat {
   private readonly context: ClientContext;

@@ -35,8 +35,9 @@ export interface ImageSpec {
 }
 
 /**
- * One publisher's stream as a subscription receives it: a replica of its log. It appears when the publisher does, and is closed when
- * the publisher went away or was silent for too long. Read it from one thread, through the subscription or alone.
+ * One publisher's stream as a subscription receives it: a replica of its log. It appears when the publisher
+ * does, and is closed when the publisher went away or was silent for too long. Read it from one thread,
+ * through the subscription or alone.
  */
 export class Image {
   /** Identifies the stream among those of its channel and stream id; the publisher's. */
@@ -52,10 +53,13 @@ export class Image {
   readonly mtu: number;
   /** Bytes of the longest message its publisher can send. */
   readonly maxMessageLength: number;
-  /** Up to where the application has read. The field holds doubles. */
-  private readPosition = 0.5;
   private closed = false;
+  /** Where the term that is being read starts in the stream. The field holds doubles. */
+  private termPosition = 0.5;
+  /** Up to where the application has read in it. */
   private termOffset: number;
+  /** Up to where the driver was told that it has. */
+  private publishedOffset: number;
   private partition: number;
   private readonly owner: ImageOwner;
   private readonly log: LogBuffers;
@@ -79,8 +83,9 @@ export class Image {
     this.termLength = log.termLength;
     this.mtu = log.mtu;
     this.maxMessageLength = maxMessageLength(log.termLength);
-    this.readPosition = joinPosition;
     this.termOffset = termOffsetOf(joinPosition, log.termLength);
+    this.termPosition = joinPosition - this.termOffset;
+    this.publishedOffset = this.termOffset;
     this.partition = partitionIndexOf(joinPosition, log.bits);
     this.owner = owner;
     this.log = log;
@@ -94,7 +99,7 @@ export class Image {
 
   /** Up to where the application has read; after the image closed, how far it got. */
   get position(): number {
-    return this.readPosition;
+    return this.termPosition + this.termOffset;
   }
 
   get isClosed(): boolean {
@@ -103,7 +108,7 @@ export class Image {
 
   /** Whether the publisher closed the stream and everything it sent was read. */
   get isEndOfStream(): boolean {
-    return this.readPosition >= this.endOfStreamPosition;
+    return this.position >= this.endOfStreamPosition;
   }
 
   /** Where the stream ends; infinite while the publisher has not closed it. */
@@ -122,8 +127,8 @@ export class Image {
   }
 
   /**
-   * Hands up to `fragmentLimit` fragments to `handler`. Returns how many there were. What the handler throws comes out of
-   * here, and that fragment counts as read.
+   * Hands up to `fragmentLimit` fragments to `handler`, which must not poll this image itself. Returns how
+   * many there were. What the handler throws comes out of here, and that fragment counts as read.
    */
   poll(handler: FragmentHandler, fragmentLimit: number): number {
     return this.closed ? 0 : this.pollTerm(handler, fragmentLimit, this.termLength);
@@ -131,51 +136,41 @@ export class Image {
 
   /** As {@link poll}, for fragments that start before `limitPosition`. */
   boundedPoll(handler: FragmentHandler, limitPosition: number, fragmentLimit: number): number {
-    if (this.closed || limitPosition <= this.readPosition) return 0;
-    const limitOffset = this.termOffset + (limitPosition - this.readPosition);
-    return this.pollTerm(handler, fragmentLimit, Math.min(limitOffset, this.termLength));
+    if (this.closed || limitPosition <= this.position) return 0;
+    return this.pollTerm(
+      handler,
+      fragmentLimit,
+      Math.min(limitPosition - this.termPosition, this.termLength),
+    );
   }
 
   /** As {@link poll}, with a handler that says after each fragment what happens next. */
   controlledPoll(handler: ControlledFragmentHandler, fragmentLimit: number): number {
     if (this.closed) return 0;
-    const { i32, termLength, header } = this;
-    const start = (this.partition * termLength) / 4;
+    const { header } = this;
     const term = this.terms[this.partition]!;
-    let offset = this.termOffset;
     let fragments = 0;
-    try {
-      while (fragments < fragmentLimit && offset < termLength && !this.closed) {
-        const frameOffset = offset;
-        const index = start + (frameOffset >> 2);
-        const frameLength = Atomics.load(i32, index);
-        if (frameLength <= 0) break;
-        if (frameLength < HEADER_LENGTH || frameLength > termLength - frameOffset) {
-          this.owner.onMalformedFrame(this, frameOffset, frameLength);
-          break;
-        }
-        offset += align32(frameLength);
-        if (i32[index + 1]! >>> 16 === TYPE_PAD) continue;
-        fragments++;
-        header.index = index;
-        const action = handler(term, frameOffset + HEADER_LENGTH, frameLength - HEADER_LENGTH, header);
-        if (action === ControlledPollAction.ABORT) {
-          fragments--;
-          offset = frameOffset;
-          break;
-        }
-        if (action === ControlledPollAction.BREAK) break;
-        if (action === ControlledPollAction.COMMIT && offset < termLength) this.advanceTo(offset);
+    while (fragments < fragmentLimit) {
+      const frameOffset = this.termOffset;
+      const frameLength = this.nextFrame(this.termLength);
+      if (frameLength === 0) break;
+      if (frameLength < 0) continue;
+      const action = handler(term, frameOffset + HEADER_LENGTH, frameLength - HEADER_LENGTH, header);
+      if (action === ControlledPollAction.ABORT) {
+        this.termOffset = frameOffset;
+        break;
       }
-    } finally {
-      this.advanceTo(offset);
+      fragments++;
+      if (action === ControlledPollAction.BREAK) break;
+      if (action === ControlledPollAction.COMMIT && this.termOffset < this.termLength) this.publishPosition();
     }
+    this.publishPosition();
     return fragments;
   }
 
   /**
-   * Tells the publisher that this stream is not wanted; it is closed on both sides. `reason`, at most 1023 bytes, reaches the
-   * publisher as an error. Resolves when the driver has taken note.
+   * Tells the publisher that this stream is not wanted; it is closed on both sides. `reason`, at most 1023
+   * bytes, reaches the publisher as an error. Resolves when the driver has taken note.
    */
   reject(reason: string): Promise<void> {
     return this.owner.rejectImage(this, reason);
@@ -190,44 +185,53 @@ export class Image {
   }
 
   private pollTerm(handler: FragmentHandler, fragmentLimit: number, limitOffset: number): number {
-    const { i32, termLength, header } = this;
-    const start = (this.partition * termLength) / 4;
+    const { header } = this;
     const term = this.terms[this.partition]!;
-    let offset = this.termOffset;
     let fragments = 0;
-    try {
-      while (fragments < fragmentLimit && offset < limitOffset && !this.closed) {
-        const frameOffset = offset;
-        const index = start + (frameOffset >> 2);
-        // Pairs with the store that commits a frame.
-        const frameLength = Atomics.load(i32, index);
-        if (frameLength <= 0) break;
-        if (frameLength < HEADER_LENGTH || frameLength > termLength - frameOffset) {
-          this.owner.onMalformedFrame(this, frameOffset, frameLength);
-          break;
-        }
-        offset += align32(frameLength);
-        if (i32[index + 1]! >>> 16 === TYPE_PAD) continue;
-        fragments++;
-        header.index = index;
-        handler(term, frameOffset + HEADER_LENGTH, frameLength - HEADER_LENGTH, header);
-      }
-    } finally {
-      this.advanceTo(offset);
+    while (fragments < fragmentLimit) {
+      const frameOffset = this.termOffset;
+      const frameLength = this.nextFrame(limitOffset);
+      if (frameLength === 0) break;
+      if (frameLength < 0) continue;
+      fragments++;
+      handler(term, frameOffset + HEADER_LENGTH, frameLength - HEADER_LENGTH, header);
     }
+    this.publishPosition();
     return fragments;
   }
 
+  /**
+   * Steps over the next frame, before its handler is called: when that throws, the frame counts as read all
+   * the same. Returns the frame's length and points the header at it; -1 for padding; 0 when there is
+   * nothing before `limitOffset`.
+   */
+  private nextFrame(limitOffset: number): number {
+    const frameOffset = this.termOffset;
+    if (frameOffset >= limitOffset || this.closed) return 0;
+    const i32 = this.i32;
+    const index = (this.partition * this.termLength) / 4 + (frameOffset >> 2);
+    // Pairs with the store that commits a frame.
+    const frameLength = Atomics.load(i32, index);
+    if (frameLength <= 0) return 0;
+    if (frameLength < HEADER_LENGTH || frameLength > this.termLength - frameOffset) {
+      this.owner.onMalformedFrame(this, frameOffset, frameLength);
+      return 0;
+    }
+    this.termOffset = frameOffset + align32(frameLength);
+    if (i32[index + 1]! >>> 16 === TYPE_PAD) return -1;
+    this.header.index = index;
+    return frameLength;
+  }
+
   /** Tells the driver how far the application has read: it may overwrite what is before. */
-  private advanceTo(offset: number): void {
-    if (offset === this.termOffset || this.closed) return;
-    this.readPosition += offset - this.termOffset;
-    if (offset < this.termLength) {
-      this.termOffset = offset;
-    } else {
+  private publishPosition(): void {
+    if (this.termOffset === this.publishedOffset || this.closed) return;
+    setPositionRelease(this.counterI32, this.counterB64, this.counterIndex, this.position);
+    if (this.termOffset === this.termLength) {
+      this.termPosition += this.termLength;
       this.termOffset = 0;
       this.partition = (this.partition + 1) % PARTITION_COUNT;
     }
-    setPositionRelease(this.counterI32, this.counterB64, this.counterIndex, this.readPosition);
+    this.publishedOffset = this.termOffset;
   }
 }

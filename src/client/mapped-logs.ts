@@ -11,8 +11,9 @@ interface MappedLog {
 }
 
 /**
- * The log files a client has mapped, once each: publications of one stream share theirs, and so do subscriptions that receive the
- * same image. A log that nobody refers to any more stays mapped for a while, for whoever still holds one of its buffers.
+ * The log files a client has mapped, once each: publications of one stream share theirs, and so do
+ * subscriptions that receive the same image. A log that nobody refers to any more stays mapped for a while,
+ * for whoever still holds one of its buffers.
  */
 export class MappedLogs {
   private readonly logs: Map<number, MappedLog> = new Map();

@@ -1,7 +1,7 @@
 // hot
 /**
- * What `offer` and `tryClaim` return instead of a position when a message was not taken. All are negative, and no
- * position is, so `result < 0` is the whole check.
+ * What `offer` and `tryClaim` return instead of a position when a message was not taken. All are negative,
+ * and no position is, so `result < 0` is the whole check.
  */
 
 /** Nobody listens: no subscriber is connected to the publication (yet, or any more). */

@@ -1,3 +1,4 @@
+// hot
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { getPositionVolatile } from '../memory/position.ts';
 import { AeronError } from '../util/errors.ts';
@@ -28,10 +29,12 @@ export interface PublicationSpec {
 }
 
 /**
- * The sending end of a stream. Publications of the same channel and stream id, in this and in other processes, share
- * one stream and may be used at the same time; {@link ExclusivePublication} has a stream of its own and is faster.
+ * The sending end of a stream. Publications of the same channel and stream id, in this and in other
+ * processes, share one stream and may be used at the same time; {@link ExclusivePublication} has a stream
+ * of its own and is faster.
  *
- * `offer` and `tryClaim` never wait: they return the new position, or one of the negative results of `offer-result.ts`.
+ * `offer` and `tryClaim` never wait: they return the new position, or one of the negative results of
+ * `offer-result.ts`.
  * `await send()` waits until there is room.
  */
 export class Publication {
@@ -84,9 +87,10 @@ export class Publication {
   }
 
   /**
-   * Sends `length` bytes of `buffer`, from `offset` on, as one message: copied, so the buffer can be used again at once.
-   * Returns the position the stream reached (> 0), or a negative result: NOT_CONNECTED, BACK_PRESSURED, ADMIN_ACTION,
-   * CLOSED or MAX_POSITION_EXCEEDED. Throws RangeError for a message longer than {@link maxMessageLength}.
+   * Sends `length` bytes of `buffer`, from `offset` on, as one message: copied, so the buffer can be used
+   * again at once. Returns the position the stream reached (> 0), or a negative result: NOT_CONNECTED,
+   * BACK_PRESSURED, ADMIN_ACTION, CLOSED or MAX_POSITION_EXCEEDED. Throws RangeError for a message longer
+   * than {@link maxMessageLength}.
    */
   offer(
     buffer: Uint8Array,
@@ -105,8 +109,9 @@ export class Publication {
   }
 
   /**
-   * Takes `length` bytes of the stream, at most {@link maxPayloadLength}, for the caller to write in place through `claim`
-   * and then commit or abort. Returns as {@link offer}; the claim is only valid when the result is > 0.
+   * Takes `length` bytes of the stream, at most {@link maxPayloadLength}, for the caller to write in place
+   * through `claim` and then commit or abort. Returns as {@link offer}; the claim is only valid when the
+   * result is > 0.
    */
   tryClaim(length: number, claim: BufferClaim): number {
     if (this.closed) return CLOSED;
@@ -117,9 +122,10 @@ export class Publication {
   }
 
   /**
-   * Sends a message, waiting for a subscriber and for room as long as it takes; the event loop goes on meanwhile. Resolves with
-   * the position the stream reached. Messages go out in the order of the calls. The bytes must stay as they are until then.
-   * Rejects with AeronError `PUBLICATION_CLOSED` or `MAX_POSITION_EXCEEDED`, the reason why the client closed, or the signal's.
+   * Sends a message, waiting for a subscriber and for room as long as it takes; the event loop goes on
+   * meanwhile. Resolves with the position the stream reached. Messages go out in the order of the calls.
+   * The bytes must stay as they are until then. Rejects with AeronError `PUBLICATION_CLOSED` or
+   * `MAX_POSITION_EXCEEDED`, the reason why the client closed, or the signal's.
    */
   async send(message: Uint8Array | string, options: SendOptions = {}): Promise<number> {
     const bytes = typeof message === 'string' ? Buffer.from(message) : message;
@@ -188,8 +194,8 @@ export class Publication {
   }
 
   /**
-   * Sends the stream to one more destination, `aeron:udp?endpoint=…`; for channels with `control-mode=manual`.
-   * Resolves with an id by which it can be removed.
+   * Sends the stream to one more destination, `aeron:udp?endpoint=…`; for channels with
+   * `control-mode=manual`. Resolves with an id by which it can be removed.
    */
   addDestination(channel: string): Promise<number> {
     return this.conductor.addDestination('addDestination', this.originalRegistrationId, channel);

@@ -1,3 +1,4 @@
+// hot
 import { AeronError } from '../util/errors.ts';
 import { channelStatusOf, localSocketAddresses } from './channel-addresses.ts';
 import type { ClientConductor } from './client-conductor.ts';
@@ -16,9 +17,11 @@ export interface SubscriptionSpec {
 }
 
 /**
- * The receiving end of a channel and a stream id: the streams, called images, of every publisher that sends there.
+ * The receiving end of a channel and a stream id: the streams, called images, of every publisher that sends
+ * there.
  *
- * Read it by `poll`, which never waits, or by `for await (const message of subscription)`; by one reader at a time.
+ * Read it by `poll`, which never waits, or by `for await (const message of subscription)`; by one reader at
+ * a time.
  */
 export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
   readonly channel: string;
@@ -46,9 +49,10 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
   }
 
   /**
-   * Hands up to `fragmentLimit` fragments to `handler`, from all images in turn, and returns how many there were; 0 at once when
-   * there are none. Messages longer than the publisher's MTU come in several: give `poll` an assembler's handler to get
-   * them whole. What the handler throws comes out of here, and that fragment counts as read.
+   * Hands up to `fragmentLimit` fragments to `handler`, from all images in turn, and returns how many there
+   * were; 0 at once when there are none. Messages longer than the publisher's MTU come in several: give
+   * `poll` an assembler's handler to get them whole. What the handler throws comes out of here, and that
+   * fragment counts as read.
    */
   poll(handler: FragmentHandler, fragmentLimit: number): number {
     const images = this.imageList;
@@ -80,9 +84,9 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
   }
 
   /**
-   * Whole messages, each in a Buffer of its own, until the subscription is closed; the event loop goes on while there are none.
-   * The loop ends with an error when the client lost its driver, or with the signal's reason. A message is taken from the stream
-   * when it is asked for: leaving the loop loses nothing.
+   * Whole messages, each in a Buffer of its own, until the subscription is closed; the event loop goes on
+   * while there are none. The loop ends with an error when the client lost its driver, or with the signal's
+   * reason. A message is taken from the stream when it is asked for: leaving the loop loses nothing. Cold.
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Buffer> {
     return new MessageIterator(this, this.conductor, options);
@@ -106,12 +110,20 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
   }
 
   imageBySessionId(sessionId: number): Image | undefined {
-    return this.imageList.find((image) => image.sessionId === sessionId);
+    const images = this.imageList;
+    for (let i = 0; i < images.length; i++) {
+      if (images[i]!.sessionId === sessionId) return images[i];
+    }
+    return undefined;
   }
 
   /** Whether a publisher is there. */
   get isConnected(): boolean {
-    return this.imageList.some((image) => !image.isClosed);
+    const images = this.imageList;
+    for (let i = 0; i < images.length; i++) {
+      if (!images[i]!.isClosed) return true;
+    }
+    return false;
   }
 
   get isClosed(): boolean {
@@ -128,7 +140,10 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
     return this.closed ? [] : localSocketAddresses(this.conductor.countersReader, this.channelStatusId);
   }
 
-  /** Where publishers can send to, with the port the system chose for an endpoint of port 0; null while it is not bound. */
+  /**
+   * Where publishers can send to, with the port the system chose for an endpoint of port 0; null while it
+   * is not bound.
+   */
   get resolvedEndpoint(): string | null {
     return this.localSocketAddresses[0] ?? null;
   }
@@ -164,7 +179,7 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
     return this.conductor.rejectImage(image, reason);
   }
 
-  /** For images. */
+  /** For images. Cold: their log is damaged. */
   onMalformedFrame(image: Image, termOffset: number, frameLength: number): void {
     image.internalClose();
     this.conductor.reportError(
@@ -176,12 +191,12 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
     );
   }
 
-  /** For the client. */
+  /** For the client. Cold. */
   addImage(image: Image): void {
     this.imageList = [...this.imageList, image];
   }
 
-  /** For the client. Returns the image, closed, if it was one of this subscription's. */
+  /** For the client. Returns the image, closed, if it was one of this subscription's. Cold. */
   removeImage(correlationId: number): Image | undefined {
     const image = this.imageList.find((candidate) => candidate.correlationId === correlationId);
     if (image !== undefined) {
@@ -191,7 +206,7 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
     return image;
   }
 
-  /** For the client. Returns the images there were, closed. */
+  /** For the client. Returns the images there were, closed. Cold. */
   internalClose(): readonly Image[] {
     const images = this.imageList;
     this.closed = true;

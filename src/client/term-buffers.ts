@@ -2,8 +2,8 @@ import { PARTITION_COUNT } from '../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 
 /**
- * One Buffer a term, so that what a handler or a claim is given is a small offset into a buffer that never changes:
- * offsets into the whole file pass 2^31 and would be boxed.
+ * One Buffer a term, so that what a handler or a claim is given is a small offset into a buffer that never
+ * changes: offsets into the whole file pass 2^31 and would be boxed.
  */
 export function termBuffersOf(log: LogBuffers): readonly Buffer[] {
   const buffers: Buffer[] = [];

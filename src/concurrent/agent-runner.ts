@@ -2,17 +2,24 @@ import type { Agent } from './agent.ts';
 import { type Clock, SystemClock } from './clock.ts';
 import type { IdleStrategy } from './idle-strategy.ts';
 
-/** A batch of duty cycles ends after this long, and signals, timers, sockets and DNS answers have their turn. */
+/**
+ * A batch of duty cycles ends after this long, and signals, timers, sockets and DNS answers have their
+ * turn.
+ */
 const MAX_BATCH_NS = 1_000_000;
-/** With `'event-loop'`: turns without work before the runner waits on a timer instead of coming back at once. */
+/**
+ * With `'event-loop'`: turns without work before the runner waits on a timer instead of coming back at
+ * once.
+ */
 const MAX_IDLE_TURNS = 20;
 const IDLE_TIMER_MS = 1;
 
 export interface AgentRunnerOptions {
   /**
-   * A strategy that may block the thread, right for an isolate that does nothing but run the agent; or `'event-loop'`:
-   * a duty cycle without work gives the event loop a turn at once, and when there is nothing to do for long the runner
-   * waits on a 1 ms timer, right for an isolate that the agent shares with an application.
+   * A strategy that may block the thread, right for an isolate that does nothing but run the agent; or
+   * `'event-loop'`: a duty cycle without work gives the event loop a turn at once, and when there is
+   * nothing to do for long the runner waits on a 1 ms timer, right for an isolate that the agent shares
+   * with an application.
    */
   readonly idleStrategy: IdleStrategy | 'event-loop';
   /** Told what the agent throws; the agent goes on. */
@@ -58,7 +65,9 @@ export class AgentRunner {
     setImmediate(this.turn);
   }
 
-  /** Ends the agent after the duty cycle it is in. Resolves when its `onClose` is done; any number of calls. */
+  /**
+   * Ends the agent after the duty cycle it is in. Resolves when its `onClose` is done; any number of calls.
+   */
   close(): Promise<void> {
     this.closed ??= this.finish();
     return this.closed;

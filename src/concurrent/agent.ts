@@ -1,6 +1,7 @@
 /**
  * A unit of work that runs in duty cycles: a conductor, a sender, a receiver, or several of them together.
- * Whoever runs it (an {@link AgentRunner}, or the caller in invoker mode) calls {@link Agent.doWork} from one thread only.
+ * Whoever runs it (an {@link AgentRunner}, or the caller in invoker mode) calls {@link Agent.doWork} from
+ * one thread only.
  */
 export interface Agent {
   /** Names the agent in thread names and error messages. */

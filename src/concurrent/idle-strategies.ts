@@ -95,7 +95,10 @@ const CONTROLLABLE_NOOP = 1;
 const CONTROLLABLE_SPIN = 2;
 const CONTROLLABLE_YIELD = 3;
 
-/** Does what a counter says, so that it can be changed while the driver runs: 1 noop, 2 spin, 3 yield, else sleep 1 µs. */
+/**
+ * Does what a counter says, so that it can be changed while the driver runs: 1 noop, 2 spin, 3 yield, else
+ * sleep 1 µs.
+ */
 export class ControllableIdleStrategy implements IdleStrategy {
   readonly alias = 'controllable';
   private readonly status: { getVolatile(): number };

@@ -23,7 +23,10 @@ export {
 export interface IdleStrategy {
   /** The name it has in configuration. */
   readonly alias: string;
-  /** Called after every duty cycle; idles when `workCount` is 0 (or less). May block the thread, at most for its longest park. */
+  /**
+   * Called after every duty cycle; idles when `workCount` is 0 (or less). May block the thread, at most for
+   * its longest park.
+   */
   idle(workCount: number): void;
   /** Starts over, as after a duty cycle that found work. */
   reset(): void;
@@ -88,7 +91,8 @@ function parseArguments(name: string, text: string, count: number): number[] {
   const numbers = text.split('-').map(Number);
   if (numbers.length > count || numbers.some((n) => !Number.isInteger(n) || n < 0 || n > 1e9)) {
     throw new ConfigurationError(
-      `arguments "${text}" of idle strategy "${name}": expected at most ${count} integers from 0 to 1000000000, separated by "-".`,
+      `arguments "${text}" of idle strategy "${name}": expected at most ${count} integers from 0 to 1000000000, ` +
+        'separated by "-".',
     );
   }
   return numbers;

@@ -16,8 +16,8 @@ export interface TestLogOptions {
 }
 
 /**
- * A publication's log with a reader at the other end, as IPC joins them: the test moves the limit, and cleans what was read, as a
- * driver would.
+ * A publication's log with a reader at the other end, as IPC joins them: the test moves the limit, and
+ * cleans what was read, as a driver would.
  */
 export class TestLog {
   readonly directory: string;

@@ -18,8 +18,8 @@ export const FAKE_SESSION_ID = -77;
 export const FAKE_INITIAL_TERM_ID = 2_147_483_646;
 
 /**
- * The driver's side of the CnC file and nothing else: it answers a command only if told how. It runs when the client under test waits
- * for it, on one thread.
+ * The driver's side of the CnC file and nothing else: it answers a command only if told how. It runs when
+ * the client under test waits for it, on one thread.
  */
 export class FakeDriver {
   readonly directory: string;
