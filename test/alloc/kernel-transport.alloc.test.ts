@@ -9,7 +9,7 @@ import {
   type Endpoint,
   type EndpointOptions,
 } from '../../src/transport/transport.ts';
-import { runGcGate } from '../support/gc-gate.ts';
+import { NOISE_BYTES, runGcGate } from '../support/gc-gate.ts';
 
 const LOOPBACK = 0x7f000001;
 const MEASURE_MS = 5000;
@@ -78,9 +78,9 @@ test('a loopback echo of 1408-byte datagrams runs without garbage', () => {
     transport.flush(nowNs);
   };
   const { collections, bytesAllocated, steps } = runGcGate({ warmUpMs: 1000, measureMs: MEASURE_MS, step });
-  assert.ok(counter.count > 10_000, `${counter.count} datagrams came back in ${steps} steps`);
+  assert.ok(counter.count > 1000, `${counter.count} datagrams came back in ${steps} steps`);
   assert.equal(collections, 0);
-  assert.ok(bytesAllocated < 4096, `${bytesAllocated} bytes in ${steps} steps`);
+  assert.ok(bytesAllocated < NOISE_BYTES, `${bytesAllocated} bytes in ${steps} steps`);
   data.close();
 });
 
@@ -93,5 +93,5 @@ test('polling many endpoints in vain makes no garbage', () => {
   };
   const { collections, bytesAllocated } = runGcGate({ warmUpMs: 500, measureMs: 1000, step });
   assert.equal(collections, 0);
-  assert.ok(bytesAllocated < 4096, `${bytesAllocated} bytes`);
+  assert.ok(bytesAllocated < NOISE_BYTES, `${bytesAllocated} bytes`);
 });

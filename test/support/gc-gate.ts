@@ -13,18 +13,26 @@ export interface GcGateOptions {
 export interface GcGateResult {
   /** Garbage collections, minor and major, while measuring. */
   readonly collections: number;
-  /** Bytes that went onto this isolate's JavaScript heap while measuring; the gate itself takes some hundred. */
+  /** Bytes that went onto this isolate's JavaScript heap while measuring. */
   readonly bytesAllocated: number;
   /** How often `step` ran while measuring. */
   readonly steps: number;
 }
+
+/** What V8 may take for itself while measuring, for code it compiles late, say: 64 bytes on Node 20, 10 KiB on 26. */
+export const NOISE_BYTES: number = 32 * 1024;
+
+/** Slices of a quarter of the warm-up's length. */
+const SETTLE_SLICES_MAX = 20;
+const QUIET_SLICES = 4;
+const QUIET_BYTES = 1024;
 
 /** Read the clock once in so many steps: a reading costs 40 ns. */
 const STEPS_PER_LOOK = 64;
 
 /**
  * Runs `step` in a loop and counts the collections and the bytes that it costs. A step that makes no garbage gives 0
- * collections and a few KiB at most, which are V8's own: code that it compiles late, say.
+ * collections and less than {@link NOISE_BYTES}.
  *
  * The heap is collected after the warm-up, so that a first collection can only be the step's doing. Synchronous, as the
  * loops that it is for; collections of other isolates are not seen.
@@ -32,22 +40,34 @@ const STEPS_PER_LOOK = 64;
 export function runGcGate(options: GcGateOptions): GcGateResult {
   const { step, warmUpMs, measureMs } = options;
   const clock = new SystemClock();
+  compileLoop(clock);
   run(step, clock, warmUpMs);
   collect();
-  // What the collection threw away of the compiled code comes back now. The gauges are warmed up, too.
-  measure(step, clock, warmUpMs / 2);
+  // What the collection threw away of the compiled code comes back now, and what is nearly hot enough to be compiled
+  // is: the warm-up ends when V8 is at rest, or when it has had its chances.
+  let quietCount = 0;
+  for (let i = 0; i < SETTLE_SLICES_MAX && quietCount < QUIET_SLICES; i++) {
+    quietCount = measure(step, clock, warmUpMs / 4).bytesAllocated < QUIET_BYTES ? quietCount + 1 : 0;
+  }
   return measure(step, clock, measureMs);
+}
+
+/** Has the loop compiled for steps of any kind, or it would be compiled anew for each and while measuring. */
+function compileLoop(clock: SystemClock): void {
+  for (let i = 0; i < 10; i++) run(new Function() as () => void, clock, 20);
 }
 
 function measure(step: () => void, clock: SystemClock, durationMs: number): GcGateResult {
   const profiler = new GCProfiler();
   profiler.start();
+  // A reading allocates a little itself. The first two tell how much.
+  const usedFirst = getHeapStatistics().used_heap_size;
   const usedBefore = getHeapStatistics().used_heap_size;
   const steps = run(step, clock, durationMs);
   const usedAfter = getHeapStatistics().used_heap_size;
   const { statistics } = profiler.stop();
 
-  let bytesAllocated = usedAfter - usedBefore;
+  let bytesAllocated = usedAfter - usedBefore - (usedBefore - usedFirst);
   for (const { beforeGC, afterGC } of statistics) {
     bytesAllocated += beforeGC.heapStatistics.usedHeapSize - afterGC.heapStatistics.usedHeapSize;
   }
@@ -56,7 +76,11 @@ function measure(step: () => void, clock: SystemClock, durationMs: number): GcGa
 
 function run(step: () => void, clock: SystemClock, durationMs: number): number {
   clock.update();
-  const deadlineNs = clock.nanoTime + durationMs * 1e6;
+  return runUntil(step, clock, clock.nanoTime + durationMs * 1e6 + 0.5);
+}
+
+/** Apart from {@link run}, so that no arithmetic of whole numbers can overflow and throw its compiled code away. */
+function runUntil(step: () => void, clock: SystemClock, deadlineNs: number): number {
   let steps = 0;
   do {
     for (let i = 0; i < STEPS_PER_LOOK; i++) step();
