@@ -87,6 +87,13 @@ export class ManyToOneRingBuffer {
    * A call goes no further than the end of the ring's memory. Returns the number of messages.
    */
   read(handler: MessageHandler, limit: number): number {
+    const headOffset = getPosition(this.i32, this.headIndex) & (this.capacity - 1);
+    if (Atomics.load(this.i32, (this.offset + headOffset) >> 2) <= 0) return 0;
+    return this.consume(handler, limit);
+  }
+
+  /** Cold: clients rarely ask for something. */
+  private consume(handler: MessageHandler, limit: number): number {
     const head = getPosition(this.i32, this.headIndex);
     const headOffset = head & (this.capacity - 1);
     const start = this.offset + headOffset;

@@ -34,6 +34,11 @@ export function setPositionRelease(i32: Int32Array, b64: BigInt64Array, index: n
   if (i32[index + 1] === Math.floor(value / 4294967296)) {
     Atomics.store(i32, index, value | 0); // a bitwise operator sees a double modulo 2^32
   } else {
-    Atomics.store(b64, index >> 1, BigInt(value));
+    storeBothHalves(b64, index, value);
   }
+}
+
+/** Cold: once in 4 GiB. */
+function storeBothHalves(b64: BigInt64Array, index: number, value: number): void {
+  Atomics.store(b64, index >> 1, BigInt(value));
 }
