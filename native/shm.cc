@@ -145,11 +145,13 @@ uint8_t* bytesOf(v8::Local<v8::Value> value, uint32_t offset, uint32_t length) {
 }
 
 // copyIn(handle, offset, view, viewOffset, length) → length, or -1 when either range is out of bounds.
+// Begins with a release fence: what was stored before (a tail intent, a negative length) is visible before the bytes.
 void copyIn(const Arguments& args) {
   const uint32_t length = uint32At(args, 4);
   uint8_t* to = regionTable.at(int32At(args, 0), uint32At(args, 1), length);
   const uint8_t* from = bytesOf(args[2], uint32At(args, 3), length);
   if (to == nullptr || from == nullptr) return args.GetReturnValue().Set(-1);
+  fenceRelease();
   memcpy(to, from, length);
   args.GetReturnValue().Set(static_cast<int32_t>(length));
 }
