@@ -19,6 +19,7 @@ export class Region {
   readonly bytes: Buffer;
   /** For unaligned or big-endian fields. */
   readonly view: DataView;
+  private isClosed = false;
 
   private constructor(buffer: SharedArrayBuffer, handle: number) {
     this.handle = handle;
@@ -55,9 +56,11 @@ export class Region {
 
   /**
    * Gives the pages of a mapped file back at once. Views that are still around read zeros and write to nowhere.
-   * The caller makes sure that no agent still hands the handle to native code.
+   * The caller makes sure that no agent still hands the handle to native code. Any number of calls.
    */
   close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
     shm.retire(this.handle);
   }
 }
