@@ -50,7 +50,7 @@ export class FileSender {
       this.hasStarted = true;
     }
     for (let sent = 1; sent <= CHUNKS_PER_CYCLE; sent++) {
-      if (this.blockOffset === this.blockLength && !this.readBlock()) return this.sendEnd() ? DONE : sent;
+      if (this.isAtEnd()) return this.sendEnd() ? DONE : sent;
       const room = this.publication.maxPayloadLength - FILE_HEADER_LENGTH;
       const end = Math.min(this.blockOffset + room, this.blockLength);
       if (!this.send(FILE_CHUNK, this.sentBytes, this.block, this.blockOffset, end)) return sent - 1;
@@ -64,17 +64,20 @@ export class FileSender {
     closeSync(this.fd);
   }
 
-  /** Returns false at the end of the file. */
-  private readBlock(): boolean {
+  /** Whether every byte was sent; reads on when the block was. */
+  private isAtEnd(): boolean {
+    if (this.digest !== null) return true;
+    if (this.blockOffset < this.blockLength) return false;
     this.blockLength = readSync(this.fd, this.block, 0, READ_LENGTH, null);
     this.blockOffset = 0;
     this.hash.update(this.block.subarray(0, this.blockLength));
-    return this.blockLength > 0;
+    if (this.blockLength === 0) this.digest = this.hash.digest();
+    return this.digest !== null;
   }
 
   private sendEnd(): boolean {
-    this.digest ??= this.hash.digest();
-    return this.send(FILE_END, this.sentBytes, this.digest, 0, this.digest.length);
+    const digest = this.digest!;
+    return this.send(FILE_END, this.sentBytes, digest, 0, digest.length);
   }
 
   /** Returns false when the message has to wait. */

@@ -1,3 +1,4 @@
+import { ControlledPollAction } from '../../client/fragment-handler.ts';
 import { NoOpIdleStrategy } from '../../concurrent/idle-strategy.ts';
 import { type Command, defineCommand } from '../command.ts';
 import { DIR, EMBEDDED } from '../options.ts';
@@ -5,8 +6,6 @@ import { PING_CHANNEL, PING_STREAM, PONG_CHANNEL, PONG_STREAM } from '../ping-op
 import { DONE, Station } from '../station.ts';
 
 const FRAGMENT_LIMIT = 64;
-/** Tries to send one pong before it is given up: the next cycle's work must go on. */
-const OFFERS_MAX = 1000;
 
 export const pong: Command = defineCommand({
   usage: 'pong [options]',
@@ -31,12 +30,10 @@ export const pong: Command = defineCommand({
       );
       if (process.stderr.isTTY) process.stderr.write(`answering ${pings} on ${pongs}; Ctrl-C ends\n`);
       await station.run(() => (pings.isConnected ? DONE : 0));
-      const echo = (buffer: Buffer, offset: number, length: number): void => {
-        for (let i = 0; i < OFFERS_MAX; i++) {
-          if (pongs.offer(buffer, offset, length) >= 0) return;
-        }
-      };
-      await station.run(() => pings.poll(echo, FRAGMENT_LIMIT), new NoOpIdleStrategy());
+      // What cannot be sent back yet is delivered again in the next cycle.
+      const echo = (buffer: Buffer, offset: number, length: number): ControlledPollAction =>
+        pongs.offer(buffer, offset, length) < 0 ? ControlledPollAction.ABORT : ControlledPollAction.CONTINUE;
+      await station.run(() => pings.controlledPoll(echo, FRAGMENT_LIMIT), new NoOpIdleStrategy());
       return 0;
     } finally {
       await station.close();

@@ -1,5 +1,6 @@
 import type { ExclusivePublication } from '../../client/exclusive-publication.ts';
 import { ADMIN_ACTION, BACK_PRESSURED, NOT_CONNECTED, offerResultName } from '../../client/offer-result.ts';
+import { YieldingIdleStrategy } from '../../concurrent/idle-strategy.ts';
 import { AeronError } from '../../util/errors.ts';
 import { type Command, defineCommand, UsageError } from '../command.ts';
 import { FileSender } from '../file-sender.ts';
@@ -121,11 +122,12 @@ async function sendFile(
   const sender = new FileSender(file, publication);
   const progress = new Progress(sender.totalBytes);
   try {
-    await station.run(() => {
+    const cycle = (): number => {
       const workCount = sender.doWork();
       progress.update(sender.sentBytes);
       return workCount;
-    });
+    };
+    await station.run(cycle, new YieldingIdleStrategy());
   } finally {
     progress.end();
     sender.close();

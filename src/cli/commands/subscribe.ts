@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { FragmentAssembler } from '../../client/fragment-assembler.ts';
 import type { Header } from '../../client/header.ts';
 import type { Subscription } from '../../client/subscription.ts';
+import { YieldingIdleStrategy } from '../../concurrent/idle-strategy.ts';
 import { AeronError } from '../../util/errors.ts';
 import { type Command, defineCommand } from '../command.ts';
 import { FileReceiver } from '../file-receiver.ts';
@@ -114,33 +115,49 @@ async function keepFile(
   json: boolean,
 ): Promise<number> {
   const receiver = new FileReceiver(path);
-  let progress: Progress | null = null;
+  let seconds = 0;
   try {
     await station.run(() => {
-      const fragments = subscription.poll(receiver.onMessage, FRAGMENT_LIMIT);
-      if (receiver.isDone) return DONE;
-      if (receiver.sessionId === null) return fragments;
-      progress ??= new Progress(receiver.totalBytes);
-      progress.update(receiver.receivedBytes);
-      if (fragments === 0 && isGone(subscription, receiver.sessionId)) {
-        throw new AeronError(
-          'TRANSFER_BROKEN',
-          `the publisher went away after ${receiver.receivedBytes} of ${receiver.totalBytes} bytes. ` +
-            'Subscribe and publish again.',
-        );
-      }
-      return fragments;
+      const fragments = subscription.poll(receiver.onMessage, 1);
+      return receiver.sessionId === null ? fragments : DONE;
     });
+    if (receiver.sessionId !== null) seconds = await receive(station, subscription, receiver);
   } finally {
-    (progress as Progress | null)?.end();
     receiver.close();
   }
   if (!receiver.isDone) return 1;
   const { receivedBytes: bytes, sha256 } = receiver;
-  const seconds = (progress as Progress | null)?.elapsedSeconds ?? 0;
   if (json) process.stdout.write(`${JSON.stringify({ file: path, bytes, sha256, seconds })}\n`);
   else process.stdout.write(`${path}: ${formatBytes(bytes)} (${bytes} bytes), SHA-256 ${sha256} as sent\n`);
   return 0;
+}
+
+/** Reads up to the end of a file that has begun. Resolves to the seconds it took. */
+async function receive(
+  station: Station,
+  subscription: Subscription,
+  receiver: FileReceiver,
+): Promise<number> {
+  const progress = new Progress(receiver.totalBytes);
+  const cycle = (): number => {
+    const fragments = subscription.poll(receiver.onMessage, FRAGMENT_LIMIT);
+    if (receiver.isDone) return DONE;
+    progress.update(receiver.receivedBytes);
+    if (fragments === 0 && isGone(subscription, receiver.sessionId!)) {
+      throw new AeronError(
+        'TRANSFER_BROKEN',
+        `the publisher went away after ${receiver.receivedBytes} of ${receiver.totalBytes} bytes. ` +
+          'Subscribe and publish again.',
+      );
+    }
+    return fragments;
+  };
+  try {
+    await station.run(cycle, new YieldingIdleStrategy());
+  } finally {
+    progress.end();
+  }
+  return progress.elapsedSeconds;
 }
 
 function isGone(subscription: Subscription, sessionId: number): boolean {
