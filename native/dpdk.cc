@@ -15,8 +15,15 @@
 #include <rte_prefetch.h>
 #include <rte_version.h>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 namespace aeron_bypass {
@@ -139,8 +146,44 @@ void closeDevices() {
   }
 }
 
-// initialise(arguments): throws DPDK_INIT with what EAL said. The calling thread becomes the main lcore. A second call
-// with the same arguments does nothing but register the calling thread.
+// Bounds the wait of a virtual port that listens on a Unix socket and blocks until its peer connects: when time is up,
+// connects and hangs up, so that the port gives up.
+class PeerWait {
+ public:
+  PeerWait(const std::string& path, int32_t timeoutMs) {
+    if (path.empty()) return;
+    thread_ = std::thread([this, path, timeoutMs] {
+      std::unique_lock<std::mutex> lock(mutex_);
+      if (done_.wait_for(lock, std::chrono::milliseconds(timeoutMs), [this] { return over_; })) return;
+      sockaddr_un address = {};
+      address.sun_family = AF_UNIX;
+      path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+      const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+      close(fd);
+    });
+  }
+
+  ~PeerWait() {
+    if (!thread_.joinable()) return;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      over_ = true;
+    }
+    done_.notify_one();
+    thread_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
+// initialise(arguments, listeningSocket, waitMs): throws DPDK_INIT with what EAL said. The calling thread becomes the main
+// lcore. A second call with the same arguments does nothing but register the calling thread. A port that listens on the
+// socket, "" for none, waits so long for its peer.
 void initialise(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   v8::Local<v8::Context> context = isolate->GetCurrentContext();
@@ -170,11 +213,11 @@ void initialise(const Arguments& args) {
   static std::vector<char*> pointers;
   for (std::string& text : texts) pointers.push_back(text.data());
   captureLog();
+  const PeerWait wait(stringAt(args, 1), int32At(args, 2));
   if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0) {
     ealFailed = true;
     return fail(isolate, "DPDK_INIT", "rte_eal_init: " + errnoText(rte_errno));
   }
-  takeLog();
   ealArguments = joined;
   atexit(closeDevices);
 }
@@ -264,8 +307,9 @@ std::string start(Port& port, uint16_t id, uint16_t mtu, uint16_t& rxSize, uint1
   if (error != 0) return "rte_eth_dev_info_get: " + errnoText(error);
   uint16_t wantedMtu = mtu;
   if (wantedMtu == 0 && rte_eth_dev_get_mtu(id, &wantedMtu) != 0) wantedMtu = RTE_ETHER_MTU;
-  if (wantedMtu < info.min_mtu || wantedMtu > info.max_mtu) {
-    return "MTU " + std::to_string(wantedMtu) + " is outside the port's " + std::to_string(info.min_mtu) + " to " +
+  const uint16_t mtuMin = RTE_MAX(info.min_mtu, static_cast<uint16_t>(RTE_ETHER_MIN_MTU));
+  if (wantedMtu < mtuMin || wantedMtu > info.max_mtu) {
+    return "MTU " + std::to_string(wantedMtu) + " is outside the port's " + std::to_string(mtuMin) + " to " +
            std::to_string(info.max_mtu);
   }
 
@@ -311,7 +355,7 @@ std::string start(Port& port, uint16_t id, uint16_t mtu, uint16_t& rxSize, uint1
 }
 
 // openPort(id, mtu, rxSize, txSize, offload) → { mac, mtu, driverName, rxRingLength, txRingLength, checksum offloads,
-// pool, poolHandle, rx, tx, statistics }. mtu 0 keeps the port's own. Throws DPDK_NO_PORT or DPDK_PORT.
+// pool, poolHandle, rx, tx, statistics }. mtu 0 keeps the port's own. Throws DPDK_NO_PORT, DPDK_PORT_BUSY or DPDK_PORT.
 void openPort(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   std::lock_guard<std::mutex> lock(mutex);
@@ -324,7 +368,7 @@ void openPort(const Arguments& args) {
   const uint16_t id = static_cast<uint16_t>(wantedId);
   if (ports[id] == nullptr) ports[id] = new Port();
   Port& port = *ports[id];
-  if (port.open) return throwError(isolate, "DPDK_PORT", "port " + std::to_string(id) + " is open already");
+  if (port.open) return throwError(isolate, "DPDK_PORT_BUSY", "port " + std::to_string(id) + " is open already");
   port.id = id;
   rte_eth_dev_info info = {};
   uint16_t rxSize = static_cast<uint16_t>(int32At(args, 2));
@@ -335,6 +379,7 @@ void openPort(const Arguments& args) {
     const std::string driver = info.driver_name == nullptr ? "unknown driver" : info.driver_name;
     return fail(isolate, "DPDK_PORT", "port " + std::to_string(id) + " (" + driver + "): " + error);
   }
+  takeLog();
   port.open = true;
   node::AddEnvironmentCleanupHook(isolate, stop, &port);
 

@@ -15,13 +15,18 @@ export interface DpdkDeviceOptions {
   readonly txQueueSize: number;
 }
 
-function portError(error: unknown, portId: number): AeronError {
+const HOW_TO_FIX: Readonly<Record<string, string>> = {
+  DPDK_NO_PORT:
+    'Bind a card to vfio-pci ("dpdk-devbind.py --status" lists them) or add a virtual device (--vdev=…), and check the ' +
+    'port id. A bound card that is missing shares its IOMMU group with other devices, lacks interrupt remapping, or ' +
+    'meets a low "ulimit -l". A net_virtio_user port with server=1 is missing when its peer did not come within 30 s.',
+  DPDK_PORT_BUSY: 'Close its transport first, or use another port.',
+  DPDK_PORT: 'Adjust MTU and queue sizes to the port, or reserve more memory for DPDK.',
+};
+
+function portError(error: unknown): AeronError {
   const code = codeOf(error);
-  const hint =
-    code === 'DPDK_NO_PORT'
-      ? `Bind a card to vfio-pci (dpdk-devbind.py --status) or add a virtual device (--vdev=…), and check the port id. A bound card that is missing has an IOMMU group with other devices in it, no interrupt remapping, or a low "ulimit -l".`
-      : 'Adjust MTU and queue sizes to the port, or reserve more memory.';
-  return new AeronError(code, `${messageOf(error)} (asked for port ${portId}). ${hint}`, { cause: error });
+  return new AeronError(code, `${messageOf(error)}. ${HOW_TO_FIX[code] ?? ''}`, { cause: error });
 }
 
 /** A port of DPDK. Opening it initialises DPDK in this process if need be. */
@@ -38,14 +43,14 @@ export class DpdkDevice implements Device {
   private readonly dpdk: DpdkAddon;
   private readonly portId: number;
 
-  /** @throws AeronError as {@link initialiseEal}, and `DPDK_NO_PORT` or `DPDK_PORT`. */
+  /** @throws AeronError as {@link initialiseEal}, and `DPDK_NO_PORT`, `DPDK_PORT_BUSY` or `DPDK_PORT`. */
   static open(options: DpdkDeviceOptions): DpdkDevice {
     const dpdk = initialiseEal(options.ealArguments);
     const { portId, mtu, rxQueueSize, txQueueSize } = options;
     try {
       return new DpdkDevice(dpdk, portId, dpdk.openPort(portId, mtu, rxQueueSize, txQueueSize, true));
     } catch (error) {
-      throw portError(error, portId);
+      throw portError(error);
     }
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { type DpdkAddon, loadDpdk } from '../../native/dpdk-addon.ts';
 import { AeronError, codeOf, messageOf } from '../../util/errors.ts';
 import { freeHugepageBytes } from './hugepages.ts';
@@ -44,8 +44,26 @@ export function completeEalArguments(ealArguments: readonly string[]): string[] 
   return complete;
 }
 
+/** How long a port that listens waits for its peer, and nothing else can run on the thread. */
+const PEER_WAIT_MS = 30_000;
+
+/** The Unix socket on which a `net_virtio_user` port among the arguments listens, or `''`. */
+function listeningSocketOf(ealArguments: readonly string[]): string {
+  const port = ealArguments.find((argument) => /net_virtio_user.*\bserver=1\b/.test(argument));
+  return /\bpath=([^,]+)/.exec(port ?? '')?.[1] ?? '';
+}
+
+/** Removes a socket that a process which was killed left behind; it would keep a port from listening. */
+function removeStaleSocket(path: string): void {
+  const isBound = readFileSync('/proc/net/unix', 'latin1')
+    .split('\n')
+    .some((line) => line.endsWith(` ${path}`));
+  if (!isBound) rmSync(path, { force: true });
+}
+
 /**
- * Initialises DPDK for this process, or joins the calling thread to it when it already is, with the same arguments.
+ * Initialises DPDK for this process, or joins the calling thread to it when it already is, with the same arguments. A port
+ * that listens for its peer makes this wait until the peer is there, at most 30 s; then the port is missing.
  *
  * @throws AeronError `DPDK_NO_HUGEPAGES` when none is free and `--no-huge` was not given, `DPDK_ALREADY_INITIALISED`
  * when the process has DPDK with other arguments, `DPDK_INIT` when EAL refuses (with its log), `NATIVE_NOT_BUILT`.
@@ -53,8 +71,10 @@ export function completeEalArguments(ealArguments: readonly string[]): string[] 
 export function initialiseEal(ealArguments: readonly string[]): DpdkAddon {
   const dpdk = loadDpdk();
   const complete = completeEalArguments(ealArguments);
+  const listeningSocket = listeningSocketOf(complete);
+  if (listeningSocket !== '') removeStaleSocket(listeningSocket);
   try {
-    dpdk.initialise(complete);
+    dpdk.initialise(complete, listeningSocket, PEER_WAIT_MS);
     return dpdk;
   } catch (error) {
     const code = codeOf(error);

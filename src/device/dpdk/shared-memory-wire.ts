@@ -1,7 +1,7 @@
 export { type HugepageReservation, reserveHugepages } from './hugepages.ts';
 
 export interface SharedMemoryWireOptions {
-  /** Each side once. The order of starting does not matter, and either may be restarted. */
+  /** Each side once. Either may start first, and either may be restarted; side a waits at its start for side b. */
   readonly role: 'a' | 'b';
   /** A path both sides can reach, short enough for a Unix socket (107 bytes); side a makes it. */
   readonly socketPath: string;

@@ -1,0 +1,22 @@
+import { loadDpdk } from '../../src/native/dpdk-addon.ts';
+import { messageOf } from '../../src/util/errors.ts';
+
+/** Why DPDK cannot be tested here, as node:test wants it for `skip`; false when it can. */
+export const SKIP_WITHOUT_DPDK: string | false = (() => {
+  try {
+    loadDpdk();
+    return false;
+  } catch (error) {
+    return messageOf(error);
+  }
+})();
+
+/** Why a test that makes network namespaces cannot run here. */
+export const SKIP_WITHOUT_ROOT: string | false =
+  SKIP_WITHOUT_DPDK || (process.getuid?.() === 0 ? false : 'needs root: run "sudo npm test"');
+
+/** EAL arguments that work everywhere, for virtual devices. */
+export function virtualEal(...virtualDevices: string[]): string[] {
+  const memory = ['--no-huge', '--no-shconf', '-m', '128', '--iova-mode=va'];
+  return ['--no-pci', ...memory, ...virtualDevices.map((device) => `--vdev=${device}`)];
+}
