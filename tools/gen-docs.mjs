@@ -1,0 +1,264 @@
+/**
+ * Writes the pages of docs/reference that follow from the program's own tables, and the table in README.md of what is
+ * refused. `node tools/gen-docs.mjs` after a build; test/tidy fails while a page is not current.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const NOTE = '<!-- Made by "node tools/gen-docs.mjs": change the tables it reads, not this page. -->';
+const BEGIN = '<!-- refused: made by "node tools/gen-docs.mjs" -->';
+const END = '<!-- end of refused -->';
+
+const load = (name) => import(new URL(`../dist/src/${name}.js`, import.meta.url));
+
+function table(head, rows) {
+  const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ');
+  const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
+  return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n');
+}
+
+const code = (text) => (text === '' ? '' : `\`${text}\``);
+
+async function configurationPage() {
+  const { SETTINGS, IGNORED_SETTINGS, environmentName } = await load('driver/settings');
+  const { IDLE_STRATEGY_NAMES } = await load('concurrent/idle-strategy');
+  const kinds = {
+    string: 'text',
+    bool: '`true` or `false`',
+    int: 'integer',
+    size: 'bytes',
+    duration: 'duration',
+    idleStrategy: 'idle strategy',
+    portRange: '`low high`',
+    ipv4: 'IPv4 address',
+    ipv4Interface: 'IPv4 address/prefix',
+  };
+  const kindOf = (setting) => kinds[setting.kind] ?? Object.keys(setting.values).map(code).join(', ');
+  const settings = table(
+    ['property', 'environment variable', 'default', 'value', 'meaning'],
+    Object.values(SETTINGS).map((setting) => [
+      code(setting.property),
+      code(environmentName(setting)),
+      code(setting.default),
+      kindOf(setting),
+      setting.help,
+    ]),
+  );
+  const ignored = table(
+    ['belongs to', 'properties'],
+    Object.entries(IGNORED_SETTINGS).map(([what, names]) => [what, names.map(code).join(', ')]),
+  );
+  return `# Configuration of the driver
+${NOTE}
+
+A setting is read from its environment variable, then from property files in the order given, then from \`-D\` options;
+the last one wins, and an empty value takes the default back. Names that mean nothing here are ignored.
+
+\`\`\`
+aeron-bypass driver [EAL arguments --] [-Dname=value …] [file.properties …]
+\`\`\`
+
+* **Bytes** are a number with \`k\`, \`m\` or \`g\` (1024, 1024², 1024³): \`64k\`.
+* **Durations** are a number with \`s\`, \`ms\`, \`us\` or \`ns\`; a bare number is nanoseconds: \`200ms\`.
+* **Idle strategies**: ${IDLE_STRATEGY_NAMES.map(code).join(', ')}; also by the names of the official drivers' symbols
+  and classes.
+* **EAL arguments** go to DPDK as they are, and choose the DPDK transport unless \`aeron.transport\` says otherwise.
+
+${settings}
+
+## Accepted, without effect
+
+These settings of the official drivers may have any value, so that what starts an official driver starts this one.
+
+${ignored}
+`;
+}
+
+async function countersPage() {
+  const counterTypes = await load('cnc/counter-types');
+  const { SYSTEM_COUNTERS, CounterType } = counterTypes;
+  const kinds = Object.values(counterTypes).filter(
+    (kind) => typeof kind?.name === 'string' && 'typeId' in kind,
+  );
+  const labels = Object.entries(CounterType).map(([name, typeId]) => {
+    const shown = kinds.filter((kind) => kind.typeId === typeId).map((kind) => code(kind.name));
+    return [typeId, name.toLowerCase().replaceAll('_', ' '), shown.join(', ')];
+  });
+  return `# Counters
+${NOTE}
+
+Shared with every process through \`cnc.dat\`; \`aeron-bypass stat\` shows them. Ids and labels are Aeron's.
+
+## System counters
+
+Type 0, one of each. Labels may go on after what is given here.
+
+${table(
+  ['id', 'label'],
+  SYSTEM_COUNTERS.map(({ id, label }) => [id, label]),
+)}
+
+## Types
+
+The label of a stream's counter is \`name: registrationId sessionId streamId channel\`, positions of subscribers end with
+\`@joinPosition\`. Positions and limits are bytes since the start of the stream.
+
+${table(['type', 'meaning', 'name in labels'], labels)}
+`;
+}
+
+function sourceFiles(folder) {
+  return readdirSync(path.join(ROOT, folder), { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const name = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) return sourceFiles(name);
+      return name.endsWith('.ts') ? [name] : [];
+    });
+}
+
+/** The texts of the string literals between a call's parentheses, holes as `…`; `start` is behind the code. */
+function messageAt(text, start) {
+  let message = '';
+  let depth = 0;
+  for (let i = start; i < text.length; i++) {
+    const quote = text[i];
+    if (quote === '(') depth++;
+    else if (quote === ')' && depth-- === 0) break;
+    else if (quote === '{' && depth === 0) break;
+    if (quote !== "'" && quote !== '`' && quote !== '"') continue;
+    let end = i + 1;
+    while (text[end] !== quote) {
+      if (text[end] === '\\') end++;
+      else if (text.startsWith('${', end)) {
+        let braces = 0;
+        message += '…';
+        do {
+          if (text[end] === '{') braces++;
+          if (text[end] === '}') braces--;
+          end++;
+        } while (braces > 0 || text[end - 1] !== '}');
+        continue;
+      }
+      message += text[end++];
+    }
+    i = end;
+  }
+  return message;
+}
+
+async function errorsPage() {
+  const { ErrorCode } = await load('cnc/error-codes');
+  const messages = new Map();
+  for (const file of sourceFiles('src')) {
+    const text = readFileSync(path.join(ROOT, file), 'utf8');
+    for (const match of text.matchAll(/new AeronError\(\s*'([A-Z][A-Z0-9_]*)',/g)) {
+      const message = messageAt(text, match.index + match[0].length);
+      const known = messages.get(match[1]) ?? [];
+      if (message !== '' && !known.includes(message)) known.push(message);
+      messages.set(match[1], known);
+    }
+  }
+  const rows = [...messages]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, texts]) => [code(name), texts.join(' / ')]);
+  return `# Errors
+${NOTE}
+
+An error that a user can act on is an \`AeronError\`. Its \`code\` is stable; its message says what, why and how to fix it.
+
+## Codes of this program
+
+\`…\` stands for what differs. Settings that cannot work are a \`ConfigurationError\`, code \`CONFIGURATION\`. Errors of the
+operating system keep its code (\`EADDRINUSE\`, \`ENOSPC\` …).
+
+${table(['code', 'message'], rows)}
+
+## Codes of the driver's answers
+
+A command that a driver refuses fails in the client with an \`AeronError\` of one of these codes.
+
+${table(
+  ['number', 'code'],
+  Object.entries(ErrorCode).map(([name, number]) => [number, code(name)]),
+)}
+`;
+}
+
+async function cliPage() {
+  const { COMMAND_NAMES } = await load('cli/main');
+  const helpOf = (args) => {
+    const bin = path.join(ROOT, 'bin/aeron-bypass.js');
+    const { stdout, stderr, status } = spawnSync(process.execPath, [bin, ...args, '--help'], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`aeron-bypass ${args.join(' ')} --help: ${stderr}`);
+    return stdout.trimEnd();
+  };
+  // The settings have a page of their own.
+  const shorten = (text) =>
+    text.replace(/\nSettings:\n[\s\S]*?\n(?=\nExamples:)/, '\nSettings: see configuration.md\n');
+  const sections = COMMAND_NAMES.map((name) => `## ${name}\n\n\`\`\`\n${shorten(helpOf([name]))}\n\`\`\`\n`);
+  return `# Commands
+${NOTE}
+
+\`\`\`
+${helpOf([])}
+\`\`\`
+
+Exit codes: 0 done, 1 failed (standard error says why), 2 called wrongly.
+
+${sections.join('\n')}
+## How a file is sent
+
+\`publish --file\` and \`subscribe --out\` put a file into messages of one fragment each: one start, any number of chunks,
+one end. Numbers are little-endian.
+
+| bytes | content |
+| --- | --- |
+| 0–3 | \`ABF1\` |
+| 4–7 | 1 start, 2 chunk, 3 end |
+| 8–15 | start and end: bytes of the file; chunk: where in the file its bytes belong |
+| 16 … | start: name of the file, UTF-8, for people; chunk: bytes; end: SHA-256 of the file |
+
+The receiver takes the first file that starts, of one session, and gives it its name once its length and its SHA-256 are
+right; before that it is called \`<name>.part\`.
+`;
+}
+
+async function readme() {
+  const { UNSUPPORTED_PARAMETERS, ...sentences } = await load('driver/conductor/unsupported');
+  const rows = UNSUPPORTED_PARAMETERS.map(({ feature, sentence }) => [feature, sentence]);
+  const others = [
+    ['multicast', sentences.MULTICAST_SENTENCE],
+    ['IPv6', sentences.IPV6_SENTENCE],
+    ['destinations', sentences.DESTINATIONS_SENTENCE],
+  ];
+  const text = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+  const begin = text.indexOf(BEGIN);
+  const end = text.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`README.md has no "${BEGIN}" … "${END}"`);
+  const made = table(['not supported', 'what a client is told'], [...rows, ...others]);
+  return `${text.slice(0, begin)}${BEGIN}\n${made}\n${text.slice(end)}`;
+}
+
+/** Every page that is made, by its path: what it should contain. Needs a build. */
+export async function pages() {
+  return {
+    'docs/reference/configuration.md': await configurationPage(),
+    'docs/reference/counters.md': await countersPage(),
+    'docs/reference/errors.md': await errorsPage(),
+    'docs/reference/cli.md': await cliPage(),
+    'README.md': await readme(),
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [file, text] of Object.entries(await pages())) {
+    writeFileSync(path.join(ROOT, file), text);
+    process.stdout.write(`${file}\n`);
+  }
+}
