@@ -18,7 +18,7 @@ import { ExclusivePublication } from './exclusive-publication.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Image } from './image.ts';
 import { MappedLogs } from './mapped-logs.ts';
-import { type PositionWord, positionWord } from './position-word.ts';
+import { PositionWord } from './position-word.ts';
 import { Publication, type PublicationSpec } from './publication.ts';
 import { Subscription } from './subscription.ts';
 
@@ -333,7 +333,7 @@ export class ClientConductor {
   // ---- Duty cycle
 
   private checkTimeouts(): void {
-    const { nanoTime, epochMs } = this.clock;
+    const { nanoTime } = this.clock;
     const ageNs = nanoTime - this.lastServiceNs;
     if (ageNs > this.cnc.clientLivenessTimeoutNs) {
       const ageMs = Math.round(ageNs / 1e6);
@@ -349,13 +349,13 @@ export class ClientConductor {
     }
     this.lastServiceNs = nanoTime;
     this.nextServiceNs = nanoTime + SERVICE_INTERVAL_MS * 1e6;
-    const reason = this.heartbeat.check(nanoTime, epochMs);
+    const reason = this.heartbeat.check(this.clock);
     if (reason !== null) {
       this.lose(reason);
       return;
     }
     if (this.requests.size > 0) this.timeOutRequests();
-    this.logs.unmapDue(nanoTime);
+    if (this.logs.lingering > 0) this.logs.unmapDue(nanoTime);
   }
 
   private timeOutRequests(): void {
@@ -587,7 +587,7 @@ export class ClientConductor {
 
   private positionOf(counterId: number): PositionWord {
     const { region, offset } = this.cnc.countersValues;
-    return positionWord(region, offset + this.checkCounterId(counterId) * COUNTER_VALUE_LENGTH);
+    return new PositionWord(region, offset + this.checkCounterId(counterId) * COUNTER_VALUE_LENGTH);
   }
 
   private checkCounterId(counterId: number): number {

@@ -2,7 +2,6 @@
 import { computePosition, maxMessageLength, PARTITION_COUNT } from '../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { rotateLog } from '../logbuffer/rotate-log.ts';
-import { getPositionVolatile } from '../memory/position.ts';
 import { HEADER_LENGTH } from '../protocol/frame.ts';
 import { align32 } from '../util/bits.ts';
 import type { BufferClaim } from './buffer-claim.ts';
@@ -34,14 +33,15 @@ export class ConcurrentAppender {
   position = 0.5;
   private readonly log: LogBuffers;
   private readonly i32: Int32Array;
-  private readonly limitI32: Int32Array;
-  private readonly limitIndex: number;
+  private readonly limit: PositionWord;
   private readonly tailsIndex: number;
   private readonly activeTermCountIndex: number;
   private readonly termLength: number;
   private readonly bits: number;
   private readonly initialTermId: number;
   private readonly writer: FrameWriter;
+  /** The position that was compared with the limit last; a field of doubles, too. */
+  private positionBefore = 0.5;
   /** Of the last claim. */
   private termId = 0;
   private partition = 0;
@@ -53,8 +53,7 @@ export class ConcurrentAppender {
     this.maxPossiblePosition = log.termLength * 2147483648;
     this.log = log;
     this.i32 = log.region.i32;
-    this.limitI32 = limit.i32;
-    this.limitIndex = limit.index;
+    this.limit = limit;
     this.tailsIndex = log.rawTailIndex(0);
     this.activeTermCountIndex = log.activeTermCountIndex;
     this.termLength = log.termLength;
@@ -102,10 +101,9 @@ export class ConcurrentAppender {
     if (((termIdBefore - this.initialTermId) | 0) !== termCount) return ADMIN_ACTION;
 
     const offsetBefore = Math.min(tailBefore, termLength);
-    const positionBefore = computePosition(termIdBefore, offsetBefore, this.bits, this.initialTermId);
-    if (positionBefore >= getPositionVolatile(this.limitI32, this.limitIndex)) {
-      return this.backPressureStatus(positionBefore, length);
-    }
+    this.limit.load();
+    this.positionBefore = computePosition(termIdBefore, offsetBefore, this.bits, this.initialTermId);
+    if (this.positionBefore >= this.limit.value) return this.backPressureStatus(length);
 
     const termOffset = Atomics.add(i32, tailIndex, required) >>> 0;
     const termId = Atomics.load(i32, tailIndex + 1);
@@ -134,8 +132,9 @@ export class ConcurrentAppender {
     return ADMIN_ACTION;
   }
 
-  private backPressureStatus(position: number, length: number): number {
-    if (position + align32(length + HEADER_LENGTH) >= this.maxPossiblePosition) return MAX_POSITION_EXCEEDED;
+  private backPressureStatus(length: number): number {
+    if (this.positionBefore + align32(length + HEADER_LENGTH) >= this.maxPossiblePosition)
+      return MAX_POSITION_EXCEEDED;
     return this.log.isConnected() ? BACK_PRESSURED : NOT_CONNECTED;
   }
 }

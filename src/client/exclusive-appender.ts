@@ -2,7 +2,6 @@
 import { computePosition, maxMessageLength, PARTITION_COUNT } from '../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { rotateLog } from '../logbuffer/rotate-log.ts';
-import { getPositionVolatile } from '../memory/position.ts';
 import { HEADER_LENGTH } from '../protocol/frame.ts';
 import { align32 } from '../util/bits.ts';
 import type { BufferClaim } from './buffer-claim.ts';
@@ -23,8 +22,7 @@ export class ExclusiveAppender {
   position = 0.5;
   private readonly log: LogBuffers;
   private readonly i32: Int32Array;
-  private readonly limitI32: Int32Array;
-  private readonly limitIndex: number;
+  private readonly limit: PositionWord;
   private readonly tailsIndex: number;
   private readonly termLength: number;
   private readonly initialTermId: number;
@@ -40,8 +38,7 @@ export class ExclusiveAppender {
     this.maxPossiblePosition = log.termLength * 2147483648;
     this.log = log;
     this.i32 = log.region.i32;
-    this.limitI32 = limit.i32;
-    this.limitIndex = limit.index;
+    this.limit = limit;
     this.tailsIndex = log.rawTailIndex(0);
     this.termLength = log.termLength;
     this.initialTermId = log.initialTermId;
@@ -89,9 +86,8 @@ export class ExclusiveAppender {
   }
 
   private claimTail(required: number, length: number): number {
-    if (this.position >= getPositionVolatile(this.limitI32, this.limitIndex)) {
-      return this.backPressureStatus(length);
-    }
+    this.limit.load();
+    if (this.position >= this.limit.value) return this.backPressureStatus(length);
     const termOffset = this.termOffset;
     const end = termOffset + required;
     Atomics.store(this.i32, this.tailsIndex + 2 * this.partition, end);

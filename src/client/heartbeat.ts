@@ -1,6 +1,7 @@
 import type { CncFile } from '../cnc/cnc-file.ts';
 import { CounterType } from '../cnc/counter-types.ts';
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
+import type { Clock } from '../concurrent/clock.ts';
 import { appendToLabel, COUNTER_ALLOCATED, type CountersReader } from '../concurrent/counters.ts';
 import { AeronError } from '../util/errors.ts';
 import { VERSION } from '../util/version.ts';
@@ -26,11 +27,11 @@ export class Heartbeat {
   }
 
   /** Looks for the driver and shows the client, when it is time. Returns why the two are parted, or null. */
-  check(nowNs: number, epochMs: number): AeronError | null {
-    if (this.nextCheckNs - nowNs > 0) return null;
-    const lost = this.checkDriver(epochMs) ?? this.showClient(epochMs);
+  check(clock: Clock): AeronError | null {
+    if (this.nextCheckNs - clock.nanoTime > 0) return null;
+    const lost = this.checkDriver(clock.epochMs) ?? this.showClient(clock.epochMs);
     // The counter appears soon after the first command: until then look again at every call.
-    if (this.counter !== null) this.nextCheckNs = nowNs + this.context.keepAliveIntervalMs * 1e6;
+    if (this.counter !== null) this.nextCheckNs = clock.nanoTime + this.context.keepAliveIntervalMs * 1e6;
     return lost;
   }
 

@@ -56,6 +56,8 @@ export class Image {
   private closed = false;
   /** Where the term that is being read starts in the stream. The field holds doubles. */
   private termPosition = 0.5;
+  /** The low half of that, as an integer. */
+  private termPositionLow: number;
   /** Up to where the application has read in it. */
   private termOffset: number;
   /** Up to where the driver was told that it has. */
@@ -85,6 +87,7 @@ export class Image {
     this.maxMessageLength = maxMessageLength(log.termLength);
     this.termOffset = termOffsetOf(joinPosition, log.termLength);
     this.termPosition = joinPosition - this.termOffset;
+    this.termPositionLow = this.termPosition | 0;
     this.publishedOffset = this.termOffset;
     this.partition = partitionIndexOf(joinPosition, log.bits);
     this.owner = owner;
@@ -223,15 +226,24 @@ export class Image {
     return frameLength;
   }
 
-  /** Tells the driver how far the application has read: it may overwrite what is before. */
+  /**
+   * Tells the driver how far the application has read: it may overwrite what is before. A term starts at a multiple
+   * of its length, so inside of it only the low half of the position changes.
+   */
   private publishPosition(): void {
-    if (this.termOffset === this.publishedOffset || this.closed) return;
-    setPositionRelease(this.counterI32, this.counterB64, this.counterIndex, this.position);
-    if (this.termOffset === this.termLength) {
-      this.termPosition += this.termLength;
-      this.termOffset = 0;
-      this.partition = (this.partition + 1) % PARTITION_COUNT;
-    }
-    this.publishedOffset = this.termOffset;
+    const { termOffset } = this;
+    if (termOffset === this.publishedOffset || this.closed) return;
+    this.publishedOffset = termOffset;
+    if (termOffset === this.termLength) this.startTerm();
+    else Atomics.store(this.counterI32, this.counterIndex, this.termPositionLow + termOffset);
+  }
+
+  private startTerm(): void {
+    this.termPosition += this.termLength;
+    this.termPositionLow = this.termPosition | 0;
+    this.termOffset = 0;
+    this.publishedOffset = 0;
+    this.partition = (this.partition + 1) % PARTITION_COUNT;
+    setPositionRelease(this.counterI32, this.counterB64, this.counterIndex, this.termPosition);
   }
 }

@@ -16,6 +16,8 @@ interface MappedLog {
  * for whoever still holds one of its buffers.
  */
 export class MappedLogs {
+  /** How many logs nobody refers to. */
+  lingering = 0;
   private readonly logs: Map<number, MappedLog> = new Map();
 
   /** Maps the log, or finds it. Throws AeronError `MALFORMED_LOG`, or errno's name as `code`. */
@@ -24,6 +26,8 @@ export class MappedLogs {
     if (mapped === undefined) {
       mapped = { id, log: mapLog(path), references: 0, deadlineNs: 0 };
       this.logs.set(id, mapped);
+    } else if (mapped.references === 0) {
+      this.lingering--;
     }
     mapped.references++;
     return mapped.log;
@@ -35,14 +39,15 @@ export class MappedLogs {
     if (mapped === undefined || mapped.references === 0) return;
     mapped.references--;
     mapped.deadlineNs = deadlineNs;
+    if (mapped.references === 0) this.lingering++;
   }
 
   /** Unmaps what nobody refers to and is past its time. */
   unmapDue(nowNs: number): void {
-    if (this.logs.size === 0) return;
     for (const mapped of this.logs.values()) {
       if (mapped.references === 0 && mapped.deadlineNs - nowNs <= 0) {
         this.logs.delete(mapped.id);
+        this.lingering--;
         mapped.log.close();
       }
     }
@@ -52,6 +57,7 @@ export class MappedLogs {
   close(): void {
     for (const { log } of this.logs.values()) log.close();
     this.logs.clear();
+    this.lingering = 0;
   }
 }
 

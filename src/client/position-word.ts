@@ -1,13 +1,34 @@
+// hot
 import type { Region } from '../memory/region.ts';
 
-/** Where a position counter's 64-bit word is: `index` counts 32-bit words and is even. */
-export interface PositionWord {
+/** A position counter's 64-bit word in shared memory. `index` counts 32-bit words and is even. */
+export class PositionWord {
   readonly i32: Int32Array;
   readonly b64: BigInt64Array;
   readonly index: number;
-}
+  /**
+   * What {@link load} found. A field and no result, because a double that comes out of a function is garbage unless
+   * V8 inlined it, which depends on the caller. Starts as a fraction: the field holds doubles.
+   */
+  value = 0.5;
 
-/** The word at a byte offset of a region, a multiple of 8. */
-export function positionWord(region: Region, byteOffset: number): PositionWord {
-  return { i32: region.i32, b64: region.b64, index: byteOffset / 4 };
+  /** The word at a byte offset of a region, a multiple of 8. */
+  constructor(region: Region, byteOffset: number) {
+    this.i32 = region.i32;
+    this.b64 = region.b64;
+    this.index = byteOffset / 4;
+  }
+
+  /** Reads the word, which another thread or process writes, into {@link value}: as `getPositionVolatile` does. */
+  load(): void {
+    const { i32, index } = this;
+    for (;;) {
+      const high = Atomics.load(i32, index + 1);
+      const low = Atomics.load(i32, index);
+      if (i32[index + 1] === high) {
+        this.value = high * 4294967296 + (low >>> 0);
+        return;
+      }
+    }
+  }
 }

@@ -1,6 +1,5 @@
 // hot
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
-import { getPositionVolatile } from '../memory/position.ts';
 import { AeronError } from '../util/errors.ts';
 import type { BufferClaim } from './buffer-claim.ts';
 import { channelStatusOf, localSocketAddresses } from './channel-addresses.ts';
@@ -175,7 +174,9 @@ export class Publication {
 
   /** Up to where the stream may go before it is held back, or CLOSED. */
   get positionLimit(): number {
-    return this.closed ? CLOSED : getPositionVolatile(this.limit.i32, this.limit.index);
+    if (this.closed) return CLOSED;
+    this.limit.load();
+    return this.limit.value;
   }
 
   /** Bytes until the stream is held back, or CLOSED. */

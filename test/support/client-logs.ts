@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Image, type ImageOwner } from '../../src/client/image.ts';
-import { type PositionWord, positionWord } from '../../src/client/position-word.ts';
+import { PositionWord } from '../../src/client/position-word.ts';
 import { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
 import { zero } from '../../src/memory/bytes.ts';
 import { getPosition, setPositionRelease } from '../../src/memory/position.ts';
@@ -44,8 +44,8 @@ export class TestLog {
       startPosition,
     });
     this.log.setConnected(true);
-    this.limit = positionWord(this.counters, 0);
-    this.position = positionWord(this.counters, 128);
+    this.limit = new PositionWord(this.counters, 0);
+    this.position = new PositionWord(this.counters, 128);
     this.cleanPosition = startPosition;
     this.setLimit(startPosition + this.log.termLength / 2);
     setPositionRelease(this.counters.i32, this.counters.b64, this.position.index, startPosition);

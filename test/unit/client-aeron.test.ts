@@ -5,7 +5,7 @@ import type { ClientOptions, PublicationErrorFrame } from '../../src/client/clie
 import { ExclusiveAppender } from '../../src/client/exclusive-appender.ts';
 import type { Image } from '../../src/client/image.ts';
 import { CLOSED, NOT_CONNECTED } from '../../src/client/offer-result.ts';
-import { positionWord } from '../../src/client/position-word.ts';
+import { PositionWord } from '../../src/client/position-word.ts';
 import type { Publication } from '../../src/client/publication.ts';
 import type { Subscription } from '../../src/client/subscription.ts';
 import { ErrorCode } from '../../src/cnc/error-codes.ts';
@@ -50,7 +50,7 @@ async function connect(options: ClientOptions = {}): Promise<Aeron> {
 
 /** Writes to an image's log as its publisher would. */
 function publisherOf(imageId: number): (message: string) => void {
-  const word = positionWord(Region.allocate(8), 0);
+  const word = new PositionWord(Region.allocate(8), 0);
   setPositionRelease(word.i32, word.b64, 0, FAKE_TERM_LENGTH);
   const appender = new ExclusiveAppender(driver.logs.get(imageId)!, word, FAKE_SESSION_ID, STREAM_ID);
   return (message) => assert.ok(appender.append(Buffer.from(message), 0, message.length, null) >= 0);

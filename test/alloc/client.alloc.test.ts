@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Aeron } from '../../src/client/aeron.ts';
+import { BufferClaim } from '../../src/client/buffer-claim.ts';
+import { ConcurrentAppender } from '../../src/client/concurrent-appender.ts';
+import { ExclusiveAppender } from '../../src/client/exclusive-appender.ts';
+import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
+import type { Publication } from '../../src/client/publication.ts';
+import { zero } from '../../src/memory/bytes.ts';
+import { TestLog } from '../support/client-logs.ts';
+import { FakeDriver } from '../support/fake-driver.ts';
+import { NOISE_BYTES, runGcGate } from '../support/gc-gate.ts';
+
+const FRAGMENT_LIMIT = 10;
+const TERM_LENGTH = 4_194_304;
+const ROTATION_BYTES = 256;
+
+/** `spared` is what may be allocated, for a reason, besides {@link NOISE_BYTES}. */
+function assertNoGarbage(step: () => void, spared: () => number = () => 0): void {
+  const sparedBefore = spared();
+  const result = runGcGate({ warmUpMs: 500, measureMs: 1_000, step });
+  const what = `${result.bytesAllocated} bytes in ${result.steps} steps`;
+  assert.equal(result.collections, 0, what);
+  assert.ok(result.bytesAllocated < NOISE_BYTES + spared() - sparedBefore, what);
+}
+
+for (const isExclusive of [false, true]) {
+  const kind = isExclusive ? 'exclusive' : 'concurrent';
+
+  test(`messages through a log make no garbage, ${kind}`, () => {
+    // Beyond 2^32, so that positions are no small integers.
+    const startPosition = 2 ** 33;
+    const log = new TestLog({ isExclusive, startPosition, initialTermId: 0, termLength: TERM_LENGTH });
+    const Appender = isExclusive ? ExclusiveAppender : ConcurrentAppender;
+    const appender = new Appender(log.log, log.limit, 11, 22);
+    log.setLimit(2 ** 52);
+    const image = log.image();
+    const message = Buffer.alloc(8_000, 1);
+    const lengths = [1, 32, 100, 1_376, 5_000];
+    // Small integers: a captured variable of another kind would be boxed at every change.
+    const assembler = new FragmentAssembler((_buffer, _offset, length) => {
+      received = (received + length) | 0;
+    });
+    const claim = new BufferClaim();
+    let received = 0;
+    let sent = 0;
+    let turn = 0;
+    let termCount = log.log.activeTermCount();
+    const step = () => {
+      const length = lengths[turn]!;
+      turn = turn === 4 ? 0 : turn + 1;
+      if (appender.append(message, 0, length, null) >= 0) sent = (sent + length) | 0;
+      if (appender.claim(64, claim) >= 0) {
+        claim.buffer[claim.offset] = 1;
+        claim.commit();
+        sent = (sent + 64) | 0;
+      }
+      while (image.poll(assembler.handler, FRAGMENT_LIMIT) > 0);
+      if (log.log.activeTermCount() !== termCount) {
+        // What was read of the last term is cleaned, as a driver would.
+        zero(log.log.region, (termCount % 3) * TERM_LENGTH, TERM_LENGTH);
+        termCount = log.log.activeTermCount();
+      }
+    };
+    // Rotating takes 64-bit atomic operations, once a term, and those are BigInts.
+    assertNoGarbage(step, () => termCount * ROTATION_BYTES);
+    assert.equal(received, sent);
+    log.close();
+  });
+}
+
+test('offer, tryClaim, poll and an idle conductor make no garbage', async () => {
+  const driver = new FakeDriver();
+  const aeron = await Aeron.connect({ directory: driver.directory, driver, useConductorInvoker: true });
+  try {
+    const publications: Publication[] = [
+      await aeron.addPublication('aeron:ipc', 1),
+      await aeron.addExclusivePublication('aeron:ipc', 2),
+    ];
+    const subscription = await aeron.addSubscription('aeron:ipc', 1);
+    for (const sessionId of [1, 2, 3]) driver.addImage(subscription.registrationId, 1, sessionId);
+    aeron.doWork();
+    assert.equal(subscription.imageCount, 3);
+    const message = Buffer.alloc(100);
+    const claim = new BufferClaim();
+    const handler = () => {};
+    const limits = publications.map(({ registrationId }) =>
+      driver.counters.findByTypeAndRegistration(1, registrationId),
+    );
+    const valuesIndex = driver.cnc.countersValues.offset / 4;
+    let results = 0;
+    let isFirst = true;
+    assertNoGarbage(() => {
+      for (let i = 0; i < 2; i++) {
+        // Always held back, after the first time: what follows a message is the other test's.
+        if (publications[i]!.offer(message) > 0) results++;
+        if (publications[i]!.tryClaim(100, claim) > 0) claim.commit();
+        if (isFirst) Atomics.store(driver.cnc.region.i32, valuesIndex + limits[i]! * 32, 64);
+      }
+      isFirst = false;
+      subscription.poll(handler, FRAGMENT_LIMIT);
+      aeron.doWork();
+      driver.cnc.toDriver.setConsumerHeartbeatMs(1e15);
+    });
+    assert.equal(results, 2);
+  } finally {
+    await aeron.close();
+    driver.close();
+  }
+});
