@@ -45,7 +45,7 @@ class NetworkThread {
     }
   }
 
-  /** Returns when the agent is closed. */
+  /** Returns when the agent is closed. Cold: the loop is {@link runUntilClosed}. */
   run(): void {
     while (!this.isClosed) {
       try {

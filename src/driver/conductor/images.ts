@@ -11,7 +11,7 @@ import { ADDRESS_TYPE_IPV4 } from '../../cnc/events.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import { computePosition, positionBits } from '../../logbuffer/descriptor.ts';
 import { formatSocketAddress } from '../../util/ipv4.ts';
-import type { NetworkEvent } from '../messages.ts';
+import type { NetworkCommand, NetworkEvent } from '../messages.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
@@ -76,28 +76,22 @@ export class Images {
 
   private create(setup: Setup, endpoint: ChannelEndpoint, subscriptions: readonly Subscription[]): void {
     const { context, linker } = this;
-    const { sessionId, streamId, initialTermId, termLength, mtu } = setup;
+    const { sessionId, streamId, initialTermId, termLength } = setup;
     const { channel, clientId: ownerId, parameters } = subscriptions[0]!;
     this.check(setup, endpoint, parameters.windowLength);
 
     const registrationId = context.cnc.toDriver.nextCorrelationId();
-    const sourceIdentity = formatSocketAddress(setup.sourceAddress, setup.sourcePort);
-    const joinPosition = computePosition(
-      setup.activeTermId,
-      setup.termOffset,
-      positionBits(termLength),
-      initialTermId,
-    );
+    const identity = { registrationId, sessionId, streamId };
+    const bits = positionBits(termLength);
+    const joinPosition = computePosition(setup.activeTermId, setup.termOffset, bits, initialTermId);
     const windowLength = Math.min(parameters.windowLength, termLength / 2);
     const logPath = imageLogPath(context.options.dir, registrationId);
     const log = context.logs.create(logPath, {
+      ...identity,
       logType: 'image',
-      registrationId,
-      sessionId,
-      streamId,
       initialTermId,
       termLength,
-      mtu,
+      mtu: setup.mtu,
       isSparse: parameters.isSparse,
       receiverWindowLength: windowLength,
       socketSndbufLength: endpoint.buffers.sendBufferLength,
@@ -109,61 +103,28 @@ export class Images {
     let counterIds: number[] = [];
     let links: SubscriberLink[] = [];
     try {
-      const own = { registrationId, sessionId, streamId, channel, ownerId };
-      counterIds = allocateStreamCounters(
-        context,
-        [RECEIVER_HWM, RECEIVER_POSITION, RECEIVER_NAKS_SENT],
-        own,
-      );
-      links = linker.linkNew({ registrationId, sessionId, streamId }, subscriptions, joinPosition);
+      const own = { ...identity, channel, ownerId, value: joinPosition };
+      counterIds = allocateStreamCounters(context, [RECEIVER_HWM, RECEIVER_POSITION], own);
+      counterIds.push(...allocateStreamCounters(context, [RECEIVER_NAKS_SENT], { ...own, value: 0 }));
+      links = linker.linkNew(identity, subscriptions, joinPosition);
     } catch (error) {
       for (const id of counterIds) context.counters.free(id);
       context.logs.remove(logPath, log);
       throw error;
     }
     const image: Image = {
-      registrationId,
-      sessionId,
-      streamId,
+      ...identity,
       log,
       logPath,
       endpoint,
-      sourceIdentity,
+      sourceIdentity: formatSocketAddress(setup.sourceAddress, setup.sourcePort),
       counterIds,
       links: [...links],
       isAvailable: true,
     };
     this.streams.images.set(registrationId, image);
     endpoint.users++;
-    const [rcvHwmCounterId, rcvPosCounterId, rcvNaksSentCounterId] = counterIds as [number, number, number];
-    context.counters.setValue(rcvHwmCounterId, joinPosition);
-    context.counters.setValue(rcvPosCounterId, joinPosition);
-    context.network.send({
-      kind: 'addImage',
-      image: {
-        registrationId,
-        endpointId: endpoint.id,
-        log: { buffer: log.region.buffer, handle: log.region.handle },
-        sessionId,
-        streamId,
-        initialTermId,
-        termLength,
-        mtu,
-        joinPosition,
-        windowLength,
-        isReliable: parameters.isReliable,
-        rejoin: parameters.rejoin,
-        nakDelayNs: parameters.nakDelayNs,
-        sourceAddress: setup.sourceAddress,
-        sourcePort: setup.sourcePort,
-        channel,
-        sourceIdentity,
-        rcvHwmCounterId,
-        rcvPosCounterId,
-        rcvNaksSentCounterId,
-        subscribers: subscriberPositions(links),
-      },
-    });
+    context.network.send(addCommand(setup, image, subscriptions[0]!, joinPosition, windowLength));
     for (const link of links) linker.announce(image, link);
   }
 
@@ -253,4 +214,41 @@ export class Images {
       addressType: ADDRESS_TYPE_IPV4,
     });
   }
+}
+
+function addCommand(
+  setup: Setup,
+  image: Image,
+  { channel, parameters }: Subscription,
+  joinPosition: number,
+  windowLength: number,
+): NetworkCommand {
+  const { registrationId, log, sourceIdentity, counterIds } = image;
+  const [rcvHwmCounterId, rcvPosCounterId, rcvNaksSentCounterId] = counterIds as [number, number, number];
+  return {
+    kind: 'addImage',
+    image: {
+      registrationId,
+      endpointId: setup.endpointId,
+      log: { buffer: log.region.buffer, handle: log.region.handle },
+      sessionId: setup.sessionId,
+      streamId: setup.streamId,
+      initialTermId: setup.initialTermId,
+      termLength: setup.termLength,
+      mtu: setup.mtu,
+      joinPosition,
+      windowLength,
+      isReliable: parameters.isReliable,
+      rejoin: parameters.rejoin,
+      nakDelayNs: parameters.nakDelayNs,
+      sourceAddress: setup.sourceAddress,
+      sourcePort: setup.sourcePort,
+      channel,
+      sourceIdentity,
+      rcvHwmCounterId,
+      rcvPosCounterId,
+      rcvNaksSentCounterId,
+      subscribers: subscriberPositions(image.links),
+    },
+  };
 }

@@ -9,16 +9,30 @@ import type { DriverOptions } from '../driver-options.ts';
 import { CommandError } from './command-error.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 
+/** Bytes that may still be written to the file system of a directory. */
+export function usableSpace(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize;
+}
+
 /** Makes log files and takes them away. */
 export class LogStore {
   private readonly options: DriverOptions;
   private readonly errors: ErrorReporter;
   private readonly bytesMapped: AtomicCounter;
 
-  constructor(options: DriverOptions, errors: ErrorReporter, bytesMapped: AtomicCounter) {
+  private readonly usableSpace: (dir: string) => number;
+
+  constructor(
+    options: DriverOptions,
+    errors: ErrorReporter,
+    bytesMapped: AtomicCounter,
+    usable: (dir: string) => number = usableSpace,
+  ) {
     this.options = options;
     this.errors = errors;
     this.bytesMapped = bytesMapped;
+    this.usableSpace = usable;
   }
 
   /** @throws CommandError STORAGE_SPACE when there is no room, GENERIC_ERROR for other reasons; no file is left then. */
@@ -45,8 +59,7 @@ export class LogStore {
   private checkSpace(length: number): void {
     const { dir, performStorageChecks, lowFileStoreWarningThreshold } = this.options;
     if (!performStorageChecks) return;
-    const { bavail, bsize } = statfsSync(dir);
-    const usable = bavail * bsize;
+    const usable = this.usableSpace(dir);
     if (usable < length) {
       throw new CommandError(
         ErrorCode.STORAGE_SPACE,

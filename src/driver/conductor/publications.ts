@@ -11,6 +11,7 @@ import {
 } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
+import type { LogParameters } from '../../logbuffer/log-metadata.ts';
 import type { NetworkCommand } from '../messages.ts';
 import { type Channel, parseChannel, UdpChannel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
@@ -171,61 +172,31 @@ export class Publications {
     parameters: PublicationParameters,
   ): void {
     const { context } = this;
-    const { correlationId: registrationId, streamId, channel, clientId } = command;
-    const isExclusive = command.type === 'addExclusivePublication';
-    const { termLength, mtu } = parameters;
-    const sessionId =
-      parameters.sessionId ?? this.sessionIds.next((id) => this.isSessionTaken(endpoint, streamId, id));
+    const { correlationId: registrationId, streamId } = command;
+    const isTaken = (id: number): boolean => this.isSessionTaken(endpoint, streamId, id);
+    const sessionId = parameters.sessionId ?? this.sessionIds.next(isTaken);
     const initialTermId = parameters.start?.initialTermId ?? context.randomInt32();
-    const startPosition = positionOf(parameters.start, termLength);
+    const startPosition = positionOf(parameters.start, parameters.termLength);
+    const isExclusive = command.type === 'addExclusivePublication';
     const logPath = publicationLogPath(context.options.dir, registrationId);
+    const identity = { registrationId, sessionId, streamId };
     const log = context.logs.create(logPath, {
+      ...logParameters(parameters),
+      ...identity,
       logType: isExclusive ? 'exclusivePublication' : 'concurrentPublication',
-      registrationId,
-      sessionId,
-      streamId,
       initialTermId,
-      termLength,
-      mtu,
       startPosition,
-      isSparse: parameters.isSparse,
-      publicationWindowLength: parameters.windowLength,
-      socketSndbufLength: parameters.buffers.sendBufferLength,
-      socketRcvbufLength: parameters.buffers.receiveBufferLength,
-      maxResend: parameters.maxResend,
-      lingerTimeoutNs: parameters.lingerTimeoutNs,
-      signalEos: parameters.signalEos,
-      spiesSimulateConnection: parameters.spiesSimulateConnection,
     });
-    let counterIds: number[] = [];
-    let links: SubscriberLink[] = [];
+    let counterIds: number[];
+    let links: SubscriberLink[];
     try {
-      const position = isExclusive ? EXCLUSIVE_PUBLISHER_POSITION : CONCURRENT_PUBLISHER_POSITION;
-      const own = { registrationId, sessionId, streamId, channel, ownerId: clientId };
-      counterIds = allocateStreamCounters(
-        context,
-        endpoint === null
-          ? [position, PUBLISHER_LIMIT]
-          : [position, PUBLISHER_LIMIT, SENDER_POSITION, SENDER_LIMIT],
-        { ...own, value: startPosition },
-      );
-      if (endpoint === null) {
-        const subscriptions = this.subscriptions.wanting(null, streamId, sessionId);
-        links = this.linker.linkNew({ registrationId, sessionId, streamId }, subscriptions, startPosition);
-      } else {
-        counterIds.push(...allocateStreamCounters(context, [SENDER_BPE, SENDER_NAKS_RECEIVED], own));
-      }
-      this.clients.getOrAdd(clientId);
+      ({ counterIds, links } = this.allocateCounters(command, endpoint, sessionId, startPosition));
     } catch (error) {
-      for (const id of counterIds) context.counters.free(id);
-      for (const { counterId } of links) context.counters.free(counterId);
       context.logs.remove(logPath, log);
       throw error;
     }
     const publication: Publication = {
-      registrationId,
-      sessionId,
-      streamId,
+      ...identity,
       log,
       logPath,
       endpoint,
@@ -245,6 +216,33 @@ export class Publications {
     if (endpoint !== null) endpoint.users++;
     context.network.send(addCommand(publication, log, startPosition));
     this.refer(command, publication, links);
+  }
+
+  /** The counters of a new publication, of its client, and of the subscribers that an IPC publication starts with. */
+  private allocateCounters(
+    { type, correlationId: registrationId, clientId, streamId, channel }: AddPublicationCommand,
+    endpoint: ChannelEndpoint | null,
+    sessionId: number,
+    startPosition: number,
+  ): { counterIds: number[]; links: SubscriberLink[] } {
+    const { context } = this;
+    const own = { registrationId, sessionId, streamId, channel, ownerId: clientId };
+    const position = type === 'addPublication' ? CONCURRENT_PUBLISHER_POSITION : EXCLUSIVE_PUBLISHER_POSITION;
+    const positions = [position, PUBLISHER_LIMIT];
+    if (endpoint !== null) positions.push(SENDER_POSITION, SENDER_LIMIT);
+    const counterIds = allocateStreamCounters(context, positions, { ...own, value: startPosition });
+    try {
+      if (endpoint !== null) {
+        counterIds.push(...allocateStreamCounters(context, [SENDER_BPE, SENDER_NAKS_RECEIVED], own));
+      }
+      this.clients.getOrAdd(clientId);
+      if (endpoint !== null) return { counterIds, links: [] };
+      const subscriptions = this.subscriptions.wanting(null, streamId, sessionId);
+      return { counterIds, links: this.linker.linkNew(own, subscriptions, startPosition) };
+    } catch (error) {
+      for (const id of counterIds) context.counters.free(id);
+      throw error;
+    }
   }
 
   /** A client has the publication from now on, and is told; subscribers of `links` after it. */
@@ -336,6 +334,25 @@ export class Publications {
     }
     return false;
   }
+}
+
+/** What a log's metadata says of its publication's settings. */
+function logParameters(
+  parameters: PublicationParameters,
+): Omit<LogParameters, 'logType' | 'registrationId' | 'sessionId' | 'streamId' | 'initialTermId'> {
+  const { buffers } = parameters;
+  return {
+    termLength: parameters.termLength,
+    mtu: parameters.mtu,
+    isSparse: parameters.isSparse,
+    publicationWindowLength: parameters.windowLength,
+    socketSndbufLength: buffers.sendBufferLength,
+    socketRcvbufLength: buffers.receiveBufferLength,
+    maxResend: parameters.maxResend,
+    lingerTimeoutNs: parameters.lingerTimeoutNs,
+    signalEos: parameters.signalEos,
+    spiesSimulateConnection: parameters.spiesSimulateConnection,
+  };
 }
 
 function addCommand(publication: Publication, log: LogBuffers, startPosition: number): NetworkCommand {

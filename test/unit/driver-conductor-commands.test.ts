@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ErrorCode } from '../../src/cnc/error-codes.ts';
+import {
+  DESTINATIONS_SENTENCE,
+  IPV6_SENTENCE,
+  MULTICAST_SENTENCE,
+  UNSUPPORTED_PARAMETERS,
+} from '../../src/driver/conductor/unsupported.ts';
+import { ConductorBench, only } from '../support/conductor-bench.ts';
+
+const SUBSCRIBE = { type: 'addSubscription', registrationCorrelationId: -1, streamId: 10 } as const;
+const PUBLISH = { type: 'addPublication', streamId: 10 } as const;
+const UDP = 'aeron:udp?endpoint=127.0.0.1:24325';
+
+test('should refuse what this version lacks with one clear sentence', (t) => {
+  const bench = new ConductorBench(t);
+  const seen = new Set<string>();
+  for (const [request, channel] of [
+    [SUBSCRIBE, `aeron-spy:${UDP}`],
+    [SUBSCRIBE, 'aeron:udp?control-mode=response|control=127.0.0.1:1'],
+    [PUBLISH, `${UDP}|response-correlation-id=5`],
+    [PUBLISH, 'aeron:udp?control-mode=manual'],
+    [PUBLISH, 'aeron:udp?control-mode=dynamic|control=127.0.0.1:1'],
+    [SUBSCRIBE, 'aeron:udp?control-mode=manual'],
+    [SUBSCRIBE, `${UDP}|control=127.0.0.1:24326`],
+    [PUBLISH, `${UDP}|tags=1`],
+    [PUBLISH, `${UDP}|session-id=tag:1`],
+    [SUBSCRIBE, `${UDP}|tether=false`],
+    [SUBSCRIBE, 'aeron:ipc?tether=false'],
+    [SUBSCRIBE, `${UDP}|group=true`],
+    [SUBSCRIBE, `${UDP}|gtag=3`],
+    [SUBSCRIBE, `${UDP}|cc=cubic`],
+    [PUBLISH, `${UDP}|channel-snd-ts-offset=0`],
+    [SUBSCRIBE, `${UDP}|media-rcv-ts-offset=reserved`],
+    [PUBLISH, `${UDP}|ats=true`],
+    [PUBLISH, 'aeron:udp?endpoint=224.0.1.1:4000'],
+    [SUBSCRIBE, 'aeron:udp?endpoint=239.0.0.1:4000'],
+    [PUBLISH, 'aeron:udp?endpoint=[::1]:4000'],
+    [PUBLISH, `${UDP}|interface=[::1]`],
+  ] as const) {
+    const { correlationId, events } = bench.call({ ...request, channel });
+    const error = only(events, 'error');
+    assert.equal(error.offendingCorrelationId, correlationId);
+    assert.equal(error.errorCode, ErrorCode.NOT_SUPPORTED, channel);
+    assert.ok(error.message.endsWith(` channel=${channel}`));
+    seen.add(error.message.slice(0, -` channel=${channel}`.length));
+  }
+  const sentences = [
+    ...UNSUPPORTED_PARAMETERS.map(({ sentence }) => sentence),
+    MULTICAST_SENTENCE,
+    IPV6_SENTENCE,
+  ];
+  assert.deepEqual([...seen].sort(), sentences.sort());
+  assert.equal(bench.network.commands.length, 0);
+});
+
+test('should take parameters that say what is so anyway, and keys that nobody knows', (t) => {
+  const bench = new ConductorBench(t);
+  only(
+    bench.call({ ...SUBSCRIBE, channel: `${UDP}|tether=true|group=false|cc=static|alias=x|ttl=3|foo=bar` })
+      .events,
+    'subscriptionReady',
+  );
+  only(
+    bench.call({ ...PUBLISH, channel: `${UDP}|fc=max|ssc=true|eos=false|ats=false` }).events,
+    'publicationReady',
+  );
+});
+
+test('should refuse destinations of every kind', (t) => {
+  const bench = new ConductorBench(t);
+  for (const type of [
+    'addDestination',
+    'removeDestination',
+    'addReceiveDestination',
+    'removeReceiveDestination',
+  ] as const) {
+    const error = only(bench.call({ type, registrationId: 1, channel: UDP }).events, 'error');
+    assert.deepEqual([error.errorCode, error.message], [ErrorCode.NOT_SUPPORTED, DESTINATIONS_SENTENCE]);
+  }
+  const error = only(
+    bench.call({ type: 'removeDestinationById', registrationId: 1, destinationRegistrationId: 2 }).events,
+    'error',
+  );
+  assert.equal(error.errorCode, ErrorCode.NOT_SUPPORTED);
+});
+
+test('should answer malformed commands where it can, and log all of them', (t) => {
+  const bench = new ConductorBench(t);
+  const command = Buffer.alloc(24);
+  command.writeBigInt64LE(100n, 0);
+  command.writeBigInt64LE(4711n, 8);
+  command.writeInt32LE(1000, 20);
+  bench.sendBytes(0x01, command);
+  const malformed = only(bench.run(), 'error');
+  assert.equal(malformed.errorCode, ErrorCode.MALFORMED_COMMAND);
+  assert.equal(malformed.offendingCorrelationId, 4711);
+  bench.sendBytes(0x77, command);
+  assert.equal(only(bench.run(), 'error').errorCode, ErrorCode.UNKNOWN_COMMAND_TYPE_ID);
+  bench.sendBytes(0x01, command.subarray(0, 12));
+  assert.deepEqual(bench.run(), []);
+  assert.equal(bench.errorLog().length, 3);
+  assert.equal(bench.systemCounter(15), 3);
+  only(bench.call({ ...PUBLISH, channel: 'aeron:ipc' }).events, 'publicationReady');
+});
+
+test('should log what the network agent reports', (t) => {
+  const bench = new ConductorBench(t);
+  bench.network.emit({ kind: 'error', code: ErrorCode.GENERIC_ERROR, message: 'something broke' });
+  bench.run();
+  assert.deepEqual(bench.errorLog(), ['(11) something broke']);
+});
+
+test('should cut error texts to what fits into an event', (t) => {
+  const bench = new ConductorBench(t);
+  const channel = `aeron:udp?endpoint=${'x'.repeat(4000)}:1|mtu=1`;
+  only(bench.call({ ...PUBLISH, channel }).events, 'error');
+});
