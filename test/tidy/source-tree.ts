@@ -159,8 +159,7 @@ export function functionsOf({ code }: SourceFile): FunctionSpan[] {
     const indent = /^ */.exec(line)![0];
     let end = i;
     while (end < code.length && !isEnd(code[end]!, indent, end === i)) end++;
-    // A line without a body is a signature of an interface, or an abstract method.
-    if (end > i || line.includes('{') || line.includes('=>')) spans.push({ name, start: i, end });
+    if (hasBody(line, code[end] ?? '', indent)) spans.push({ name, start: i, end });
     i = end;
   }
   return spans;
@@ -168,5 +167,11 @@ export function functionsOf({ code }: SourceFile): FunctionSpan[] {
 
 function isEnd(line: string, indent: string, isFirst: boolean): boolean {
   if (isFirst) return /[;}]\s*$/.test(line);
-  return line.startsWith(`${indent}}`) && !line.startsWith(`${indent}})`) && !line.trimEnd().endsWith('{');
+  if (line.startsWith(`${indent})`)) return line.trimEnd().endsWith(';');
+  return line.startsWith(`${indent}}`) && !line.trimEnd().endsWith('{');
+}
+
+/** Otherwise it is a signature of an interface, or an abstract method. */
+function hasBody(first: string, last: string, indent: string): boolean {
+  return last.startsWith(`${indent}}`) || first.includes('{') || first.includes('=>');
 }

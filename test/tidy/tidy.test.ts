@@ -75,6 +75,8 @@ const RESERVED: readonly { pattern: RegExp; what: string; instead: string; allow
 ];
 
 const LINE_LENGTH_MAX = 130;
+/** Text and test data that cannot be broken well. */
+const LONG_STRING = /'[^']{50,}'|`[^`]{50,}`/;
 const FUNCTION_LENGTH_MAX = 70;
 
 /** Files of src that are for others to import: entry points of the package and of processes and threads. */
@@ -211,7 +213,7 @@ check('should export by name', () =>
 check('should keep lines readable', () =>
   [...SOURCES, ...TESTS].flatMap((file) =>
     file.lines.flatMap((line, i) =>
-      line.length > LINE_LENGTH_MAX
+      line.length > LINE_LENGTH_MAX && !LONG_STRING.test(line)
         ? [`${file.path}:${i + 1}: ${line.length} characters, break it at ${LINE_LENGTH_MAX}`]
         : [],
     ),
