@@ -1,4 +1,5 @@
 // hot
+import type { Clock } from '../concurrent/clock.ts';
 import {
   BURST_CAPACITY,
   type Device,
@@ -124,21 +125,25 @@ export class IpStack {
   private readonly view: DataView;
   private readonly rxWords: Int32Array;
   private readonly txWords: Int32Array;
-  private readonly neighbours: NeighbourCache = new NeighbourCache();
-  private readonly arpLimit: RateLimit = new RateLimit(ARP_REPLIES_PER_SECOND);
-  private readonly icmpLimit: RateLimit = new RateLimit(ICMP_REPLIES_PER_SECOND);
+  private readonly clock: Clock;
+  private readonly neighbours: NeighbourCache;
+  private readonly arpLimit: RateLimit;
+  private readonly icmpLimit: RateLimit;
   private readonly header: DatagramHeader = new DatagramHeader();
   /** Frames written into the device's slots and not yet handed over. */
   private queued = 0;
-  private nowNs = 0.5;
   private linkCheckNs = -1e18;
   /** The flow that `header` points at, and the state of the neighbours it was made from. */
   private headerAddress = 0;
   private headerPorts = 0;
   private headerVersion = -1;
 
-  constructor(device: Device, options: IpStackOptions) {
+  constructor(device: Device, options: IpStackOptions, clock: Clock) {
     this.device = device;
+    this.clock = clock;
+    this.neighbours = new NeighbourCache(clock);
+    this.arpLimit = new RateLimit(clock, ARP_REPLIES_PER_SECOND);
+    this.icmpLimit = new RateLimit(clock, ICMP_REPLIES_PER_SECOND);
     this.route = new Route(options.address, options.prefixLength, options.gatewayAddress);
     this.address = options.address;
     this.udpChecksumFlag = options.udpChecksum ? TX_UDP_CHECKSUM : 0;
@@ -148,8 +153,7 @@ export class IpStack {
   }
 
   /** Receives one burst. Returns the frames that came, whatever became of them. */
-  receive(listener: UdpListener, nowNs: number): number {
-    this.nowNs = nowNs;
+  receive(listener: UdpListener): number {
     // Replies queued may refer to the burst before, whose memory goes now.
     if (this.queued > 0) this.push();
     const words = this.rxWords;
@@ -169,13 +173,13 @@ export class IpStack {
   }
 
   /** Points the next {@link addDatagram}s at a flow. Returns READY, UNRESOLVED or UNREACHABLE. */
-  startDatagrams(address: number, sourcePort: number, destinationPort: number, nowNs: number): number {
+  startDatagrams(address: number, sourcePort: number, destinationPort: number): number {
     const nextHop = this.route.nextHop(address);
     if (nextHop === 0) return UNREACHABLE;
     const neighbours = this.neighbours;
-    const entry = neighbours.locate(nextHop, nowNs);
-    if (this.hasRoom() && neighbours.takeRequest(entry, nowNs)) this.sendArpRequest(nextHop);
-    if (!neighbours.isResolved(entry)) return neighbours.isSilent(entry, nowNs) ? UNREACHABLE : UNRESOLVED;
+    const entry = neighbours.locate(nextHop);
+    if (this.hasRoom() && neighbours.takeRequest(entry)) this.sendArpRequest(nextHop);
+    if (!neighbours.isResolved(entry)) return neighbours.isSilent(entry) ? UNREACHABLE : UNRESOLVED;
 
     const ports = (sourcePort << 16) | destinationPort;
     if (
@@ -222,8 +226,8 @@ export class IpStack {
   }
 
   /** Hands queued frames to the device and looks after the link. */
-  flush(nowNs: number): void {
-    this.nowNs = nowNs;
+  flush(): void {
+    const nowNs = this.clock.nanoTime;
     if (nowNs - this.linkCheckNs >= LINK_CHECK_INTERVAL_NS) {
       this.linkCheckNs = nowNs;
       this.checkLink();
@@ -382,7 +386,7 @@ export class IpStack {
       statistics[count.ICMP_IGNORED]!++;
       return;
     }
-    if (!this.icmpLimit.take(this.nowNs)) {
+    if (!this.icmpLimit.take()) {
       statistics[count.ICMP_REPLIES_LIMITED]!++;
       return;
     }
@@ -426,7 +430,7 @@ export class IpStack {
       if (!ours) statistics[count.ARP_CONFLICTS]!++;
       return;
     }
-    const known = this.neighbours.learn(sender, senderHigh, senderLow, this.nowNs);
+    const known = this.neighbours.learn(sender, senderHigh, senderLow);
     const forUs =
       view.getUint16(offset + ARP_OPERATION) === ARP_REQUEST &&
       view.getInt32(offset + ARP_TARGET_ADDRESS) === this.address;
@@ -434,7 +438,7 @@ export class IpStack {
       if (!known) statistics[count.ARP_UNSOLICITED]!++;
       return;
     }
-    if (!this.arpLimit.take(this.nowNs)) {
+    if (!this.arpLimit.take()) {
       statistics[count.ARP_REPLIES_LIMITED]!++;
       return;
     }

@@ -1,4 +1,6 @@
 // hot
+import type { Clock } from '../concurrent/clock.ts';
+
 const CAPACITY = 256;
 /** Twice the capacity, so that a probe ends soon; a power of two. */
 const TABLE_LENGTH = 512;
@@ -23,6 +25,7 @@ export class NeighbourCache {
   evictedCount = 0;
   /** Grows with every change of an address, so that headers made from an entry can be told to be stale. */
   version = 0;
+  private readonly clock: Clock;
   private readonly addresses: Int32Array = new Int32Array(CAPACITY);
   private readonly macHighs: Int32Array = new Int32Array(CAPACITY);
   private readonly macLows: Int32Array = new Int32Array(CAPACITY);
@@ -33,8 +36,13 @@ export class NeighbourCache {
   /** Hash table: entry + 1, or 0 where free. */
   private readonly table: Int16Array = new Int16Array(TABLE_LENGTH);
 
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
   /** The entry of an address we want to send to, made when there is none. Always an index. */
-  locate(address: number, nowNs: number): number {
+  locate(address: number): number {
+    const nowNs = this.clock.nanoTime;
     let entry = this.find(address);
     if (entry < 0) {
       entry = this.size < CAPACITY ? this.size++ : this.evict();
@@ -56,12 +64,13 @@ export class NeighbourCache {
   }
 
   /** True when the neighbour was asked for and stayed silent so long that it may not exist. */
-  isSilent(entry: number, nowNs: number): boolean {
-    return this.resolved[entry] === 0 && nowNs - this.sinceNs[entry]! >= WAIT_NS;
+  isSilent(entry: number): boolean {
+    return this.resolved[entry] === 0 && this.clock.nanoTime - this.sinceNs[entry]! >= WAIT_NS;
   }
 
   /** True when it is time to ask for this neighbour, at most once a second; the caller then does. */
-  takeRequest(entry: number, nowNs: number): boolean {
+  takeRequest(entry: number): boolean {
+    const nowNs = this.clock.nanoTime;
     if (this.resolved[entry] === 1 && nowNs - this.sinceNs[entry]! < REFRESH_AGE_NS) return false;
     if (nowNs - this.requestedNs[entry]! < REQUEST_INTERVAL_NS) return false;
     this.requestedNs[entry] = nowNs;
@@ -77,13 +86,13 @@ export class NeighbourCache {
   }
 
   /** Takes over what a neighbour said of itself. Returns false when nobody here asked for it. */
-  learn(address: number, macHigh: number, macLow: number, nowNs: number): boolean {
+  learn(address: number, macHigh: number, macLow: number): boolean {
     const entry = this.find(address);
     if (entry < 0) return false;
     this.macHighs[entry] = macHigh;
     this.macLows[entry] = macLow;
     this.resolved[entry] = 1;
-    this.sinceNs[entry] = nowNs;
+    this.sinceNs[entry] = this.clock.nanoTime;
     this.version++;
     return true;
   }

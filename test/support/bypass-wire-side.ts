@@ -91,7 +91,7 @@ function dutyCycle(): void {
   }
   // Not before the other side is there: what it cannot receive yet would count as lost.
   if (linkUp) nextSequence += transport.send(endpoint, burst, remote, PORT);
-  transport.flush(clock.nanoTime);
+  transport.flush();
   if (transport.isLinkUp !== linkUp) {
     linkUp = transport.isLinkUp;
     if (linkUp) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
+import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { SimulatedDevice } from '../../src/device/simulated-device.ts';
 import { IpStack, READY, UNREACHABLE, UNRESOLVED } from '../../src/net/ip-stack.ts';
 import { NET_STATISTICS } from '../../src/net/net-statistics.ts';
@@ -25,7 +26,7 @@ const PAYLOAD = Buffer.from('payload');
 let device: SimulatedDevice;
 let peer: SimulatedDevice;
 let stack: IpStack;
-let nowNs: number;
+let clock: SimulatedClock;
 let datagrams: { payload: string; source: number; sourcePort: number; destinationPort: number }[];
 
 const listener = {
@@ -37,25 +38,24 @@ const listener = {
 
 beforeEach(() => {
   [device, peer] = SimulatedDevice.pair();
-  stack = new IpStack(device, {
-    address: OUR_ADDRESS,
-    prefixLength: 24,
-    gatewayAddress: 0,
-    udpChecksum: true,
-  });
-  nowNs = SECOND_NS;
+  clock = new SimulatedClock();
+  stack = new IpStack(
+    device,
+    { address: OUR_ADDRESS, prefixLength: 24, gatewayAddress: 0, udpChecksum: true },
+    clock,
+  );
   datagrams = [];
 });
 
 /** Lets frames arrive and be answered; returns what the stack sent meanwhile, without its announcement. */
 function exchange(...frames: Buffer[]): Buffer[] {
-  stack.flush(nowNs);
+  stack.flush();
   receivedFrames(peer);
   for (const frame of frames) {
     assert.equal(device.inject(frame), true);
-    stack.receive(listener, nowNs);
+    stack.receive(listener);
   }
-  stack.flush(nowNs);
+  stack.flush();
   return receivedFrames(peer);
 }
 
@@ -71,7 +71,7 @@ function counted(): Record<string, number> {
 
 describe('ARP', () => {
   test('announces our address when the link comes up', () => {
-    stack.flush(nowNs);
+    stack.flush();
     const announcement = arpFrame(1, {
       destination: BROADCAST_MAC,
       senderMac: OUR_MAC,
@@ -80,11 +80,11 @@ describe('ARP', () => {
     });
     assert.deepEqual(receivedFrames(peer), [announcement]);
     peer.connected = false;
-    nowNs += SECOND_NS;
-    stack.flush(nowNs);
+    clock.advanceNs(SECOND_NS);
+    stack.flush();
     peer.connected = true;
-    nowNs += SECOND_NS;
-    stack.flush(nowNs);
+    clock.advanceNs(SECOND_NS);
+    stack.flush();
     assert.deepEqual(receivedFrames(peer), [announcement]);
   });
 
@@ -104,9 +104,9 @@ describe('ARP', () => {
   });
 
   test('resolves a neighbour that is wanted, then sends to it', () => {
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), UNRESOLVED);
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), UNRESOLVED);
-    stack.flush(nowNs);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), UNRESOLVED);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), UNRESOLVED);
+    stack.flush();
     const request = arpFrame(1, {
       destination: BROADCAST_MAC,
       senderMac: OUR_MAC,
@@ -115,46 +115,46 @@ describe('ARP', () => {
     });
     assert.deepEqual(receivedFrames(peer).filter((frame) => frame.equals(request)).length, 1);
     exchange(arpFrame(2));
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), READY);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), READY);
   });
 
   test('calls a neighbour that stays silent for a second unreachable, and goes on asking', () => {
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), UNRESOLVED);
-    nowNs += SECOND_NS;
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), UNREACHABLE);
-    stack.flush(nowNs);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), UNRESOLVED);
+    clock.advanceNs(SECOND_NS);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), UNREACHABLE);
+    stack.flush();
     assert.equal(receivedFrames(peer).length, 3, 'two requests and the announcement');
     exchange(arpFrame(2));
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), READY);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), READY);
   });
 
   test('learns nothing from strangers', () => {
     exchange(arpFrame(2), arpFrame(1, { destination: BROADCAST_MAC, target: PEER_ADDRESS }), arpFrame(1));
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), UNRESOLVED);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), UNRESOLVED);
     assert.deepEqual(counted(), { arpUnsolicited: 2, arpReplies: 1 });
   });
 
   test('follows a known neighbour to another card', () => {
-    stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs);
+    stack.startDatagrams(PEER_ADDRESS, 1, 2);
     exchange(arpFrame(2));
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), READY);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), READY);
     const moved = '020000000099';
     exchange(arpFrame(1, { destination: BROADCAST_MAC, senderMac: moved, target: PEER_ADDRESS }));
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), READY);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), READY);
     stack.addDatagram(0, 0, 0);
-    stack.flush(nowNs);
+    stack.flush();
     assert.equal(receivedFrames(peer).at(-1)!.toString('hex', 0, 6), moved);
   });
 
   test('takes no group address as a neighbour and counts who claims ours', () => {
-    stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs);
+    stack.startDatagrams(PEER_ADDRESS, 1, 2);
     exchange(
       arpFrame(2, { senderMac: '010000000002' }),
       arpFrame(2, { senderMac: '000000000000' }),
       arpFrame(2, { sender: OUR_ADDRESS }),
       arpFrame(2, { sender: OUR_ADDRESS, senderMac: OUR_MAC }),
     );
-    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2, nowNs), UNRESOLVED);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), UNRESOLVED);
     assert.deepEqual(counted(), { arpMalformed: 2, arpConflicts: 1 });
   });
 
@@ -164,7 +164,7 @@ describe('ARP', () => {
     for (let i = 0; i < 12; i++) replies += exchange(...requests).length;
     assert.equal(replies, 1000);
     assert.deepEqual(counted(), { arpReplies: 1000, arpRepliesLimited: 200 });
-    nowNs += SECOND_NS;
+    clock.advanceNs(SECOND_NS);
     assert.equal(exchange(arpFrame(1)).length, 1);
   });
 });
@@ -301,12 +301,12 @@ describe('whatever arrives', () => {
         frame[12 + prng.nextBelow(frame.length - 12)] = prng.next() & 0xff;
       }
       assert.equal(device.inject(frame), true);
-      stack.receive(listener, nowNs);
+      stack.receive(listener);
       if (round % 16 === 0) {
-        stack.flush(nowNs);
+        stack.flush();
         receivedFrames(peer);
       }
-      nowNs += 1e6;
+      clock.advanceNs(1e6);
     }
     for (const { payload } of datagrams) assert.ok(payload.length <= 100, `seed ${seed}`);
   });

@@ -85,7 +85,7 @@ export class BypassTransport implements Transport, UdpListener {
 
   constructor(device: Device, options: IpStackOptions, clock: Clock) {
     this.device = device;
-    this.stack = new IpStack(device, options);
+    this.stack = new IpStack(device, options, clock);
     this.clock = clock;
     this.address = options.address;
     this.maxDatagramLength = device.mtu - IPV4_HEADER_LENGTH - UDP_HEADER_LENGTH;
@@ -126,7 +126,7 @@ export class BypassTransport implements Transport, UdpListener {
   poll(listener: BurstListener): number {
     const localCount = this.local.count;
     for (let i = 0; i < localCount; i++) this.deliverLocal(i);
-    const frames = this.stack.receive(this, this.clock.nanoTime);
+    const frames = this.stack.receive(this);
     if (localCount + frames > 0) listener.onBurstEnd();
     this.local.release(localCount);
     return localCount + frames;
@@ -144,8 +144,9 @@ export class BypassTransport implements Transport, UdpListener {
     return accepted;
   }
 
-  flush(nowNs: number): void {
-    this.stack.flush(nowNs);
+  flush(): void {
+    this.stack.flush();
+    const nowNs = this.clock.nanoTime;
     if (nowNs - this.statisticsNs >= STATISTICS_INTERVAL_NS) {
       this.statisticsNs = nowNs;
       this.device.readStatistics();
@@ -169,7 +170,7 @@ export class BypassTransport implements Transport, UdpListener {
 
   private sendOut(localPort: number, burst: DatagramBurst, address: Ipv4Address, port: number): number {
     const stack = this.stack;
-    const state = stack.startDatagrams(address, localPort, port, this.clock.nanoTime);
+    const state = stack.startDatagrams(address, localPort, port);
     if (state !== READY) {
       if (state === UNRESOLVED) {
         stack.statistics[TX_UNRESOLVED]!++;
