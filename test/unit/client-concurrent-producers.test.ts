@@ -8,7 +8,7 @@ import { CheckedMessageVerifier } from '../support/checked-message.ts';
 import { TestLog } from '../support/client-logs.ts';
 
 const PRODUCERS = 2;
-const COUNT = 100_000;
+const COUNT = 50_000;
 const DEADLINE_MS = 60_000;
 
 test('threads that append to one log at once lose, repeat and mix up nothing', async () => {
