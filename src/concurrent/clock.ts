@@ -4,7 +4,7 @@ import { shm } from '../native/addons.ts';
 
 /**
  * Time as agents see it: read once per duty cycle with {@link update}, then passed on. `nanoTime` is monotonic
- * nanoseconds, `epochMs` wall-clock milliseconds; both doubles. Implementations: the machine's, and a simulated one.
+ * nanoseconds, `epochMs` wall-clock milliseconds, up to one old; both doubles. Implementations: the machine's, and a simulated one.
  */
 export interface Clock {
   nanoTime: number;
@@ -16,7 +16,7 @@ export interface Clock {
 export class SystemClock implements Clock {
   nanoTime = 0.5;
   epochMs = 0.5;
-  private readonly region: Region = Region.allocate(16);
+  private readonly region: Region = Region.allocate(24);
   private readonly words: Float64Array = new Float64Array(this.region.buffer);
 
   constructor() {
