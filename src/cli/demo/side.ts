@@ -18,6 +18,8 @@ import type { Percentile, SideConfig, SideReply, SideRequest } from './side-mess
 const FRAGMENT_LIMIT = 64;
 /** Duty cycles run this long before the event loop gets a turn. */
 const SLICE_NS = 20_000_000;
+/** How often the end of a slice is looked for. */
+const STEPS_PER_CLOCK_UPDATE = 16;
 const PROGRESS_INTERVAL_NS = 250_000_000;
 /** A stream that delivers nothing for this long has lost what is missing. */
 const SILENCE_NS = 10_000_000_000;
@@ -103,11 +105,12 @@ class Side {
     for (;;) {
       this.clock.update();
       const sliceEndNs = this.clock.nanoTime + SLICE_NS;
-      for (;;) {
-        if (step()) return;
-        this.doWork();
+      while (this.clock.nanoTime < sliceEndNs) {
+        for (let i = 0; i < STEPS_PER_CLOCK_UPDATE; i++) {
+          if (step()) return;
+          this.doWork();
+        }
         this.clock.update();
-        if (this.clock.nanoTime > sliceEndNs) break;
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -163,6 +166,7 @@ class Side {
         silentSinceNs = this.clock.nanoTime;
       }
       if (received === sent) {
+        this.clock.update();
         if (this.clock.nanoTime > endNs) return true;
         if (this.trySend(messageLength, sent)) sent++;
       }
