@@ -15,8 +15,14 @@ export const SKIP_WITHOUT_DPDK: string | false = (() => {
 export const SKIP_WITHOUT_ROOT: string | false =
   SKIP_WITHOUT_DPDK || (process.getuid?.() === 0 ? false : 'needs root: run "sudo npm test"');
 
-/** EAL arguments that work everywhere, for virtual devices. */
-export function virtualEal(...virtualDevices: string[]): string[] {
-  const memory = ['--no-huge', '--no-shconf', '-m', '128', '--iova-mode=va'];
-  return ['--no-pci', ...memory, ...virtualDevices.map((device) => `--vdev=${device}`)];
+/** EAL arguments for virtual devices; those on ordinary pages work everywhere. */
+export function virtualEal(
+  virtualDevice: string,
+  memory: 'ordinary pages' | 'hugepages' = 'ordinary pages',
+): string[] {
+  const where =
+    memory === 'hugepages'
+      ? ['--in-memory', '--single-file-segments']
+      : ['--no-huge', '--no-shconf', '-m', '128'];
+  return ['--no-pci', ...where, '--iova-mode=va', `--vdev=${virtualDevice}`];
 }

@@ -23,7 +23,7 @@ import { SKIP_WITHOUT_DPDK, virtualEal } from '../support/dpdk.ts';
 import { internetChecksum } from '../support/frames.ts';
 
 // Port 0 receives what it transmits, by way of a ring of 1024; port 1 swallows everything and receives empty frames.
-const ealArguments = virtualEal('net_ring0', 'net_null0');
+const ealArguments = [...virtualEal('net_ring0'), '--vdev=net_null0'];
 const options = { ealArguments, portId: 0, mtu: 1500, rxQueueSize: 1024, txQueueSize: 1024 };
 const HEADER = Buffer.from('ff'.repeat(42), 'hex');
 
