@@ -19,7 +19,7 @@ const JVM_ARGUMENTS: readonly string[] = [
 
 /** Arguments for `java` that run one of the programs under test/interop/java. */
 export function javaArguments(
-  program: 'JavaMediaDriver' | 'CheckedPublisher' | 'CheckedSubscriber',
+  program: 'JavaMediaDriver' | 'CheckedPublisher' | 'CheckedSubscriber' | 'Transcript',
   systemProperties: Readonly<Record<string, string>>,
   args: readonly string[],
 ): string[] {

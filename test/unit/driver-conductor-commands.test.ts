@@ -30,6 +30,7 @@ test('should refuse what this version lacks with one clear sentence', (t) => {
     [SUBSCRIBE, 'aeron:ipc?tether=false'],
     [SUBSCRIBE, `${UDP}|group=true`],
     [SUBSCRIBE, `${UDP}|gtag=3`],
+    [PUBLISH, `${UDP}|fc=min`],
     [SUBSCRIBE, `${UDP}|cc=cubic`],
     [PUBLISH, `${UDP}|channel-snd-ts-offset=0`],
     [SUBSCRIBE, `${UDP}|media-rcv-ts-offset=reserved`],
@@ -103,6 +104,22 @@ test('should answer malformed commands where it can, and log all of them', (t) =
   assert.equal(bench.errorLog().length, 3);
   assert.equal(bench.systemCounter(15), 3);
   only(bench.call({ ...PUBLISH, channel: 'aeron:ipc' }).events, 'publicationReady');
+});
+
+test('should refuse an id that the client has given to another resource', (t) => {
+  const bench = new ConductorBench(t);
+  for (const [request, ready] of [
+    [{ ...PUBLISH, channel: 'aeron:ipc' }, 'publicationReady'],
+    [{ ...SUBSCRIBE, channel: UDP }, 'subscriptionReady'],
+  ] as const) {
+    const { correlationId, events } = bench.call(request);
+    only(events, ready);
+    bench.sendAs(request, correlationId);
+    assert.match(
+      only(bench.run(), 'error').message,
+      new RegExp(`^correlation id ${correlationId} is in use`),
+    );
+  }
 });
 
 test('should log what the network agent reports', (t) => {

@@ -66,7 +66,7 @@ export class Endpoints {
       if (endpoint.state === 'closing') {
         throw new CommandError(
           ErrorCode.RESOURCE_TEMPORARILY_UNAVAILABLE,
-          `${kind}_channel_endpoint found in CLOSING state, please retry`,
+          `the ${kind} endpoint of this address is still closing; try again in a moment`,
         );
       }
       sameLength('so-sndbuf', endpoint, channel, endpoint.buffers.sendBufferLength, buffers.sendBufferLength);
@@ -234,7 +234,7 @@ function sameLength(
   if (wanted === 0 || wanted === existing) return;
   throw new CommandError(
     ErrorCode.GENERIC_ERROR,
-    `${key}=${wanted} does not match existing value of ${existing === 0 ? 'OS default' : existing}: ` +
+    `${key}=${wanted} differs from ${existing === 0 ? "the system's" : existing} of the endpoint that is open: ` +
       `existingChannel=${endpoint.channel.channel.text} channel=${channel.channel.text}`,
   );
 }

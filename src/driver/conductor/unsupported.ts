@@ -63,6 +63,12 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
     isWanted: (uri, use) => use === 'subscription' && (uri.get('group') === 'true' || uri.has('gtag')),
   },
   {
+    feature: 'flow control strategies',
+    sentence: 'Flow control other than fc=max is not supported: a unicast stream has one receiver.',
+    isWanted: (uri, use) =>
+      use === 'publication' && uri.media === 'udp' && (uri.get('fc') ?? 'max') !== 'max',
+  },
+  {
     feature: 'cubic congestion control',
     sentence: 'Congestion control other than cc=static is not supported.',
     isWanted: (uri) => (uri.get('cc') ?? 'static') !== 'static',
