@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CNC_FILE, CncFile } from '../cnc/cnc-file.ts';
 import type { Clock } from '../concurrent/clock.ts';
@@ -11,6 +11,8 @@ const HEARTBEAT_WATCH_MS = 2_500;
 /** A driver that is being started writes the version well within this. */
 const READY_WATCH_MS = 1_000;
 const WATCH_INTERVAL_MS = 10;
+/** Where the CnC file has the driver's process id. */
+const CNC_PID_OFFSET = 40;
 
 /**
  * Makes the Aeron directory ready for a new driver: what a dead driver left is removed, its errors are saved beside it.
@@ -32,10 +34,7 @@ async function takeOver({ dir, driverTimeoutMs }: DriverOptions, clock: Clock): 
   if (cnc === null) return;
   try {
     if (await isActive(cnc, driverTimeoutMs, clock)) {
-      throw new AeronError(
-        'DRIVER_ACTIVE',
-        `an active media driver, process ${cnc.pid}, has ${dir}. Stop it, or choose another directory with aeron.dir.`,
-      );
+      throw driverActive(dir, cnc.pid);
     }
     saveErrors(cnc, dir);
   } finally {
@@ -43,9 +42,26 @@ async function takeOver({ dir, driverTimeoutMs }: DriverOptions, clock: Clock): 
   }
 }
 
+function driverActive(dir: string, pid: number): AeronError {
+  return new AeronError(
+    'DRIVER_ACTIVE',
+    `an active media driver, process ${pid}, has ${dir}. Stop it, or choose another directory with aeron.dir.`,
+  );
+}
+
+/** The process that a CnC file without a version belongs to; 0 when it does not say yet. */
+function pidIn(path: string): number {
+  const bytes = Buffer.alloc(8);
+  const file = openSync(path, 'r');
+  const length = readSync(file, bytes, 0, 8, CNC_PID_OFFSET);
+  closeSync(file);
+  return length === 8 ? Number(bytes.readBigInt64LE()) : 0;
+}
+
 /** `null` when there is nothing that a driver could be using. */
 async function mapExisting(dir: string): Promise<CncFile | null> {
   const deadlineMs = performance.now() + READY_WATCH_MS;
+  let pid = 0;
   for (;;) {
     try {
       return CncFile.map(dir);
@@ -56,7 +72,9 @@ async function mapExisting(dir: string): Promise<CncFile | null> {
         case 'CNC_MALFORMED':
           return null;
         case 'CNC_NOT_READY':
-          // Another driver may be starting this moment, or have died while it did.
+          // Another driver is starting this moment, or died while it did.
+          pid = pidIn(join(dir, CNC_FILE));
+          if (isProcess(pid)) throw driverActive(dir, pid);
           if (performance.now() > deadlineMs) return null;
           await watchInterval();
           break;
@@ -90,6 +108,7 @@ async function isActive(cnc: CncFile, driverTimeoutMs: number, clock: Clock): Pr
 }
 
 function isProcess(pid: number): boolean {
+  if (pid <= 0) return false; // Signals to these go to whole groups of processes.
   try {
     return process.kill(pid, 0);
   } catch (error) {

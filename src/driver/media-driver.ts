@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { SystemCounter } from '../cnc/counter-types.ts';
 import { ErrorCode } from '../cnc/error-codes.ts';
+import type { Agent } from '../concurrent/agent.ts';
 import { AgentRunner } from '../concurrent/agent-runner.ts';
 import { SystemClock } from '../concurrent/clock.ts';
 import { createIdleStrategy, type IdleStrategy } from '../concurrent/idle-strategy.ts';
 import { shm } from '../native/addons.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
-import { messageOf } from '../util/errors.ts';
+import { AeronError, codeOf, messageOf } from '../util/errors.ts';
 import { Conductor } from './conductor/conductor.ts';
 import { DutyCycleTracker } from './conductor/duty-cycle-tracker.ts';
 import { EventTransmitter } from './conductor/event-transmitter.ts';
@@ -20,6 +21,7 @@ import type { DriverOptions } from './driver-options.ts';
 import { networkAgentConfig, transportKind } from './network-agent-config.ts';
 import type { RunningNetwork } from './network-link.ts';
 import { SameIsolateNetwork } from './same-isolate-network.ts';
+import { SharedAgent } from './shared-agent.ts';
 import { WorkerNetwork } from './worker-network.ts';
 
 /** A media driver in this process: a conductor here, and a network agent here or in a thread of its own. */
@@ -35,6 +37,8 @@ export class MediaDriver {
   private readonly files: DriverFiles;
   private readonly network: RunningNetwork;
   private readonly conductor: Conductor;
+  private readonly agent: Agent;
+  /** Null in INVOKER mode. */
   private readonly runner: AgentRunner | null;
   private closing: Promise<void> | null = null;
 
@@ -43,6 +47,7 @@ export class MediaDriver {
     files: DriverFiles,
     network: RunningNetwork,
     conductor: Conductor,
+    agent: Agent,
     runner: AgentRunner | null,
     terminated: Promise<void>,
   ) {
@@ -51,6 +56,7 @@ export class MediaDriver {
     this.files = files;
     this.network = network;
     this.conductor = conductor;
+    this.agent = agent;
     this.runner = runner;
     this.terminated = terminated;
   }
@@ -63,7 +69,7 @@ export class MediaDriver {
   static async launch(given: Partial<DriverOptions> = {}): Promise<MediaDriver> {
     const options = validate({ ...loadConfiguration(), ...given });
     await prepareDirectory(options, new SystemClock());
-    const files = new DriverFiles(options, new SystemClock());
+    const files = makeFiles(options);
     const { promise, resolve, reject } = withResolvers();
     promise.catch(() => {}); // Whoever awaits `terminated` hears of it; that nobody does is no error.
     let network: RunningNetwork;
@@ -75,8 +81,9 @@ export class MediaDriver {
       throw error;
     }
     const conductor = newConductor(options, files, network, resolve);
-    const runner = newRunner(options, files, network, conductor);
-    const driver = new MediaDriver(options, files, network, conductor, runner, promise);
+    const agent = runsHere(options) ? new SharedAgent(network, conductor, files.errors) : conductor;
+    const runner = options.threadingMode === 'INVOKER' ? null : newRunner(options, files, agent);
+    const driver = new MediaDriver(options, files, network, conductor, agent, runner, promise);
     promise.catch((error: unknown) => {
       files.errors.record(ErrorCode.GENERIC_ERROR, messageOf(error));
       void driver.close();
@@ -96,13 +103,7 @@ export class MediaDriver {
     if (this.runner !== null) {
       throw new Error(`the driver runs by itself in threading mode ${this.options.threadingMode}`);
     }
-    if (this.closing !== null) return 0;
-    try {
-      return this.network.doWork() + this.conductor.doWork();
-    } catch (error) {
-      this.files.errors.record(ErrorCode.GENERIC_ERROR, messageOf(error));
-      return 0;
-    }
+    return this.closing === null ? this.agent.doWork() : 0;
   }
 
   /** What went over the wire, where the network agent shares this isolate (SHARED, INVOKER); else `null`. */
@@ -139,15 +140,25 @@ function withResolvers(): {
   return { promise, resolve, reject };
 }
 
+function makeFiles(options: DriverOptions): DriverFiles {
+  try {
+    return new DriverFiles(options, new SystemClock());
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    // Two drivers found the directory free at the same time, and the other one was first.
+    throw new AeronError('DRIVER_ACTIVE', `another media driver has just started in ${options.dir}`, {
+      cause: error,
+    });
+  }
+}
+
 function startNetwork(
   options: DriverOptions,
   files: DriverFiles,
   onFailure: (error: Error) => void,
 ): Promise<RunningNetwork> {
   const config = networkAgentConfig(options, files.cnc, files.lossReport, randomInt32);
-  if (options.threadingMode === 'SHARED' || options.threadingMode === 'INVOKER') {
-    return SameIsolateNetwork.start(config);
-  }
+  if (runsHere(options)) return SameIsolateNetwork.start(config);
   const { senderCpuAffinity, receiverCpuAffinity } = options;
   // Who asks for a sender thread says with its strategy how the network is to be polled.
   const isDedicated = options.threadingMode === 'DEDICATED';
@@ -203,18 +214,13 @@ function newConductor(
   );
 }
 
-/** `null` in INVOKER mode. */
-function newRunner(
-  options: DriverOptions,
-  files: DriverFiles,
-  network: RunningNetwork,
-  conductor: Conductor,
-): AgentRunner | null {
-  if (options.threadingMode === 'INVOKER') return null;
-  const isShared = options.threadingMode === 'SHARED';
-  const agent = isShared
-    ? { roleName: '[sender, receiver, conductor]', doWork: () => network.doWork() + conductor.doWork() }
-    : conductor;
+/** Whether the network agent shares the conductor's isolate. */
+function runsHere({ threadingMode }: DriverOptions): boolean {
+  return threadingMode === 'SHARED' || threadingMode === 'INVOKER';
+}
+
+function newRunner(options: DriverOptions, files: DriverFiles, agent: Agent): AgentRunner {
+  const isShared = runsHere(options);
   const name = isShared ? options.sharedIdleStrategy : options.conductorIdleStrategy;
   const initArgs = isShared ? options.sharedIdleStrategyInitArgs : options.conductorIdleStrategyInitArgs;
   return new AgentRunner(agent, {

@@ -175,11 +175,14 @@ export class ConductorBench {
   /** Puts a command into the ring, and returns its correlation id. */
   send(request: Request, clientId: number = this.clientId): number {
     const correlationId = this.cnc.toDriver.nextCorrelationId();
-    const command = { ...request, clientId, correlationId } as Command;
-    const length = encodeCommand(command, this.bytes);
-    if (!this.cnc.toDriver.write(commandTypeId(command), this.bytes, 0, length))
-      throw new Error('ring is full');
+    this.sendAs(request, correlationId, clientId);
     return correlationId;
+  }
+
+  /** Puts a command with a given correlation id into the ring. */
+  sendAs(request: Request, correlationId: number, clientId: number = this.clientId): void {
+    const command = { ...request, clientId, correlationId } as Command;
+    this.sendBytes(commandTypeId(command), this.bytes.subarray(0, encodeCommand(command, this.bytes)));
   }
 
   /** Puts any bytes into the ring. */

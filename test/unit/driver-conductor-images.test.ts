@@ -179,7 +179,7 @@ test('should refuse to reject what is no image, or at length', (t) => {
   const bench = new ConductorBench(t);
   const reject = { type: 'rejectImage', imageCorrelationId: 4711, position: 0 } as const;
   const unknown = only(bench.call({ ...reject, reason: 'no' }).events, 'error');
-  assert.equal(unknown.message, 'Unable to resolve image for correlationId=4711');
+  assert.equal(unknown.message, 'no image has the correlation id 4711');
   const long = only(bench.call({ ...reject, reason: 'x'.repeat(1024) }).events, 'error');
   assert.equal(long.message, 'Invalidation reason_text must be 1023 bytes or less');
 });

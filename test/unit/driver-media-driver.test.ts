@@ -43,6 +43,20 @@ function rejectsWith(promise: Promise<unknown>, code: string, text: string): Pro
   });
 }
 
+/** The CnC file of a driver that has not got far. */
+function unpublished(directory: string): CncFile {
+  return CncFile.create(directory, {
+    toDriverLength: 65_536 + 768,
+    toClientsLength: 65_536 + 128,
+    countersValuesLength: 1024,
+    errorLogLength: 4096,
+    clientLivenessTimeoutNs: 1e10,
+    startTimestampMs: 1,
+    pid: process.pid,
+    filePageSize: 4096,
+  });
+}
+
 /** Resolves when `isTrue` is; a driver in this process gets on with its work meanwhile. */
 async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
@@ -104,6 +118,18 @@ test('should refuse a directory that a living driver has, and not harm it', asyn
   assert.ok(cnc.toDriver.consumerHeartbeatMs() > 0);
   cnc.close();
   assert.equal(driver.doWork() >= 0, true);
+});
+
+test('should refuse a directory in which a living process is starting a driver', async (t) => {
+  const dir = freshDirectory(t);
+  const cnc = unpublished(dir);
+  await rejectsWith(
+    MediaDriver.launch({ dir, threadingMode: 'INVOKER' }),
+    'DRIVER_ACTIVE',
+    `process ${process.pid}`,
+  );
+  assert.ok(existsSync(join(dir, 'cnc.dat')));
+  cnc.close();
 });
 
 test('should start again at once after an orderly end', async (t) => {

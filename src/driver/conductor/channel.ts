@@ -84,8 +84,8 @@ export class UdpChannel {
       throw invalid(
         channel,
         uri.has('control')
-          ? "'control' parameter requires that either 'endpoint' or 'control-mode' is specified"
-          : 'URIs for UDP must specify endpoint, control, tags, or control-mode=manual/response',
+          ? 'control says where to send from and not where to: add endpoint=host:port'
+          : 'a UDP channel needs endpoint=host:port',
       );
     }
     this.endpoint = parseHostAndPort(channel, 'endpoint');

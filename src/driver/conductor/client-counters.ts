@@ -1,7 +1,7 @@
 import type { Command } from '../../cnc/commands.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { Client, Clients } from './clients.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError, idInUse } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
 
 type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>;
@@ -21,6 +21,7 @@ export class ClientCounters {
 
   add({ clientId, correlationId, typeId, label, key }: CommandOf<'addCounter'>): void {
     const client = this.clients.getOrAdd(clientId);
+    if (client.counters.has(correlationId)) throw idInUse(correlationId);
     const { counters, events } = this.context;
     const counterId = counters.allocate({
       typeId,

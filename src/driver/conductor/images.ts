@@ -134,7 +134,7 @@ export class Images {
     if (mtu > windowLength) {
       throw new CommandError(
         ErrorCode.GENERIC_ERROR,
-        `mtuLength=${mtu} > initialWindowLength=${windowLength}, ${about}`,
+        `mtu=${mtu} of the sender is more than the receiver window of ${windowLength}, ${about}`,
       );
     }
     const { streamSessionLimit } = this.context.options;
@@ -182,7 +182,7 @@ export class Images {
     } else {
       throw new CommandError(
         ErrorCode.GENERIC_ERROR,
-        `Unable to resolve image for correlationId=${imageCorrelationId}`,
+        `no image has the correlation id ${imageCorrelationId}`,
       );
     }
     this.rejected.increment();
@@ -203,8 +203,8 @@ export class Images {
     const { registrationId, sessionId, streamId, receiverId, errorCode, message } = error;
     this.context.errors.record(
       errorCode,
-      `onPublicationError: registrationId=${registrationId}, destinationRegistrationId=-1, sessionId=${sessionId}, ` +
-        `streamId=${streamId}, receiverId=${receiverId}, groupId=-1, errorCode=${errorCode}, errorMessage=${message}`,
+      `a receiver refused publication registrationId=${registrationId} sessionId=${sessionId} streamId=${streamId}: ` +
+        `receiverId=${receiverId} ${message}`,
     );
     this.context.events.transmit({
       type: 'publicationError',

@@ -69,7 +69,7 @@ export class LogStore {
     if (usable <= lowFileStoreWarningThreshold) {
       this.errors.warn(
         ErrorCode.STORAGE_SPACE,
-        `WARNING: space is running low: threshold=${lowFileStoreWarningThreshold} usable=${usable} in ${dir}`,
+        `little space is left for logs: usable=${usable} threshold=${lowFileStoreWarningThreshold} in ${dir}`,
       );
     }
   }

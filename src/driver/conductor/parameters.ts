@@ -8,6 +8,7 @@ import {
 import { MAX_UDP_PAYLOAD_LENGTH } from '../../protocol/frame.ts';
 import { parseDurationNs, parseSize } from '../../uri/units.ts';
 import { isPowerOfTwo } from '../../util/bits.ts';
+import { messageOf } from '../../util/errors.ts';
 import type { DriverOptions } from '../driver-options.ts';
 import type { Channel } from './channel.ts';
 import { CommandError } from './command-error.ts';
@@ -73,8 +74,7 @@ export function publicationParameters(channel: Channel, options: DriverOptions):
     throw refuse(`mtu=${mtu} is not a multiple of 32 from 64 to ${MAX_UDP_PAYLOAD_LENGTH}`);
   }
   const maxResend = integer(channel, 'max-resend') ?? options.maxResend;
-  if (maxResend < 1 || maxResend > 256)
-    throw refuse(`invalid max-resend=${maxResend}, must be > 0 and <= 256`);
+  if (maxResend < 1 || maxResend > 256) throw refuse(`max-resend=${maxResend} is outside 1 to 256`);
   const buffers = socketBuffers(channel, options);
   if (!isIpc && buffers.sendBufferLength !== 0 && mtu > buffers.sendBufferLength) {
     throw refuse(`MTU greater than SO_SNDBUF for channel: mtu=${mtu} so-sndbuf=${buffers.sendBufferLength}`);
@@ -120,16 +120,15 @@ function startPosition(channel: Channel, termLength: number): StartPosition | nu
   const termOffset = integer(channel, 'term-offset');
   if (initialTermId === null && termId === null && termOffset === null) return null;
   if (initialTermId === null || termId === null || termOffset === null) {
-    throw refuse('params: init-term-id term-id term-offset must be used as a complete set');
+    throw refuse('init-term-id, term-id and term-offset go together: give all of them, or none');
   }
   if (((termId - initialTermId) | 0) < 0) {
-    throw refuse(`Param difference greater than 2^31 - 1: init-term-id=${initialTermId} term-id=${termId}`);
+    throw refuse(`term-id=${termId} comes before init-term-id=${initialTermId}`);
   }
   if (termOffset < 0 || termOffset > termLength) {
-    throw refuse(`Param term-offset=${termOffset} > term-length=${termLength}`);
+    throw refuse(`term-offset=${termOffset} is beyond term-length=${termLength}`);
   }
-  if (termOffset % 32 !== 0)
-    throw refuse(`Param term-offset=${termOffset} must be multiple of FRAME_ALIGNMENT`);
+  if (termOffset % 32 !== 0) throw refuse(`term-offset=${termOffset} is not a multiple of 32`);
   return { initialTermId, termId, termOffset };
 }
 
@@ -143,9 +142,9 @@ function publicationWindow(
   const configured = isIpc ? options.ipcPublicationTermWindowLength : options.publicationTermWindowLength;
   const wanted = size(channel, 'pub-wnd');
   if (wanted === null) return configured === 0 ? termLength / 2 : Math.min(configured, termLength / 2);
-  if (wanted < mtu) throw refuse(`pub-wnd=${wanted} cannot be less than the mtu=${mtu}`);
+  if (wanted < mtu) throw refuse(`pub-wnd=${wanted} is less than mtu=${mtu}`);
   if (wanted > termLength / 2)
-    throw refuse(`pub-wnd=${wanted} must not exceed half the term-length=${termLength}`);
+    throw refuse(`pub-wnd=${wanted} is more than half of term-length=${termLength}`);
   return wanted;
 }
 
@@ -166,9 +165,7 @@ function parsed<T>(channel: Channel, key: string, parse: (text: string) => T): T
   try {
     return parse(text);
   } catch (error) {
-    throw new CommandError(ErrorCode.GENERIC_ERROR, `could not parse ${key}=${text} in URI`, {
-      cause: error,
-    });
+    throw new CommandError(ErrorCode.GENERIC_ERROR, `${key}=${text}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -183,20 +180,19 @@ function duration(channel: Channel, key: string): number | null {
 function bool(channel: Channel, key: string): boolean | null {
   return parsed(channel, key, (text) => {
     if (text === 'true' || text === 'false') return text === 'true';
-    throw new Error('not true or false');
+    throw new Error('expected true or false');
   });
 }
 
 function integer(channel: Channel, key: string): number | null {
   return parsed(channel, key, (text) => {
-    if (!/^[-+]?\d{1,15}$/.test(text)) throw new Error('not an integer');
+    if (!/^[-+]?\d{1,15}$/.test(text)) throw new Error('expected an integer');
     return Number(text);
   });
 }
 
 function int32(channel: Channel, key: string): number | null {
   const value = integer(channel, key);
-  if (value !== null && value !== (value | 0))
-    throw refuse(`could not parse ${key}=${value} as int32_t in URI`);
+  if (value !== null && value !== (value | 0)) throw refuse(`${key}=${value} does not fit into 32 bits`);
   return value;
 }

@@ -16,7 +16,7 @@ import type { NetworkCommand } from '../messages.ts';
 import { type Channel, parseChannel, UdpChannel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import type { Client, Clients } from './clients.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError, idInUse } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
 import type { Endpoints } from './endpoints.ts';
 import { allocateStreamCounters, type Linker, subscriberPositions } from './linker.ts';
@@ -69,6 +69,9 @@ export class Publications {
 
   /** @throws CommandError */
   add(command: AddPublicationCommand): PendingCommand {
+    if (this.clients.get(command.clientId)?.publications.has(command.correlationId)) {
+      throw idInUse(command.correlationId);
+    }
     const channel = parseChannel(command.channel, 'publication');
     const parameters = publicationParameters(channel, this.context.options);
     if (channel.uri.media === 'ipc') {
@@ -408,15 +411,12 @@ function confirmMatch(existing: Publication, requested: PublicationParameters): 
     sameValue('term-id', parameters.start?.termId ?? initialTermId, requested.start.termId);
     sameValue('term-offset', parameters.start?.termOffset ?? 0, requested.start.termOffset);
   }
-  if (!isIpc(existing) && parameters.spiesSimulateConnection !== requested.spiesSimulateConnection) {
-    throw new CommandError(
-      ErrorCode.GENERIC_ERROR,
-      `existing publication has different spies simulate connection: requested=${requested.spiesSimulateConnection}`,
-    );
+  if (!isIpc(existing)) {
+    sameValue('ssc', parameters.spiesSimulateConnection, requested.spiesSimulateConnection);
   }
 }
 
-function sameValue(key: string, existing: number, requested: number): void {
+function sameValue(key: string, existing: number | boolean, requested: number | boolean): void {
   if (existing === requested) return;
   throw new CommandError(
     ErrorCode.GENERIC_ERROR,

@@ -3,7 +3,7 @@ import { ErrorCode } from '../../cnc/error-codes.ts';
 import { type Channel, parseChannel, UdpChannel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import type { Client, Clients } from './clients.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError, idInUse } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Linker } from './linker.ts';
@@ -49,6 +49,7 @@ export class Subscriptions {
 
   /** @throws CommandError */
   add(command: AddSubscriptionCommand): PendingCommand {
+    if (this.subscriptions.has(command.correlationId)) throw idInUse(command.correlationId);
     const channel = parseChannel(command.channel, 'subscription');
     const parameters = subscriptionParameters(channel, this.context.options);
     const { correlationId } = command;
@@ -84,7 +85,7 @@ export class Subscriptions {
       if (!endpoints.isOpen(opening)) return false;
       try {
         if (parameters.buffers.receiveBufferLength === 0) {
-          checkWindow(parameters, opening.receiveBufferLength, ' (OS default)', channel);
+          checkWindow(parameters, opening.receiveBufferLength, ' (of the system)', channel);
         }
         return this.create(command, opening, parameters);
       } catch (error) {
