@@ -21,24 +21,24 @@ export async function driver(args: string[]): Promise<number> {
   }
 
   const options = loadConfiguration({ env: process.env, args });
+  // Listens before anybody is told that the driver is there.
+  const signalled = firstSignal();
   const mediaDriver = await MediaDriver.launch(options);
   const readyMs = Math.round(performance.now() - startMs);
   process.stdout.write(
     `aeron-bypass ${version()}: driver ready after ${readyMs} ms, ` +
       `directory ${mediaDriver.directory}, pid ${process.pid}\n`,
   );
-  await ended(mediaDriver);
+  await Promise.race([signalled, mediaDriver.terminated]);
   process.stdout.write('Shutting down driver...\n');
   await mediaDriver.close();
   return 0;
 }
 
-/** Resolves when a signal asks for the end, or a client did. */
-function ended(mediaDriver: MediaDriver): Promise<unknown> {
-  const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(
-    (signal) => new Promise((resolve) => process.once(signal, resolve)),
-  );
-  return Promise.race([...signals, mediaDriver.terminated]);
+/** Resolves when a signal asks for the end; the same signal once more ends the process at once. */
+function firstSignal(): Promise<unknown> {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  return Promise.race(signals.map((signal) => new Promise((resolve) => process.once(signal, resolve))));
 }
 
 function help(): string {
