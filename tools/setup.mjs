@@ -195,6 +195,19 @@ function nodeGyp() {
   throw new SetupError('node-gyp is missing. Run: npm install --no-save node-gyp');
 }
 
+/** node-gyp prefers what npm's configuration says of headers to its arguments: those may be another Node's. */
+function withoutNodedir(env) {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^npm_.*nodedir$/i.test(name)));
+}
+
+/** Headers of another Node make addons that build and do not load. */
+function checkLoads(file) {
+  const { status, output } = run(process.execPath, ['-e', `require(${JSON.stringify(file)})`]);
+  if (status === 0) return;
+  const reason = output.split('\n').find((line) => line.startsWith('Error:')) ?? output.trimEnd();
+  throw new SetupError(`${file} was built and does not load. ${reason}`);
+}
+
 /**
  * Builds the addons for the running Node's module ABI, each ABI in a folder of its own. The build folder holds links
  * to the sources, because node-gyp builds beside binding.gyp.
@@ -233,7 +246,9 @@ function buildNative() {
   args.push(`--dpdk=${dpdk === 'none' ? 'no' : 'yes'}`);
   if (prefix !== null) args.push('--nodedir', prefix);
   const origin = prefix === null ? 'headers by node-gyp' : `headers in ${prefix}/include/node`;
-  runStep(`building native addons for ${abi} (${origin}, DPDK ${dpdk})`, process.execPath, args);
+  const env = prefix === null ? process.env : withoutNodedir(process.env);
+  runStep(`building native addons for ${abi} (${origin}, DPDK ${dpdk})`, process.execPath, args, { env });
+  checkLoads(path.join(work, 'build/Release/shm.node'));
 
   fs.mkdirSync(target, { recursive: true });
   fs.rmSync(stampFile, { force: true });
