@@ -3,7 +3,12 @@ import type { Clock } from '../concurrent/clock.ts';
 import { AeronError, codeOf, messageOf } from '../util/errors.ts';
 import type { ClientContext } from './client-options.ts';
 
-const RETRY_MS = 10;
+const RETRY_MS = 50;
+/**
+ * Drivers beat once a second. An older heartbeat may be that of a driver that was killed, whose files a new one is about to
+ * replace: it is worth to wait for the next beat.
+ */
+const FRESH_HEARTBEAT_MS = 1_500;
 /** What a driver that is starting, or about to be replaced by a new one, looks like. */
 const TRANSIENT_CODES: readonly string[] = ['CNC_NOT_FOUND', 'CNC_NOT_READY', 'CNC_TRUNCATED', 'ENOENT'];
 
@@ -43,7 +48,7 @@ function tryAttach(context: ClientContext, clock: Clock): CncFile | Error {
   clock.update();
   const heartbeatMs = cnc.toDriver.consumerHeartbeatMs();
   const ageMs = clock.epochMs - heartbeatMs;
-  if (heartbeatMs > 0 && ageMs <= context.driverTimeoutMs) return cnc;
+  if (heartbeatMs > 0 && ageMs <= Math.min(context.driverTimeoutMs, FRESH_HEARTBEAT_MS)) return cnc;
   cnc.close();
   if (heartbeatMs === 0) return new Error('it has not started to work yet');
   if (heartbeatMs < 0) return new Error('it was shut down');
