@@ -136,8 +136,9 @@ function ipv4(text: string): number {
 
 function parseIpv4Interface(text: string): Ipv4Interface {
   const [, address, prefix] = /^([^/]+)(?:\/(\d{1,2}))?$/.exec(text) ?? [];
-  const prefixLength = Number(prefix ?? 32);
-  if (address === undefined || prefixLength > 32) throw new Error('expected an address such as 10.0.0.1/24');
+  const prefixLength = prefix === undefined ? null : Number(prefix);
+  if (address === undefined || (prefixLength ?? 0) > 32)
+    throw new Error('expected an address such as 10.0.0.1/24');
   return { address: ipv4(address), prefixLength };
 }
 
@@ -251,7 +252,9 @@ function format(kind: SettingKind, value: unknown): string {
       return value === 0 ? '' : formatIpv4(value as number);
     case 'ipv4Interface': {
       const found = value as Ipv4Interface | null;
-      return found === null ? '' : `${formatIpv4(found.address)}/${found.prefixLength}`;
+      if (found === null) return '';
+      const prefix = found.prefixLength === null ? '' : `/${found.prefixLength}`;
+      return `${formatIpv4(found.address)}${prefix}`;
     }
     default:
       return String(value);

@@ -9,10 +9,11 @@ export interface PortRange {
   readonly high: number;
 }
 
-/** An IPv4 address with the length of its network prefix, in bits. */
+/** An IPv4 address with the length of its network prefix. */
 export interface Ipv4Interface {
   readonly address: Ipv4Address;
-  readonly prefixLength: number;
+  /** Bits. Null, not given: 24 beside a gateway, else 0, and everybody is looked for on the link. */
+  readonly prefixLength: number | null;
 }
 
 /**

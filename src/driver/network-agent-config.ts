@@ -47,7 +47,8 @@ function transportConfig(options: DriverOptions): TransportConfig {
           ealArguments: options.ealArguments,
           portId: options.dpdkPortId,
           localAddress: options.dpdkLocalIpv4Address!.address,
-          prefixLength: options.dpdkLocalIpv4Address!.prefixLength,
+          prefixLength:
+            options.dpdkLocalIpv4Address!.prefixLength ?? (options.dpdkGatewayIpv4Address === 0 ? 0 : 24),
           gatewayAddress: options.dpdkGatewayIpv4Address,
           mtu: options.dpdkMtu,
           rxQueueSize: options.dpdkRxQueueSize,

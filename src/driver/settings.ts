@@ -14,7 +14,7 @@ export type SettingKind =
   /** `low high`. */
   | 'portRange'
   | 'ipv4'
-  /** `10.0.0.1/24`; 32 without a prefix. */
+  /** `10.0.0.1/24`; the prefix may be left out. */
   | 'ipv4Interface';
 
 /** One setting of the driver. */

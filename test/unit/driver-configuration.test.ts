@@ -107,6 +107,8 @@ test('should split EAL arguments from its own', () => {
   assert.deepEqual(ealArguments, ['-l', '0', '--no-pci', '--vdev=net_null0']);
   assert.deepEqual(dpdkLocalIpv4Address, { address: 0x0a000001, prefixLength: 24 });
   assert.equal(dpdkGatewayIpv4Address, 0x0a0000fe);
+  const { dpdkLocalIpv4Address: alone } = load('-Daeron.dpdk.local.ipv4.address=10.0.0.1');
+  assert.deepEqual(alone, { address: 0x0a000001, prefixLength: null });
   assert.equal(mtuLength, 8192);
   refused(
     ['-l', '0', '--'],
