@@ -5,8 +5,8 @@ import type { ClientContext } from './client-options.ts';
 
 const RETRY_MS = 50;
 /**
- * Drivers beat once a second. An older heartbeat may be that of a driver that was killed, whose files a new one is about to
- * replace: it is worth to wait for the next beat.
+ * Drivers beat once a second. An older heartbeat may be that of a driver that was killed, whose files a new one is
+ * about to replace: it is worth to wait for the next beat.
  */
 const FRESH_HEARTBEAT_MS = 1_500;
 /** What a driver that is starting, or about to be replaced by a new one, looks like. */
