@@ -20,6 +20,7 @@ import {
 } from '../protocol/setup-frame.ts';
 import { AgentCounters } from './agent-counters.ts';
 import type { NetworkAgentConfig, NetworkEvent } from './messages.ts';
+import { PositionCounter } from './position-counter.ts';
 import { InsertBurst } from './receiver/insert-burst.ts';
 import { SubscriberPositions } from './subscriber-positions.ts';
 
@@ -44,6 +45,14 @@ export class AgentContext {
 
   counter(id: number): AtomicCounter {
     return new AtomicCounter(this.values, this.config.countersValuesOffset, id);
+  }
+
+  /** A position counter, set to `position`. */
+  position(id: number, position: number): PositionCounter {
+    const counter = new PositionCounter(this.values, this.config.countersValuesOffset, id);
+    counter.value = position;
+    counter.publish();
+    return counter;
   }
 
   /** The subscribers of a stream that starts at `startPosition`. */

@@ -12,6 +12,8 @@ export class LogCleaner {
   position: number = Number.NaN;
   /** Where {@link clean} is to go; may lie before {@link position}. */
   target: number = Number.NaN;
+  /** What {@link allowsLimit} is asked about. */
+  limit: number = Number.NaN;
   private readonly region: Region;
   private readonly termLength: number;
 
@@ -20,6 +22,7 @@ export class LogCleaner {
     this.termLength = termLength;
     this.position = startPosition;
     this.target = startPosition;
+    this.limit = startPosition;
   }
 
   /** Cleans towards the target, at most to the end of a term, so that one call takes a bounded time. */
@@ -35,12 +38,12 @@ export class LogCleaner {
   }
 
   /**
-   * Whether publishers may write up to `limit`: less than two terms ahead of the dirty one, or exactly two when its
+   * Whether publishers may write up to {@link limit}: less than two terms ahead of the dirty one, or exactly two when its
    * cleaning has begun. Then the term after the limit's is clean by the time publishers rotate into it.
    */
-  allows(limit: number): boolean {
+  allowsLimit(): boolean {
     const dirtyTermCount = Math.floor(this.position / this.termLength);
-    const termGap = Math.floor(limit / this.termLength) - dirtyTermCount;
+    const termGap = Math.floor(this.limit / this.termLength) - dirtyTermCount;
     return termGap < 2 || (termGap === 2 && this.position !== dirtyTermCount * this.termLength);
   }
 }

@@ -1,9 +1,10 @@
 // hot
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import { COUNTER_VALUE_LENGTH } from '../concurrent/counters.ts';
-import { getPositionVolatile } from '../memory/position.ts';
 import type { Region } from '../memory/region.ts';
 import type { SubscriberPosition } from './messages.ts';
+
+const TWO_32 = 4294967296;
 
 /**
  * Where the subscribers of one stream are. Their counters are written by other processes and not believed: a position
@@ -92,8 +93,12 @@ export class SubscriberPositions {
       const index = this.indexes[i]!;
       // A window is smaller than 4 GiB, so a counter that moved has another low word. Pairs with the client's release.
       if (Atomics.load(i32, index) === this.lows[i]!) continue;
-      const position = getPositionVolatile(i32, index);
-      if (position <= limit) this.lows[i] = position | 0;
+      const high = Atomics.load(i32, index + 1);
+      const low = Atomics.load(i32, index);
+      // The client is just passing a multiple of 4 GiB: the next cycle will see it whole.
+      if (Atomics.load(i32, index + 1) !== high) continue;
+      const position = high * TWO_32 + (low >>> 0);
+      if (position <= limit) this.lows[i] = low;
       const believed = Math.min(position, limit);
       if (believed > this.positions[i]!) {
         this.positions[i] = believed;

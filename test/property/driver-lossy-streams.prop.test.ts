@@ -75,7 +75,7 @@ class Pair {
     const spec = this.sender.addPublication(log, { startPosition });
     const checked = { seed: this.seed + sessionId, maxLength: MTU - 32 };
     this.streams.set(sessionId, {
-      publisher: new TestPublisher(log, this.sender.counter(spec.publisherLimitCounterId), startPosition),
+      publisher: new TestPublisher(log, this.sender.position(spec.publisherLimitCounterId), startPosition),
       writer: new CheckedMessageWriter(checked, 0),
       verifier: new CheckedMessageVerifier(checked, 1, MESSAGES),
       subscriber: null,
@@ -123,7 +123,11 @@ class Pair {
     const spec = this.receiver.addImage(log, [counter], { joinPosition, sourceAddress, sourcePort });
     this.imageSpecs.push(spec);
     this.imageLogs.push(log);
-    this.streams.get(sessionId)!.subscriber = new TestSubscriber(log, counter, joinPosition);
+    this.streams.get(sessionId)!.subscriber = new TestSubscriber(
+      log,
+      this.receiver.position(counter.id),
+      joinPosition,
+    );
   }
 
   runUntil(isDone: () => boolean, what: string): void {

@@ -41,6 +41,11 @@ export class MemoryNetwork {
     return transport;
   }
 
+  /** In integers, because a fraction that is returned would be boxed. */
+  happens(probability: number): boolean {
+    return this.prng.next() >>> 8 < probability * (1 << 24);
+  }
+
   claimPort(wanted: number): number {
     return wanted === 0 ? this.nextPort++ : wanted;
   }
@@ -112,12 +117,13 @@ export class MemoryTransport implements Transport {
     const from = endpoint as MemoryEndpoint;
     const toPort = from.remotePort !== 0 ? from.remotePort : port;
     const { words, count } = burst;
-    const { faults, prng } = this.network;
+    const network = this.network;
+    const faults = network.faults;
     for (let i = 0; i < count; i++) {
-      if (prng.nextFraction() < faults.loss) continue;
-      const copies = prng.nextFraction() < faults.duplication ? 2 : 1;
+      if (network.happens(faults.loss)) continue;
+      const copies = network.happens(faults.duplication) ? 2 : 1;
       for (let copy = 0; copy < copies; copy++) {
-        this.network.carry(words[3 * i]!, words[3 * i + 1]!, words[3 * i + 2]!, from.localPort, toPort);
+        network.carry(words[3 * i]!, words[3 * i + 1]!, words[3 * i + 2]!, from.localPort, toPort);
       }
     }
     return count;
@@ -137,8 +143,8 @@ export class MemoryTransport implements Transport {
       this.toEndpoints[slot] = i;
       const last = (this.first + this.count++) % this.capacity;
       this.waiting[last] = slot;
-      if (this.network.prng.nextFraction() < this.network.faults.reordering) {
-        const other = (this.first + this.network.prng.nextBelow(this.count)) % this.capacity;
+      if (this.network.happens(this.network.faults.reordering)) {
+        const other = (this.first + ((this.network.prng.next() >>> 1) % this.count)) % this.capacity;
         this.waiting[last] = this.waiting[other]!;
         this.waiting[other] = slot;
       }

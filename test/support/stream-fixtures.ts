@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AtomicCounter } from '../../src/concurrent/atomic-counter.ts';
-import { SimulatedClock } from '../../src/concurrent/clock.ts';
+import { type Clock, SimulatedClock } from '../../src/concurrent/clock.ts';
 import type {
   ImageSpec,
   IpcPublicationSpec,
@@ -11,6 +11,7 @@ import type {
   NetworkPublicationSpec,
 } from '../../src/driver/messages.ts';
 import { NetworkAgent } from '../../src/driver/network-agent.ts';
+import { PositionCounter } from '../../src/driver/position-counter.ts';
 import { PARTITION_COUNT } from '../../src/logbuffer/descriptor.ts';
 import { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
 import type { LogParameters } from '../../src/logbuffer/log-metadata.ts';
@@ -55,8 +56,8 @@ export class TestDirectory {
 }
 
 /** A network agent with everything around it that the conductor would give it. */
-export class TestAgent {
-  readonly clock: SimulatedClock;
+export class TestAgent<C extends Clock = SimulatedClock> {
+  readonly clock: C;
   readonly events: NetworkEvent[] = [];
   readonly config: NetworkAgentConfig;
   readonly values: Region = Region.allocate(256 * 128);
@@ -66,7 +67,7 @@ export class TestAgent {
 
   constructor(
     transport: Transport | null,
-    clock: SimulatedClock = new SimulatedClock(),
+    clock: C = new SimulatedClock() as Clock as C,
     overrides: Partial<NetworkAgentConfig> = {},
   ) {
     this.clock = clock;
@@ -110,12 +111,16 @@ export class TestAgent {
     return new AtomicCounter(this.values, 0, id);
   }
 
+  position(id: number): PositionCounter {
+    return new PositionCounter(this.values, 0, id);
+  }
+
   claimCounter(): AtomicCounter {
     return this.counter(this.nextCounterId++);
   }
 
-  /** Lets time pass in steps of a millisecond, a duty cycle each. */
-  run(durationMs: number): void {
+  /** Lets simulated time pass in steps of a millisecond, a duty cycle each. */
+  run(this: TestAgent, durationMs: number): void {
     for (let i = 0; i < durationMs; i++) {
       this.clock.advanceNs(MS);
       this.agent.doWork();
@@ -232,11 +237,12 @@ export function endpointOptions(overrides: Partial<EndpointOptions> = {}): Endpo
 
 /** Writes messages into a log as the only publisher; fragments nothing, so messages fit into an MTU. */
 export class TestPublisher {
-  position: number;
+  // Not a small integer from the start: V8 would box it at every change otherwise.
+  position: number = Number.NaN;
   private readonly log: LogBuffers;
-  private readonly limit: AtomicCounter;
+  private readonly limit: PositionCounter;
 
-  constructor(log: LogBuffers, limit: AtomicCounter, startPosition = 0) {
+  constructor(log: LogBuffers, limit: PositionCounter, startPosition = 0) {
     this.log = log;
     this.limit = limit;
     this.position = startPosition;
@@ -245,7 +251,8 @@ export class TestPublisher {
   /** Appends a message. Returns false when the limit is reached, or when only padding to the term's end was written. */
   offer(bytes: Uint8Array, length: number = bytes.length): boolean {
     const { log } = this;
-    if (this.position >= this.limit.getVolatile()) return false;
+    this.limit.refresh();
+    if (this.position >= this.limit.value) return false;
     const termCount = Math.floor(this.position / log.termLength);
     const termOffset = this.position - termCount * log.termLength;
     const partition = termCount % PARTITION_COUNT;
@@ -291,11 +298,12 @@ export class TestPublisher {
 
 /** Reads messages of a log and moves a position counter on, as a client's image does. */
 export class TestSubscriber {
-  position: number;
+  // Not a small integer from the start: V8 would box it at every change otherwise.
+  position: number = Number.NaN;
   private readonly log: LogBuffers;
-  private readonly counter: AtomicCounter;
+  private readonly counter: PositionCounter;
 
-  constructor(log: LogBuffers, counter: AtomicCounter, joinPosition = 0) {
+  constructor(log: LogBuffers, counter: PositionCounter, joinPosition = 0) {
     this.log = log;
     this.counter = counter;
     this.position = joinPosition;
@@ -321,7 +329,8 @@ export class TestSubscriber {
     const position = termCount * log.termLength + termOffset;
     if (position !== this.position) {
       this.position = position;
-      this.counter.set(position);
+      this.counter.value = position;
+      this.counter.publish();
     }
     return messages;
   }

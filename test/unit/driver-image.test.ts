@@ -98,7 +98,7 @@ class Receiver {
     const counter = this.agent.claimCounter();
     this.subscriberCounterId = counter.id;
     this.spec = this.agent.addImage(this.log, [counter], overrides);
-    this.subscriber = new TestSubscriber(this.log, counter, joinPosition);
+    this.subscriber = new TestSubscriber(this.log, this.agent.position(counter.id), joinPosition);
     this.agent.takeEvents();
   }
 
@@ -585,7 +585,7 @@ test('a late subscriber joins where the slowest one is', () => {
     { kind: 'subscriberAdded', registrationId: 1, counterId: late.id, joinPosition: 64 },
   ]);
   assert.equal(late.get(), 64);
-  const reader = new TestSubscriber(receiver.log, late, 64);
+  const reader = new TestSubscriber(receiver.log, receiver.agent.position(late.id), 64);
   assert.equal(
     reader.poll(() => {}),
     2,

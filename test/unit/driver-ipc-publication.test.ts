@@ -31,8 +31,8 @@ class Ipc {
     this.log = directory.createLog(`ipc-${logCount++}`, { logType });
     for (let i = 0; i < subscriberCount; i++) this.counters.push(this.agent.claimCounter());
     this.spec = this.agent.addIpcPublication(this.log, this.counters, overrides);
-    this.subscribers = this.counters.map((counter) => new TestSubscriber(this.log, counter));
-    this.publisher = new TestPublisher(this.log, this.agent.counter(this.spec.publisherLimitCounterId));
+    this.subscribers = this.counters.map(({ id }) => new TestSubscriber(this.log, this.agent.position(id)));
+    this.publisher = new TestPublisher(this.log, this.agent.position(this.spec.publisherLimitCounterId));
     this.cycle();
     this.agent.takeEvents();
   }
@@ -135,7 +135,7 @@ test('when the last subscriber leaves the publication disconnects; the next join
     counterId: counter.id,
     joinPosition: 192,
   });
-  const messages = new TestSubscriber(ipc.log, counter, 192).poll(() => {});
+  const messages = new TestSubscriber(ipc.log, ipc.agent.position(counter.id), 192).poll(() => {});
   assert.equal(messages, 2);
 });
 

@@ -174,7 +174,7 @@ test('no datagram makes the agent throw or write outside a log', () => {
   const publication = agent.addPublication(publicationLog);
   const subscriber = agent.claimCounter();
   const image = agent.addImage(imageLog, [subscriber]);
-  const publisher = new TestPublisher(publicationLog, agent.counter(publication.publisherLimitCounterId));
+  const publisher = new TestPublisher(publicationLog, agent.position(publication.publisherLimitCounterId));
   const metadata = Buffer.from(
     imageLog.region.bytes.subarray(imageLog.metadata + 256, imageLog.metadata + 512),
   );
@@ -187,7 +187,7 @@ test('no datagram makes the agent throw or write outside a log', () => {
     return bytes;
   };
   const fields = (bytes: Buffer, ...values: number[]) => {
-    values.forEach((value, index) => bytes.writeInt32LE(value, 8 + 4 * index));
+    for (const [index, value] of values.entries()) bytes.writeInt32LE(value, 8 + 4 * index);
     return bytes;
   };
   const templates = [

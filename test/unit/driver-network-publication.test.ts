@@ -78,7 +78,11 @@ class Sender {
       options: endpointOptions({ remoteAddress: 0x7f000001, remotePort: 20121 }),
     });
     this.spec = this.agent.addPublication(this.log, overrides);
-    this.publisher = new TestPublisher(this.log, this.limit, startPosition);
+    this.publisher = new TestPublisher(
+      this.log,
+      this.agent.position(this.spec.publisherLimitCounterId),
+      startPosition,
+    );
     this.agent.takeEvents();
   }
 

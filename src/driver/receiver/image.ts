@@ -15,6 +15,7 @@ import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import { LogCleaner } from '../log-cleaner.ts';
 import type { ImageSpec } from '../messages.ts';
+import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
 import type { InsertTarget } from './insert-burst.ts';
 import { LossDetector } from './loss-detector.ts';
@@ -52,8 +53,10 @@ export class Image implements InsertTarget {
   private readonly handle: number;
   private readonly initialTermId: number;
   private readonly termLength: number;
-  private readonly rcvHwm: AtomicCounter;
-  private readonly rcvPos: AtomicCounter;
+  /** The end of what has arrived or was announced. Moves before it is published. */
+  private readonly rcvHwm: PositionCounter;
+  /** Everything before it has arrived: the rebuild position. Moves before it is published. */
+  private readonly rcvPos: PositionCounter;
   private readonly rcvNaksSent: AtomicCounter;
   private readonly subscribers: SubscriberPositions;
   private readonly cleaner: LogCleaner;
@@ -70,10 +73,6 @@ export class Image implements InsertTarget {
   private lossEntry = -1;
   private lossReportTermId = 0;
   private lossReportEndOffset = 0;
-  /** Everything before it has arrived. */
-  private rebuildPosition = Number.NaN;
-  /** The end of what has arrived or was announced. */
-  private hwmPosition = Number.NaN;
   private nextSmPosition = Number.NaN;
   private lastSmPosition = Number.NaN;
   private overRunPosition = Number.NaN;
@@ -101,15 +100,13 @@ export class Image implements InsertTarget {
     this.handle = log.region.handle;
     this.initialTermId = spec.initialTermId;
     this.termLength = termLength;
-    this.rcvHwm = context.counter(spec.rcvHwmCounterId);
-    this.rcvPos = context.counter(spec.rcvPosCounterId);
+    this.rcvHwm = context.position(spec.rcvHwmCounterId, joinPosition);
+    this.rcvPos = context.position(spec.rcvPosCounterId, joinPosition);
     this.rcvNaksSent = context.counter(spec.rcvNaksSentCounterId);
     this.subscribers = context.subscribers(joinPosition);
     this.cleaner = new LogCleaner(log.region, termLength, joinPosition);
     const nakDelayNs = spec.isReliable ? spec.nakDelayNs : 0;
     this.loss = new LossDetector(clock, nakDelayNs, nakDelayNs * config.nakRetryDelayRatio);
-    this.rebuildPosition = joinPosition;
-    this.hwmPosition = joinPosition;
     this.nextSmPosition = joinPosition;
     this.lastSmPosition = joinPosition;
     this.overRunPosition = joinPosition + termLength / 2;
@@ -119,8 +116,6 @@ export class Image implements InsertTarget {
     this.timeOfLastActivityNs = clock.nanoTime;
     this.timeOfLastFrameNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastStateChangeNs = clock.nanoTime;
-    this.rcvHwm.set(joinPosition);
-    this.rcvPos.set(joinPosition);
     this.subscribers.addAll(spec.subscribers, joinPosition);
   }
 
@@ -164,9 +159,9 @@ export class Image implements InsertTarget {
       const toOffset = (termCount % PARTITION_COUNT) * termLength + termOffset;
       inserts.add(this, this.handle, toOffset, region.handle, offset, length);
       // In order, which is the rule, nothing needs to be scanned.
-      if (position === this.rebuildPosition) this.rebuildPosition = endPosition;
+      if (position === this.rcvPos.value) this.rcvPos.value = endPosition;
     }
-    if (endPosition > this.hwmPosition) this.hwmPosition = endPosition;
+    if (endPosition > this.rcvHwm.value) this.rcvHwm.value = endPosition;
   }
 
   /** The sender introduced itself again. */
@@ -188,9 +183,9 @@ export class Image implements InsertTarget {
   }
 
   onInserted(): void {
-    this.rcvHwm.set(this.hwmPosition);
-    this.rcvPos.set(this.rebuildPosition);
-    this.needsScan = this.rebuildPosition < this.hwmPosition;
+    this.rcvHwm.publish();
+    this.rcvPos.publish();
+    this.needsScan = this.rcvPos.value < this.rcvHwm.value;
     if (!this.needsScan) this.loss.clear();
   }
 
@@ -204,7 +199,7 @@ export class Image implements InsertTarget {
     }
     const subscribers = this.subscribers;
     if (subscribers.count > 0) {
-      subscribers.limit = this.rebuildPosition;
+      subscribers.limit = this.rcvPos.value;
       if (subscribers.update() && subscribers.min > this.smThresholdPosition) this.scheduleStatusMessage();
     }
     if (this.isStatusMessagePending || this.clock.nanoTime > this.smDeadlineNs) {
@@ -220,17 +215,17 @@ export class Image implements InsertTarget {
   /** Moves the rebuild position over frames that arrived out of order, up to the next gap or the end of the term. */
   private rebuild(): void {
     const termLength = this.termLength;
-    const termCount = Math.floor(this.rebuildPosition / termLength);
+    const termCount = Math.floor(this.rcvPos.value / termLength);
     const termPosition = termCount * termLength;
     const termId = (this.initialTermId + termCount) | 0;
     const termStart = (termCount % PARTITION_COUNT) * termLength;
-    const rebuildOffset = this.rebuildPosition - termPosition;
-    const limitOffset = Math.min(this.hwmPosition - termPosition, termLength);
+    const rebuildOffset = this.rcvPos.value - termPosition;
+    const limitOffset = Math.min(this.rcvHwm.value - termPosition, termLength);
     const endOffset = this.loss.scan(this.i32, termStart, termId, rebuildOffset, limitOffset);
-    this.needsScan = endOffset === termLength && termPosition + endOffset < this.hwmPosition;
+    this.needsScan = endOffset === termLength && termPosition + endOffset < this.rcvHwm.value;
     if (endOffset === rebuildOffset) return;
-    this.rebuildPosition = termPosition + endOffset;
-    this.rcvPos.set(this.rebuildPosition);
+    this.rcvPos.value = termPosition + endOffset;
+    this.rcvPos.publish();
   }
 
   private scheduleStatusMessage(): void {
@@ -349,13 +344,13 @@ export class Image implements InsertTarget {
   /** Adds a subscriber, unless the stream takes no more, and says so. Cold. */
   addSubscriber(counterId: number): void {
     const { registrationId, subscribers } = this;
-    subscribers.limit = this.rebuildPosition;
+    subscribers.limit = this.rcvPos.value;
     subscribers.update();
     if (!this.isAccepting()) {
       this.context.subscriberRefused(registrationId, counterId);
       return;
     }
-    const joinPosition = Math.max(this.cleaner.position, Math.min(subscribers.min, this.rebuildPosition));
+    const joinPosition = Math.max(this.cleaner.position, Math.min(subscribers.min, this.rcvPos.value));
     subscribers.join(counterId, joinPosition);
     this.context.subscriberAdded(registrationId, counterId, joinPosition);
   }
@@ -422,7 +417,7 @@ export class Image implements InsertTarget {
       this.isRevoked ||
       this.subscribers.count === 0 ||
       this.clock.nanoTime > livenessEndNs ||
-      (this.isEndOfStream && this.rebuildPosition >= this.hwmPosition)
+      (this.isEndOfStream && this.rcvPos.value >= this.rcvHwm.value)
     ) {
       this.state = DRAINING;
       this.timeOfLastStateChangeNs = this.clock.nanoTime;
@@ -441,9 +436,9 @@ export class Image implements InsertTarget {
   }
 
   private isDrained(): boolean {
-    this.subscribers.limit = this.rebuildPosition;
+    this.subscribers.limit = this.rcvPos.value;
     this.subscribers.update();
-    return this.subscribers.count === 0 || this.subscribers.min >= this.rebuildPosition;
+    return this.subscribers.count === 0 || this.subscribers.min >= this.rcvPos.value;
   }
 
   private checkLinger(): void {

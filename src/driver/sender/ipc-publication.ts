@@ -1,11 +1,11 @@
 // hot
-import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import { unblock } from '../../logbuffer/term-unblocker.ts';
 import type { AgentContext } from '../agent-context.ts';
 import { LogCleaner } from '../log-cleaner.ts';
 import type { IpcPublicationSpec } from '../messages.ts';
+import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
 import { PublisherTail } from './publisher-tail.ts';
 
@@ -24,8 +24,8 @@ export class IpcPublication {
   private readonly context: AgentContext;
   private readonly clock: Clock;
   private readonly log: LogBuffers;
-  private readonly publisherPosition: AtomicCounter;
-  private readonly publisherLimit: AtomicCounter;
+  private readonly publisherPosition: PositionCounter;
+  private readonly publisherLimit: PositionCounter;
   private readonly subscribers: SubscriberPositions;
   private readonly tail: PublisherTail;
   private readonly cleaner: LogCleaner;
@@ -33,7 +33,6 @@ export class IpcPublication {
   private isConnected = false;
   /** The furthest that any subscriber has come. */
   private consumerPosition = Number.NaN;
-  private publishLimit = Number.NaN;
   private tripLimit = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
   private lastTimerPosition = Number.NaN;
@@ -46,19 +45,16 @@ export class IpcPublication {
     this.context = context;
     this.clock = context.clock;
     this.log = log;
-    this.publisherPosition = context.counter(spec.publisherPositionCounterId);
-    this.publisherLimit = context.counter(spec.publisherLimitCounterId);
+    this.publisherPosition = context.position(spec.publisherPositionCounterId, startPosition);
+    this.publisherLimit = context.position(spec.publisherLimitCounterId, startPosition);
     this.subscribers = context.subscribers(startPosition);
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
     this.cleaner = new LogCleaner(log.region, termLength, startPosition);
     this.consumerPosition = startPosition;
-    this.publishLimit = startPosition;
     this.tripLimit = startPosition;
     this.timeOfLastActivityNs = context.clock.nanoTime;
     this.lastTimerPosition = startPosition;
     this.coolDownEndNs = 0;
-    this.publisherPosition.set(startPosition);
-    this.publisherLimit.set(startPosition);
     this.subscribers.addAll(spec.subscribers, startPosition);
     this.updateConnected();
   }
@@ -71,33 +67,34 @@ export class IpcPublication {
   /** One duty cycle. Returns 1 when the limit moved. */
   doWork(): number {
     if (this.state !== ACTIVE) return 0;
-    const { tail, subscribers } = this;
-    if (tail.update()) this.publisherPosition.set(tail.position);
+    const { tail, subscribers, publisherLimit } = this;
+    if (tail.update()) this.publishTail();
     if (subscribers.count === 0) {
-      if (this.publishLimit <= this.consumerPosition) return 0;
-      this.moveLimit(this.consumerPosition, this.consumerPosition);
+      if (publisherLimit.value <= this.consumerPosition) return 0;
+      this.cleaner.target = this.consumerPosition;
+      publisherLimit.value = this.consumerPosition;
       this.tripLimit = this.consumerPosition;
-      return 1;
+    } else {
+      this.readSubscribers();
+      const limit = subscribers.min + this.spec.termWindowLength;
+      if (limit <= this.tripLimit) return 0;
+      this.cleaner.target = subscribers.min;
+      publisherLimit.value = limit;
+      this.tripLimit = limit + this.spec.termWindowLength / TRIP_GAIN_DIVISOR;
     }
-    this.readSubscribers();
-    const limit = subscribers.min + this.spec.termWindowLength;
-    if (limit <= this.tripLimit) return 0;
-    this.moveLimit(limit, subscribers.min);
-    this.tripLimit = limit + this.spec.termWindowLength / TRIP_GAIN_DIVISOR;
+    this.cleaner.clean();
+    this.publishLimit();
     return 1;
   }
 
-  /** Cleans up to `cleanPosition`, which subscribers have left behind, and sets the publisher limit. */
-  private moveLimit(limit: number, cleanPosition: number): void {
-    this.cleaner.target = cleanPosition;
-    this.cleaner.clean();
-    this.setPublisherLimit(limit);
+  private publishLimit(): void {
+    if (this.publisherLimit.value > this.tail.limit) this.tail.limit = this.publisherLimit.value;
+    this.publisherLimit.publish();
   }
 
-  private setPublisherLimit(limit: number): void {
-    this.publishLimit = limit;
-    if (limit > this.tail.limit) this.tail.limit = limit;
-    this.publisherLimit.set(limit);
+  private publishTail(): void {
+    this.publisherPosition.value = this.tail.position;
+    this.publisherPosition.publish();
   }
 
   private readSubscribers(): void {
@@ -157,8 +154,11 @@ export class IpcPublication {
     if (this.state !== ACTIVE) return;
     this.tail.update();
     const endPosition = this.tail.position;
-    this.publisherPosition.set(endPosition);
-    if (this.publishLimit > endPosition || revoke) this.setPublisherLimit(endPosition);
+    this.publishTail();
+    if (this.publisherLimit.value > endPosition || revoke) {
+      this.publisherLimit.value = endPosition;
+      this.publishLimit();
+    }
     this.log.setEndOfStreamPosition(endPosition);
     if (revoke) {
       this.log.setRevoked();
@@ -206,7 +206,7 @@ export class IpcPublication {
   }
 
   private checkDrained(): void {
-    if (this.tail.update()) this.publisherPosition.set(this.tail.position);
+    if (this.tail.update()) this.publishTail();
     this.readSubscribers();
     if (this.isDrained()) {
       this.linger();

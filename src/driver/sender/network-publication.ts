@@ -28,6 +28,7 @@ import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import { LogCleaner } from '../log-cleaner.ts';
 import type { NetworkPublicationSpec } from '../messages.ts';
+import type { PositionCounter } from '../position-counter.ts';
 import { PublisherTail } from './publisher-tail.ts';
 import { ReceiverLiveness } from './receiver-liveness.ts';
 import { type Resender, RetransmitHandler } from './retransmit-handler.ts';
@@ -60,10 +61,10 @@ export class NetworkPublication implements Resender {
   private readonly initialTermId: number;
   private readonly mtu: number;
   private readonly maxMessagesPerSend: number;
-  private readonly publisherPosition: AtomicCounter;
-  private readonly publisherLimit: AtomicCounter;
-  private readonly senderPosition: AtomicCounter;
-  private readonly senderLimit: AtomicCounter;
+  private readonly publisherPosition: PositionCounter;
+  private readonly publisherLimit: PositionCounter;
+  private readonly senderPosition: PositionCounter;
+  private readonly senderLimit: PositionCounter;
   private readonly senderBpe: AtomicCounter;
   private readonly senderNaksReceived: AtomicCounter;
   private readonly tail: PublisherTail;
@@ -83,15 +84,10 @@ export class NetworkPublication implements Resender {
   private isRevoked = false;
   private hasReceivedUnicastEos = false;
   private trackSenderLimits = false;
-  /** The sender's place: the same as {@link position}, by term. */
+  /** The sender position, by term. */
   private termId: number;
   private termStart: number;
   private termOffset: number;
-  private position = Number.NaN;
-  /** How far receivers allow to send. */
-  private limit = Number.NaN;
-  /** How far publishers may write. */
-  private publishLimit = Number.NaN;
   private timeOfLastSetupNs = Number.NaN;
   private timeOfLastSendNs = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
@@ -115,10 +111,10 @@ export class NetworkPublication implements Resender {
     this.initialTermId = initialTermId;
     this.mtu = spec.mtu;
     this.maxMessagesPerSend = Math.min(config.maxMessagesPerSend, DatagramBurst.CAPACITY);
-    this.publisherPosition = context.counter(spec.publisherPositionCounterId);
-    this.publisherLimit = context.counter(spec.publisherLimitCounterId);
-    this.senderPosition = context.counter(spec.senderPositionCounterId);
-    this.senderLimit = context.counter(spec.senderLimitCounterId);
+    this.publisherPosition = context.position(spec.publisherPositionCounterId, startPosition);
+    this.publisherLimit = context.position(spec.publisherLimitCounterId, startPosition);
+    this.senderPosition = context.position(spec.senderPositionCounterId, startPosition);
+    this.senderLimit = context.position(spec.senderLimitCounterId, startPosition);
     this.senderBpe = context.counter(spec.senderBpeCounterId);
     this.senderNaksReceived = context.counter(spec.senderNaksReceivedCounterId);
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
@@ -137,17 +133,10 @@ export class NetworkPublication implements Resender {
     this.termId = (initialTermId + termCount) | 0;
     this.termStart = log.termStart(termCount % PARTITION_COUNT);
     this.termOffset = startPosition - termCount * termLength;
-    this.position = startPosition;
-    this.limit = startPosition;
-    this.publishLimit = startPosition;
     this.timeOfLastSetupNs = clock.nanoTime - SETUP_INTERVAL_NS - 1;
     this.timeOfLastSendNs = clock.nanoTime - HEARTBEAT_INTERVAL_NS - 1;
     this.timeOfLastActivityNs = clock.nanoTime;
     this.lastTimerPosition = startPosition;
-    this.publisherPosition.set(startPosition);
-    this.publisherLimit.set(startPosition);
-    this.senderPosition.set(startPosition);
-    this.senderLimit.set(startPosition);
   }
 
   /** Whether {@link onTimer} has let go of the publication. */
@@ -169,7 +158,7 @@ export class NetworkPublication implements Resender {
   }
 
   private sendData(): number {
-    const window = this.limit - this.position;
+    const window = this.senderLimit.value - this.senderPosition.value;
     if (window <= 0) {
       this.onBackPressure();
       return 0;
@@ -205,7 +194,8 @@ export class NetworkPublication implements Resender {
     }
     this.counters.bytesSent.add(bytes);
     const termOffset = this.endOffsets[accepted - 1]!;
-    this.position += termOffset - this.termOffset;
+    this.senderPosition.value += termOffset - this.termOffset;
+    this.senderPosition.publish();
     if (termOffset === this.termLength) {
       this.termId = (this.termId + 1) | 0;
       this.termStart += this.termLength;
@@ -214,7 +204,6 @@ export class NetworkPublication implements Resender {
     } else {
       this.termOffset = termOffset;
     }
-    this.senderPosition.set(this.position);
     this.timeOfLastSendNs = this.clock.nanoTime;
     this.trackSenderLimits = true;
     return accepted;
@@ -285,24 +274,32 @@ export class NetworkPublication implements Resender {
 
   /** Publisher position and limit, and cleaning behind the sender. */
   private updatePublisher(): void {
-    if (this.tail.update()) this.publisherPosition.set(this.tail.position);
+    if (this.tail.update()) this.publishTail();
+    const { publisherLimit, cleaner } = this;
+    const position = this.senderPosition.value;
     if (this.liveness.count === 0) {
-      if (this.publishLimit > this.position) this.setPublisherLimit(this.position);
-      return;
+      if (publisherLimit.value <= position) return;
+      publisherLimit.value = position;
+    } else {
+      cleaner.limit = position + this.spec.termWindowLength;
+      if (cleaner.limit <= publisherLimit.value) return;
+      cleaner.target = position - this.termLength;
+      const dirtyLength = cleaner.target - cleaner.position;
+      if (dirtyLength >= CLEAN_BATCH_LENGTH || (dirtyLength > 0 && !cleaner.allowsLimit())) cleaner.clean();
+      if (!cleaner.allowsLimit()) return;
+      publisherLimit.value = cleaner.limit;
     }
-    const limit = this.position + this.spec.termWindowLength;
-    if (limit <= this.publishLimit) return;
-    const cleaner = this.cleaner;
-    cleaner.target = this.position - this.termLength;
-    const dirtyLength = cleaner.target - cleaner.position;
-    if (dirtyLength >= CLEAN_BATCH_LENGTH || (dirtyLength > 0 && !cleaner.allows(limit))) cleaner.clean();
-    if (cleaner.allows(limit)) this.setPublisherLimit(limit);
+    this.publishLimit();
   }
 
-  private setPublisherLimit(limit: number): void {
-    this.publishLimit = limit;
-    if (limit > this.tail.limit) this.tail.limit = limit;
-    this.publisherLimit.set(limit);
+  private publishLimit(): void {
+    if (this.publisherLimit.value > this.tail.limit) this.tail.limit = this.publisherLimit.value;
+    this.publisherLimit.publish();
+  }
+
+  private publishTail(): void {
+    this.publisherPosition.value = this.tail.position;
+    this.publisherPosition.publish();
   }
 
   /** A status message whose fields are in range. */
@@ -311,7 +308,10 @@ export class NetworkPublication implements Resender {
     const termOffset = view.getInt32(offset + STATUS_MESSAGE_CONSUMPTION_TERM_OFFSET, true);
     const consumed = ((termId - this.initialTermId) | 0) * this.termLength + termOffset;
     const windowMax = this.termLength / 2;
-    if (consumed < this.position - windowMax || consumed > this.position + windowMax) {
+    if (
+      consumed < this.senderPosition.value - windowMax ||
+      consumed > this.senderPosition.value + windowMax
+    ) {
       this.counters.statusMessagesRejected.increment();
       return;
     }
@@ -325,9 +325,9 @@ export class NetworkPublication implements Resender {
     }
     this.hasInitialConnection = true;
     const limit = consumed + view.getInt32(offset + STATUS_MESSAGE_RECEIVER_WINDOW, true);
-    if (limit > this.limit) {
-      this.limit = limit;
-      this.senderLimit.set(limit);
+    if (limit > this.senderLimit.value) {
+      this.senderLimit.value = limit;
+      this.senderLimit.publish();
     }
     this.updateConnected();
   }
@@ -349,8 +349,9 @@ export class NetworkPublication implements Resender {
     const termLength = this.termLength;
     const termCount = (termId - this.initialTermId) | 0;
     const resendPosition = termCount * termLength + termOffset;
-    const windowBottom = this.position - termLength / 2 - maxMessageLength(termLength);
-    if (resendPosition < windowBottom || resendPosition < 0 || resendPosition >= this.position) return;
+    const windowBottom = this.senderPosition.value - termLength / 2 - maxMessageLength(termLength);
+    if (resendPosition < windowBottom || resendPosition < 0 || resendPosition >= this.senderPosition.value)
+      return;
     const { burst, scanner, mtu } = this;
     const termStart = this.log.termStart(termCount % PARTITION_COUNT);
     const endOffset = termOffset + length;
@@ -420,8 +421,9 @@ export class NetworkPublication implements Resender {
     if (this.state !== ACTIVE) return;
     this.tail.update();
     const endPosition = this.tail.position;
-    this.publisherPosition.set(endPosition);
-    this.setPublisherLimit(endPosition);
+    this.publishTail();
+    this.publisherLimit.value = endPosition;
+    this.publishLimit();
     this.log.setEndOfStreamPosition(endPosition);
     this.timeOfLastActivityNs = this.clock.nanoTime;
     if (revoke) {
@@ -432,7 +434,7 @@ export class NetworkPublication implements Resender {
       this.counters.publicationsRevoked.increment();
     } else {
       this.state = DRAINING;
-      if (this.position >= endPosition) this.isEndOfStream = true;
+      if (this.senderPosition.value >= endPosition) this.isEndOfStream = true;
     }
     this.updateConnected();
   }
@@ -456,23 +458,26 @@ export class NetworkPublication implements Resender {
 
   /** A publisher that died in the middle of a message would stop the others for ever. */
   private checkForBlockedPublisher(): void {
-    const isStill = this.position === this.lastTimerPosition;
+    const isStill = this.senderPosition.value === this.lastTimerPosition;
     const termCount = (this.termId - this.initialTermId) | 0;
-    if (isStill && (this.tail.termCount !== termCount || this.tail.position > this.position)) {
+    if (isStill && (this.tail.termCount !== termCount || this.tail.position > this.senderPosition.value)) {
       const timeoutNs = this.context.config.publicationUnblockTimeoutNs;
-      if (this.clock.nanoTime > this.timeOfLastActivityNs + timeoutNs && unblock(this.log, this.position)) {
+      if (
+        this.clock.nanoTime > this.timeOfLastActivityNs + timeoutNs &&
+        unblock(this.log, this.senderPosition.value)
+      ) {
         this.counters.unblockedPublications.increment();
       }
     } else {
       this.timeOfLastActivityNs = this.clock.nanoTime;
-      this.lastTimerPosition = this.position;
+      this.lastTimerPosition = this.senderPosition.value;
     }
   }
 
   private checkDrained(): void {
-    if (this.tail.update()) this.publisherPosition.set(this.tail.position);
-    if (this.tail.position > this.position) {
-      if (unblock(this.log, this.position)) {
+    if (this.tail.update()) this.publishTail();
+    if (this.tail.position > this.senderPosition.value) {
+      if (unblock(this.log, this.senderPosition.value)) {
         this.counters.unblockedPublications.increment();
         return;
       }

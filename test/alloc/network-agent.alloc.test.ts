@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SystemClock } from '../../src/concurrent/clock.ts';
+import type { NetworkEvent } from '../../src/driver/messages.ts';
+import { runGcGate } from '../support/gc-gate.ts';
+import { type Faults, MemoryNetwork, NO_FAULTS } from '../support/memory-network.ts';
+import {
+  endpointOptions,
+  STREAM_ID,
+  TestAgent,
+  TestDirectory,
+  TestPublisher,
+  TestSubscriber,
+} from '../support/stream-fixtures.ts';
+
+const PORT = 20121;
+const TERM_LENGTH = 1 << 20;
+/** Far beyond 4 GiB: positions that are no small integers, as in production. */
+const START_POSITION = 40_000 * TERM_LENGTH;
+
+/** What V8 may allocate for itself while a gate measures: code that a rare path needs for the first time. */
+const BYTES_ALLOWED = 65_536;
+/** The same, and the time of each loss that enters the loss report, which is boxed on its way there. */
+const BYTES_ALLOWED_WITH_LOSS = 4 * BYTES_ALLOWED;
+
+/** A sender and a receiver on one wire with a stream between them, and one more stream over IPC. */
+class Load {
+  readonly directory = new TestDirectory();
+  readonly sender: TestAgent<SystemClock>;
+  readonly receiver: TestAgent<SystemClock>;
+  readonly publisher: TestPublisher;
+  readonly ipcPublisher: TestPublisher;
+  readonly ipcSubscriber: TestSubscriber;
+  readonly message = Buffer.alloc(288, 0x42);
+  subscriber: TestSubscriber | null = null;
+  received = 0;
+  private readonly count = (): void => {
+    this.received++;
+  };
+
+  constructor(faults: Faults) {
+    const network = new MemoryNetwork(1, faults);
+    // One agent a side, each with a clock of its own, as in two processes.
+    this.sender = new TestAgent(network.attach(), new SystemClock());
+    this.receiver = new TestAgent(network.attach(), new SystemClock());
+    const options = endpointOptions({ localPort: PORT });
+    this.receiver.command({ kind: 'addReceiveEndpoint', endpointId: 2, options });
+    this.receiver.command({ kind: 'addInterest', endpointId: 2, streamId: STREAM_ID, sessionId: null });
+    const remote = endpointOptions({ remoteAddress: 0x7f000001, remotePort: PORT });
+    this.sender.command({ kind: 'addSendEndpoint', endpointId: 1, options: remote });
+    const startPosition = START_POSITION;
+    const parameters = { termLength: TERM_LENGTH, startPosition };
+    const log = this.directory.createLog('publication', parameters);
+    const spec = this.sender.addPublication(log, { startPosition });
+    const limit = this.sender.position(spec.publisherLimitCounterId);
+    this.publisher = new TestPublisher(log, limit, startPosition);
+    const ipcLog = this.directory.createLog('ipc', { ...parameters, registrationId: 2 });
+    const ipcCounter = this.sender.claimCounter();
+    ipcCounter.set(startPosition);
+    const ipcSpec = this.sender.addIpcPublication(ipcLog, [ipcCounter], { startPosition });
+    const ipcLimit = this.sender.position(ipcSpec.publisherLimitCounterId);
+    this.ipcPublisher = new TestPublisher(ipcLog, ipcLimit, startPosition);
+    this.ipcSubscriber = new TestSubscriber(ipcLog, this.sender.position(ipcCounter.id), startPosition);
+    while (this.subscriber === null) this.connect();
+  }
+
+  private connect(): void {
+    this.cycle();
+    const event = this.receiver.takeEvents().find(({ kind }) => kind === 'setupReceived');
+    if (event !== undefined) this.onSetup(event as Extract<NetworkEvent, { kind: 'setupReceived' }>);
+  }
+
+  private onSetup({ sourcePort }: Extract<NetworkEvent, { kind: 'setupReceived' }>): void {
+    const joinPosition = START_POSITION;
+    const log = this.directory.createLog('image', {
+      logType: 'image',
+      registrationId: 3,
+      termLength: TERM_LENGTH,
+    });
+    const counter = this.receiver.claimCounter();
+    this.receiver.addImage(log, [counter], { joinPosition, sourcePort, windowLength: TERM_LENGTH / 4 });
+    this.subscriber = new TestSubscriber(log, this.receiver.position(counter.id), joinPosition);
+  }
+
+  publish(): void {
+    for (let i = 0; i < 16; i++) {
+      if (!this.publisher.offer(this.message)) break;
+    }
+    for (let i = 0; i < 16; i++) {
+      if (!this.ipcPublisher.offer(this.message)) break;
+    }
+  }
+
+  cycle(): void {
+    this.sender.agent.doWork();
+    this.receiver.agent.doWork();
+  }
+
+  consume(): void {
+    this.subscriber!.poll(this.count);
+    this.ipcSubscriber.poll(this.count);
+  }
+
+  close(): void {
+    this.sender.close();
+    this.receiver.close();
+    this.directory.close();
+  }
+}
+
+function measure(load: Load, bytesAllowed: number, step: () => void): void {
+  const result = runGcGate({ warmUpMs: 3000, measureMs: 2000, step });
+  load.close();
+  const what = `${result.bytesAllocated} bytes in ${result.steps} steps`;
+  assert.ok(result.steps > 1000, what);
+  assert.equal(result.collections, 0, what);
+  assert.ok(result.bytesAllocated < bytesAllowed, what);
+}
+
+test('duty cycles under load make no garbage', () => {
+  const load = new Load(NO_FAULTS);
+  measure(load, BYTES_ALLOWED, () => {
+    load.publish();
+    load.cycle();
+    load.consume();
+  });
+  assert.ok(load.received > 100_000, `${load.received} messages`);
+});
+
+test('loss and its repair make no garbage', () => {
+  const load = new Load({ loss: 0.02, duplication: 0.02, reordering: 0.05 });
+  measure(load, BYTES_ALLOWED_WITH_LOSS, () => {
+    load.publish();
+    load.cycle();
+    load.consume();
+  });
+  assert.ok(load.receiver.counter(5).get() > 100, 'NAKs were sent');
+  assert.ok(load.received > 50_000, `${load.received} messages`);
+});
+
+test('idle duty cycles make no garbage', () => {
+  const load = new Load(NO_FAULTS);
+  measure(load, BYTES_ALLOWED, () => load.cycle());
+});
