@@ -73,7 +73,7 @@ export class NetworkAgent {
     const ipcPublications = this.streams.ipcPublications;
     for (let i = 0; i < ipcPublications.length; i++) workCount += ipcPublications[i]!.doWork();
     if (this.transport !== null) {
-      this.transport.flush(clock.nanoTime);
+      this.transport.flush();
       this.frames!.endCycle();
     }
     // After the flush: nothing that is released here is still being sent.

@@ -1,4 +1,5 @@
 // hot
+import type { Clock } from '../concurrent/clock.ts';
 import type { Region } from '../memory/region.ts';
 import { DELAY, DROP, FaultDirection, type FaultRates } from './fault-direction.ts';
 import {
@@ -17,7 +18,7 @@ export interface FaultOptions {
   readonly seed: number;
   readonly inbound: FaultRates;
   readonly outbound: FaultRates;
-  /** Delayed datagrams and copies come up to this much later, by the time that `flush` is given. */
+  /** Delayed datagrams and copies come up to this much later, by the transport's clock. */
   readonly delayNsMax: number;
 }
 
@@ -29,14 +30,17 @@ export class FaultInjectingTransport implements Transport {
   /** Time of the latest flush. */
   nowNs = 0.5;
   private readonly inner: Transport;
+  private readonly clock: Clock;
   private readonly burst: DatagramBurst = new DatagramBurst();
   /** Of each datagram of the burst being sent, its fate; of each that is sent on, its place in that burst. */
   private readonly fates: Int32Array = new Int32Array(DatagramBurst.CAPACITY);
   private readonly places: Int32Array = new Int32Array(DatagramBurst.CAPACITY);
 
-  constructor(inner: Transport, options: FaultOptions) {
+  /** Somebody else keeps the clock up to date. */
+  constructor(inner: Transport, clock: Clock, options: FaultOptions) {
     this.maxDatagramLength = inner.maxDatagramLength;
     this.inner = inner;
+    this.clock = clock;
     this.inbound = new FaultDirection(options.seed, options.inbound, options.delayNsMax);
     this.outbound = new FaultDirection(~options.seed, options.outbound, options.delayNsMax);
   }
@@ -84,7 +88,8 @@ export class FaultInjectingTransport implements Transport {
     return accepted;
   }
 
-  flush(nowNs: number): void {
+  flush(): void {
+    const nowNs = this.clock.nanoTime;
     this.nowNs = nowNs;
     const outbound = this.outbound;
     const burst = this.burst;
@@ -96,7 +101,7 @@ export class FaultInjectingTransport implements Transport {
       const passed = this.inner.send(endpoint, burst, outbound.addresses[slot]!, outbound.ports[slot]!);
       if (passed === 0) outbound.droppedCount++;
     }
-    this.inner.flush(nowNs);
+    this.inner.flush();
     outbound.freeDue(nowNs);
   }
 

@@ -114,7 +114,7 @@ export interface Transport {
   send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number;
 
   /** Ends a duty cycle: pushes out what {@link send} queued, runs time-driven work of the transport. */
-  flush(nowNs: number): void;
+  flush(): void;
 
   close(): void;
 }

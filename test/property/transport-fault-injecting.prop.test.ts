@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { Region } from '../../src/memory/region.ts';
 import { shm } from '../../src/native/addons.ts';
 import type { FaultRates } from '../../src/transport/fault-direction.ts';
@@ -88,15 +89,13 @@ const NO_FAULTS: FaultRates = { drop: 0, duplicate: 0, delay: 0 };
 const DELAY_NS_MAX = 1000;
 const LATER_NS = 1e9;
 
-const anyRates = fc
-  .tuple(fc.double({ min: 0, max: 0.34, noNaN: true }), fc.nat({ max: 3 }))
-  .map(
-    ([rate, kinds]): FaultRates => ({
-      drop: rate,
-      duplicate: kinds & 1 ? rate : 0,
-      delay: kinds & 2 ? rate : 0,
-    }),
-  );
+const anyRates = fc.tuple(fc.double({ min: 0, max: 0.34, noNaN: true }), fc.nat({ max: 3 })).map(
+  ([rate, kinds]): FaultRates => ({
+    drop: rate,
+    duplicate: kinds & 1 ? rate : 0,
+    delay: kinds & 2 ? rate : 0,
+  }),
+);
 const anySeed = fc.integer();
 /** Lengths of bursts, what the network accepts of each at once, and the time that passes after it. */
 const anyBursts = fc.array(
@@ -107,7 +106,8 @@ const anyBursts = fc.array(
 /** Sends ids 0, 1, 2 … in bursts, trying again what is refused. Returns what the network got in the end. */
 function sendAll(seed: number, rates: FaultRates, bursts: [number, number, number][]) {
   const inner = new StrictTransport();
-  const transport = new FaultInjectingTransport(inner, {
+  const clock = new SimulatedClock(0);
+  const transport = new FaultInjectingTransport(inner, clock, {
     seed,
     inbound: NO_FAULTS,
     outbound: rates,
@@ -131,12 +131,14 @@ function sendAll(seed: number, rates: FaultRates, bursts: [number, number, numbe
       id += accepted;
       left -= accepted;
       inner.room = DatagramBurst.CAPACITY;
-      transport.flush(nowNs);
+      clock.nanoTime = nowNs;
+      transport.flush();
     }
     nowNs += pauseNs;
   }
   data.i32.fill(-1);
-  transport.flush(nowNs + LATER_NS);
+  clock.nanoTime = nowNs + LATER_NS;
+  transport.flush();
   const { droppedCount, duplicatedCount, delayedCount } = transport.outbound;
   transport.close();
   data.close();
@@ -146,7 +148,8 @@ function sendAll(seed: number, rates: FaultRates, bursts: [number, number, numbe
 /** Lets ids 0, 1, 2 … arrive in bursts. Returns what the handler saw in the end. */
 function receiveAll(seed: number, rates: FaultRates, bursts: [number, number, number][]) {
   const inner = new StrictTransport();
-  const transport = new FaultInjectingTransport(inner, {
+  const clock = new SimulatedClock(0);
+  const transport = new FaultInjectingTransport(inner, clock, {
     seed,
     inbound: rates,
     outbound: NO_FAULTS,
@@ -172,9 +175,11 @@ function receiveAll(seed: number, rates: FaultRates, bursts: [number, number, nu
     for (let i = 0; i < length; i++) inner.arriving.push(id++);
     transport.poll(listener);
     nowNs += pauseNs;
-    transport.flush(nowNs);
+    clock.nanoTime = nowNs;
+    transport.flush();
   }
-  transport.flush(nowNs + LATER_NS);
+  clock.nanoTime = nowNs + LATER_NS;
+  transport.flush();
   transport.poll(listener);
   assert.equal(pending.length, 0, 'every datagram is followed by the end of its burst');
   const { droppedCount, duplicatedCount, delayedCount } = transport.inbound;
@@ -247,8 +252,9 @@ for (const [name, run] of [
 
 test('a closed endpoint gets none of the datagrams held back for it', () => {
   const inner = new StrictTransport();
+  const clock = new SimulatedClock(0);
   const delay: FaultRates = { drop: 0, duplicate: 0, delay: 1 };
-  const transport = new FaultInjectingTransport(inner, {
+  const transport = new FaultInjectingTransport(inner, clock, {
     seed: 1,
     inbound: delay,
     outbound: delay,
@@ -267,7 +273,8 @@ test('a closed endpoint gets none of the datagrams held back for it', () => {
   burst.add(data.handle, 0, 4);
   transport.send(endpoint, burst, 5, 6);
   endpoint.close();
-  transport.flush(LATER_NS);
+  clock.nanoTime = LATER_NS;
+  transport.flush();
   assert.equal(transport.poll(listener), 0);
   assert.deepEqual(inner.sent, []);
   transport.close();
@@ -276,8 +283,9 @@ test('a closed endpoint gets none of the datagrams held back for it', () => {
 
 test('rates of 0 heal the network', () => {
   const inner = new StrictTransport();
+  const clock = new SimulatedClock(0);
   const drop: FaultRates = { drop: 1, duplicate: 0, delay: 0 };
-  const transport = new FaultInjectingTransport(inner, {
+  const transport = new FaultInjectingTransport(inner, clock, {
     seed: 1,
     inbound: drop,
     outbound: drop,

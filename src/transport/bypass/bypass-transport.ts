@@ -60,7 +60,6 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): BypassT
       address: config.localAddress,
       prefixLength: config.prefixLength,
       gatewayAddress: config.gatewayAddress,
-      udpChecksum: true,
     },
     clock,
   );

@@ -123,7 +123,7 @@ export class KernelTransport implements Transport {
   }
 
   /** Nothing waits here: the kernel has taken what was sent. */
-  flush(_nowNs: number): void {}
+  flush(): void {}
 
   /** Closes every endpoint. The statistics stay readable. */
   close(): void {
