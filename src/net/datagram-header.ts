@@ -51,9 +51,9 @@ export class DatagramHeader {
 
   /**
    * Writes the headers of a datagram. The UDP checksum's field gets the sum of the pseudo-header, for the device to
-   * complete, or 0, which says that there is none.
+   * complete.
    */
-  write(view: DataView, offset: number, payloadLength: number, withChecksum: boolean): void {
+  write(view: DataView, offset: number, payloadLength: number): void {
     const totalLength = HEADERS_LENGTH + payloadLength;
     const udpLength = UDP_HEADER_LENGTH + payloadLength;
     const ipv4Checksum = ~fold(this.ipv4Sum + totalLength) & 0xffff;
@@ -69,6 +69,6 @@ export class DatagramHeader {
     view.setInt32(offset + 28, (source << 16) | (destination >>> 16));
     view.setInt32(offset + 32, (destination << 16) | (this.ports >>> 16));
     view.setInt32(offset + 36, (this.ports << 16) | udpLength);
-    view.setUint16(offset + 40, withChecksum ? fold(this.pseudoSum + udpLength) : 0);
+    view.setUint16(offset + 40, fold(this.pseudoSum + udpLength));
   }
 }

@@ -78,8 +78,6 @@ export interface IpStackOptions {
   readonly prefixLength: number;
   /** 0: none. */
   readonly gatewayAddress: number;
-  /** Whether datagrams sent carry a checksum. Those received are verified whenever they have one. */
-  readonly udpChecksum: boolean;
 }
 
 /** Receives UDP payloads for our address, of any port, valid until the next {@link IpStack.receive}. */
@@ -110,6 +108,9 @@ const ICMP_REPLIES_PER_SECOND = 1000;
  * wrong with a frame is a number in `statistics`. Not supported, and counted: fragments (we never send any), IP options
  * (skipped), VLAN tags, IPv6, multicast and broadcast UDP, ICMP other than echo.
  *
+ * Every datagram sent has a checksum, though IPv4 would let us leave it out: where the port does not fill it in, it is
+ * summed up right after its bytes were copied, which costs 12 ns for 64 bytes and 40 ns for 1408, and as much to verify.
+ *
  * While a neighbour's address is unknown {@link startDatagrams} answers UNRESOLVED, so that the sender keeps its bytes and
  * nothing is queued here; after a second of silence it answers UNREACHABLE, so that one absent host does not hold back
  * a sender that serves several.
@@ -121,7 +122,6 @@ export class IpStack {
     new SharedArrayBuffer(count.NET_STATISTICS.length * Float64Array.BYTES_PER_ELEMENT),
   );
   private readonly address: number;
-  private readonly udpChecksumFlag: number;
   private readonly view: DataView;
   private readonly rxWords: Int32Array;
   private readonly txWords: Int32Array;
@@ -146,7 +146,6 @@ export class IpStack {
     this.icmpLimit = new RateLimit(clock, ICMP_REPLIES_PER_SECOND);
     this.route = new Route(options.address, options.prefixLength, options.gatewayAddress);
     this.address = options.address;
-    this.udpChecksumFlag = options.udpChecksum ? TX_UDP_CHECKSUM : 0;
     this.view = device.memory.view;
     this.rxWords = device.rxWords;
     this.txWords = device.txWords;
@@ -213,12 +212,11 @@ export class IpStack {
     if (!this.hasRoom()) return false;
     const word = this.queued * TX_WORDS;
     const words = this.txWords;
-    const flags = this.udpChecksumFlag;
-    this.header.write(this.view, words[word + TX_FRAME]!, length, flags !== 0);
+    this.header.write(this.view, words[word + TX_FRAME]!, length);
     words[word + TX_HANDLE] = handle;
     words[word + TX_OFFSET] = offset;
     words[word + TX_LENGTH] = length;
-    words[word + TX_FLAGS] = flags;
+    words[word + TX_FLAGS] = TX_UDP_CHECKSUM;
     this.queued++;
     this.statistics[count.TX_DATAGRAMS]!++;
     this.statistics[count.TX_DATAGRAM_BYTES]! += length;

@@ -63,7 +63,7 @@ export function bypassTransport(
   clock: Clock,
   gatewayAddress = 0,
 ): BypassTransport {
-  return new BypassTransport(device, { address, prefixLength: 24, gatewayAddress, udpChecksum: true }, clock);
+  return new BypassTransport(device, { address, prefixLength: 24, gatewayAddress }, clock);
 }
 
 /** Two hosts on one cable. */

@@ -92,7 +92,7 @@ describe('UDP', () => {
     const header = new DatagramHeader();
     const bytes = Buffer.alloc(DATAGRAM_HEADER_LENGTH);
     header.point(0x0200, 2, 0x0200, 1, 0x0a000001, 0x0a000002, 40123, 40124);
-    header.write(viewOf(bytes), 0, payload.length, true);
+    header.write(viewOf(bytes), 0, payload.length);
     const pseudo = hex('0a000001 0a000002 0011 000d');
     assert.deepEqual(
       bytes,
@@ -105,8 +105,6 @@ describe('UDP', () => {
       ]),
     );
     assert.equal(internetChecksum(bytes.subarray(14, 34)), 0);
-    header.write(viewOf(bytes), 0, payload.length, false);
-    assert.equal(bytes.readUInt16BE(40), 0);
   });
 
   test('agrees with the checksum written the slow way for high octets and odd lengths', () => {
@@ -114,7 +112,7 @@ describe('UDP', () => {
     header.point(0xfffe, -1, 0xfefd, -2, 0xdffffffe | 0, 0xdfffff01 | 0, 65535, 65534);
     for (const length of [0, 1, 2, 1471, 1472, 8972]) {
       const frame = Buffer.alloc(42 + length, 0xff);
-      header.write(viewOf(frame), 0, length, true);
+      header.write(viewOf(frame), 0, length);
       assert.equal(internetChecksum(frame.subarray(14, 34)), 0);
       const checksum = ~fold(addBytes(0, viewOf(frame), 34, 8 + length)) & 0xffff;
       frame.writeUInt16BE(checksum, 40);

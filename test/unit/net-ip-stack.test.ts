@@ -39,11 +39,7 @@ const listener = {
 beforeEach(() => {
   [device, peer] = SimulatedDevice.pair();
   clock = new SimulatedClock();
-  stack = new IpStack(
-    device,
-    { address: OUR_ADDRESS, prefixLength: 24, gatewayAddress: 0, udpChecksum: true },
-    clock,
-  );
+  stack = new IpStack(device, { address: OUR_ADDRESS, prefixLength: 24, gatewayAddress: 0 }, clock);
   datagrams = [];
 });
 
