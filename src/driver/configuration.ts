@@ -1,5 +1,7 @@
 import { defaultAeronDirectory } from '../cnc/cnc-file.ts';
+import { COUNTER_METADATA_LENGTH, COUNTER_VALUE_LENGTH } from '../concurrent/counters.ts';
 import { IDLE_STRATEGY_NAMES } from '../concurrent/idle-strategy.ts';
+import { FRAME_ALIGNMENT, HEADER_LENGTH } from '../protocol/frame.ts';
 import { formatDuration, formatSize, parseDurationNs, parseSize } from '../uri/units.ts';
 import { isPowerOfTwo } from '../util/bits.ts';
 import { ConfigurationError, messageOf } from '../util/errors.ts';
@@ -8,6 +10,9 @@ import { parseCommandLine, readPropertyFile } from './command-line.ts';
 import type { DriverOptions, Ipv4Interface, PortRange } from './driver-options.ts';
 import { transportKind } from './network-agent-config.ts';
 import { environmentName, SETTINGS, type Setting, type SettingKind } from './settings.ts';
+
+/** The rest is for the file's metadata and its padding to a page. */
+const CNC_LENGTH_MAX = 2_000_000_000;
 
 /** Where settings come from. What is left out counts as empty. */
 export interface ConfigurationInput {
@@ -152,8 +157,13 @@ export function validate(options: DriverOptions): DriverOptions {
   powerOfTwo('filePageSize', options, 0);
   powerOfTwo('conductorBufferLength', options, 768);
   powerOfTwo('clientsBufferLength', options, 128);
-  multipleOf32('mtuLength', options);
-  multipleOf32('ipcMtuLength', options);
+  for (const key of ['mtuLength', 'ipcMtuLength'] as const) {
+    holdsData(key, options);
+    multipleOf(FRAME_ALIGNMENT, key, options);
+  }
+  multipleOf(COUNTER_VALUE_LENGTH, 'countersBufferLength', options);
+  multipleOf(8, 'errorBufferLength', options);
+  checkCncLength(options);
   longer('clientLivenessTimeoutNs', 'timerIntervalNs', options);
   longer('publicationUnblockTimeoutNs', 'clientLivenessTimeoutNs', options);
   if (options.publicationReservedSessionIdLow > options.publicationReservedSessionIdHigh) {
@@ -201,14 +211,30 @@ function powerOfTwo(key: NumberKey, options: DriverOptions, trailer: number): vo
   );
 }
 
-function multipleOf32(key: NumberKey, options: DriverOptions): void {
+function holdsData(key: NumberKey, options: DriverOptions): void {
+  if (options[key] > HEADER_LENGTH) return;
+  throw new ConfigurationError(`${named(key, options)} has no room for data. Use 64 or more.`);
+}
+
+function multipleOf(unit: number, key: NumberKey, options: DriverOptions): void {
   const value = options[key];
-  if (value <= 32)
-    throw new ConfigurationError(`${named(key, options)} has no room for data. Use 64 or more.`);
-  if (value % 32 === 0) return;
-  const below = value - (value % 32);
+  if (value % unit === 0) return;
+  const below = value - (value % unit);
   throw new ConfigurationError(
-    `${named(key, options)} is not a multiple of 32. Use ${below} or ${below + 32}.`,
+    `${named(key, options)} is not a multiple of ${unit}. Use ${below} or ${below + unit}.`,
+  );
+}
+
+/** Offsets in the CnC file are 32-bit integers, for us and for every client. */
+function checkCncLength(options: DriverOptions): void {
+  const { conductorBufferLength, clientsBufferLength, countersBufferLength, errorBufferLength } = options;
+  const metadataPerValue = COUNTER_METADATA_LENGTH / COUNTER_VALUE_LENGTH;
+  const countersLength = countersBufferLength * (1 + metadataPerValue);
+  const length = conductorBufferLength + clientsBufferLength + countersLength + errorBufferLength;
+  if (length <= CNC_LENGTH_MAX) return;
+  throw new ConfigurationError(
+    `the buffers of the CnC file take ${length} bytes together, ${CNC_LENGTH_MAX} are possible. Lower ` +
+      `${named('countersBufferLength', options)}, which counts five times, or the other buffers.`,
   );
 }
 

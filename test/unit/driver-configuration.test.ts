@@ -180,6 +180,19 @@ test('should say which settings do not fit together', () => {
   load('-Daeron.rcv.initial.window.length=2m', '-Daeron.socket.so_rcvbuf=2m');
 });
 
+test('should refuse buffers that do not fit into a CnC file', () => {
+  refused(
+    ['-Daeron.counters.buffer.length=500m'],
+    'the buffers of the CnC file take 2627732352 bytes together, 2000000000 are possible. Lower ' +
+      'aeron.counters.buffer.length=524288000, which counts five times, or the other buffers.',
+  );
+  refused(
+    ['-Daeron.counters.buffer.length=1048577'],
+    'aeron.counters.buffer.length=1048577 is not a multiple of 128. Use 1048576 or 1048704.',
+  );
+  load('-Daeron.counters.buffer.length=256m');
+});
+
 test('should refuse options it does not know', () => {
   refused(
     ['--fast'],

@@ -13,10 +13,6 @@ export interface Unsupported {
   readonly isWanted: (uri: ChannelUri, use: ChannelUse) => boolean;
 }
 
-function isSet(key: string): (uri: ChannelUri) => boolean {
-  return (uri) => uri.has(key);
-}
-
 /** Parameters of a channel that are refused, in the order they are looked for. */
 export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
   {
@@ -82,7 +78,7 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
   {
     feature: 'transport security',
     sentence: 'Aeron Transport Security (ats=true) is not supported.',
-    isWanted: (uri) => isSet('ats')(uri) && uri.get('ats') === 'true',
+    isWanted: (uri) => uri.get('ats') === 'true',
   },
 ];
 
