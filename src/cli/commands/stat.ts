@@ -12,6 +12,9 @@ import { directoryOf, usable } from '../station.ts';
 /** A driver that has shown no life for so long is marked. */
 const HEARTBEAT_AGE_MAX_MS = 10_000;
 
+/** Rows above the counters. */
+const TITLE_ROWS = 2;
+
 /** The counters that belong to one stream: their key holds registration id, session id, stream id and channel. */
 const STREAM_TYPES: readonly number[] = [
   CounterType.PUBLISHER_LIMIT,
@@ -218,7 +221,10 @@ async function watch(
     let lines: string[];
     try {
       const { driver, counters } = snapshot(view.current(), directory, isWanted);
-      lines = [paintedTitle(driver, paint), '', ...rowsOf(counters, before, (nowMs - beforeMs) / 1000)];
+      const shown = thatFit(counters);
+      const hidden = counters.length - shown.length;
+      const note = hidden === 0 ? '' : paint('dim', `${hidden} of value 0 are hidden: there is no room`);
+      lines = [paintedTitle(driver, paint), note, ...rowsOf(shown, before, (nowMs - beforeMs) / 1000)];
       before = new Map(counters.map((counter) => [keyOf(counter), counter.value]));
       beforeMs = nowMs;
     } catch (error) {
@@ -246,10 +252,16 @@ function paintedTitle(driver: DriverState, paint: Painter): string {
   return paint(isAlive ? 'bold' : 'red', `${title(driver)}, ${new Date().toLocaleTimeString('en-GB')}`);
 }
 
-/** Cuts lines to the terminal. The first carries colours and is left alone. */
+/** All counters, or where there is no room for all those that have counted something. */
+function thatFit(counters: readonly CounterEntry[]): readonly CounterEntry[] {
+  const { rows = 24 } = process.stdout;
+  return counters.length + TITLE_ROWS < rows ? counters : counters.filter(({ value }) => value !== 0);
+}
+
+/** Cuts lines to the terminal. Those of the title carry colours and are left alone. */
 function fitted(lines: readonly string[]): string[] {
   const { columns = 80, rows = 24 } = process.stdout;
-  const cut = lines.map((line, i) => (i === 0 ? line : line.slice(0, columns - 1)));
+  const cut = lines.map((line, i) => (i < TITLE_ROWS ? line : line.slice(0, columns - 1)));
   if (cut.length < rows) return cut;
   const hidden = cut.length - (rows - 2);
   return [...cut.slice(0, rows - 2), `… ${hidden} more: make the terminal higher, or filter`];
