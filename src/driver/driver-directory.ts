@@ -134,5 +134,5 @@ function saveErrors(cnc: CncFile, dir: string): void {
   const time = new Date().toISOString().replace('Z', '+0000').replaceAll(/[T:.]/g, '-');
   const path = `${dir}-${time}-error.log`;
   writeFileSync(path, `${lines.join('')}\n${count} distinct errors observed.\n`);
-  process.stderr.write(`WARNING: Existing errors saved to: ${path}\n`);
+  process.stderr.write(`WARNING: the errors of the driver before are in ${path}\n`);
 }

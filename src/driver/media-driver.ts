@@ -72,31 +72,35 @@ export class MediaDriver {
     const files = makeFiles(options);
     const { promise, resolve, reject } = withResolvers();
     promise.catch(() => {}); // Whoever awaits `terminated` hears of it; that nobody does is no error.
-    let network: RunningNetwork;
+    let network: RunningNetwork | null = null;
+    let driver: MediaDriver;
     try {
-      network = await startNetwork(options, files, (error) => reject(error));
+      network = await startNetwork(options, files, reject);
+      const conductor = newConductor(options, files, network, resolve);
+      const agent = runsHere(options) ? new SharedAgent(network, conductor, files.errors) : conductor;
+      const runner = options.threadingMode === 'INVOKER' ? null : newRunner(options, files, agent);
+      // Now that the network thread is there: it would have inherited the CPU.
+      if (options.conductorCpuAffinity >= 0 && runner !== null) shm.pin(options.conductorCpuAffinity);
+      driver = new MediaDriver(options, files, network, conductor, agent, runner, promise);
     } catch (error) {
+      await network?.close();
       files.close();
       rmSync(options.dir, { recursive: true, force: true });
       throw error;
     }
-    const conductor = newConductor(options, files, network, resolve);
-    const agent = runsHere(options) ? new SharedAgent(network, conductor, files.errors) : conductor;
-    const runner = options.threadingMode === 'INVOKER' ? null : newRunner(options, files, agent);
-    const driver = new MediaDriver(options, files, network, conductor, agent, runner, promise);
     promise.catch((error: unknown) => {
       files.errors.record(ErrorCode.GENERIC_ERROR, messageOf(error));
       void driver.close();
     });
     files.publish();
-    await runner?.start();
-    if (options.conductorCpuAffinity >= 0 && runner !== null) shm.pin(options.conductorCpuAffinity);
+    await driver.runner?.start();
     if (options.printConfiguration) process.stderr.write(formatConfiguration(options));
     return driver;
   }
 
   /**
-   * One duty cycle, for INVOKER; in the other modes the driver runs by itself and this throws.
+   * One duty cycle, for INVOKER; in the other modes the driver runs by itself and this throws. Host names are looked up
+   * by the event loop, so the caller gives it a turn now and then.
    * Returns how much was done, 0 when there was nothing to do.
    */
   doWork(): number {

@@ -220,6 +220,22 @@ test('should leave nothing behind when the transport cannot be opened', async (t
   }
 });
 
+test('should leave nothing behind when a thread cannot be had as wanted', async (t) => {
+  for (const options of [
+    { threadingMode: 'SHARED_NETWORK', senderCpuAffinity: 255 },
+    { threadingMode: 'SHARED_NETWORK', conductorCpuAffinity: 255 },
+    { threadingMode: 'SHARED', sharedIdleStrategyInitArgs: 'a-b' },
+    { threadingMode: 'SHARED_NETWORK', sharedNetworkIdleStrategyInitArgs: 'a-b' },
+  ] as const) {
+    const dir = freshDirectory(t);
+    await assert.rejects(
+      MediaDriver.launch({ dir, transport: 'none', ...options }),
+      /CPU 255|arguments "a-b"/,
+    );
+    assert.ok(!existsSync(dir));
+  }
+});
+
 test('should end when a client asks for it and may', async (t) => {
   for (const driverTerminationValidator of ['allow', 'deny'] as const) {
     const dir = freshDirectory(t);

@@ -210,6 +210,7 @@ export class Endpoints {
     for (const [endpoint, { address, error }] of this.resolutions) {
       if (address === null && error === null) continue;
       this.resolutions.delete(endpoint);
+      if (error !== null) this.context.errors.record(error.errorCode, error.message);
       if (address === null || address === endpoint.addresses.remoteAddress || endpoint.state !== 'active')
         continue;
       endpoint.reconnected(address);

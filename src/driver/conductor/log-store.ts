@@ -66,10 +66,11 @@ export class LogStore {
         `insufficient usable storage for new log of length=${length} usable=${usable} in ${dir}`,
       );
     }
+    // The same text every time, or each log would be another entry of the error log.
     if (usable <= lowFileStoreWarningThreshold) {
       this.errors.warn(
         ErrorCode.STORAGE_SPACE,
-        `little space is left for logs: usable=${usable} threshold=${lowFileStoreWarningThreshold} in ${dir}`,
+        `less than ${lowFileStoreWarningThreshold} bytes are left for logs in ${dir}`,
       );
     }
   }
