@@ -24,6 +24,9 @@ import { PositionCounter } from './position-counter.ts';
 import { InsertBurst } from './receiver/insert-burst.ts';
 import { SubscriberPositions } from './subscriber-positions.ts';
 
+/** A conductor that is slow, or a flood of forged setups, must not fill its queue. Senders repeat theirs. */
+const UNANSWERED_SETUPS_MAX = 64;
+
 /** What every stream of one network agent shares, and what streams have to tell the conductor. Cold. */
 export class AgentContext {
   readonly config: NetworkAgentConfig;
@@ -32,6 +35,7 @@ export class AgentContext {
   readonly counters: AgentCounters;
   readonly lossReport: LossReport;
   readonly inserts: InsertBurst = new InsertBurst();
+  private unansweredSetups = 0;
   private readonly values: Region;
 
   constructor(config: NetworkAgentConfig, clock: Clock, emit: (event: NetworkEvent) => void) {
@@ -80,6 +84,16 @@ export class AgentContext {
     this.emit({ kind: 'streamReleased', registrationId });
   }
 
+  /** False while the conductor still has so many setups to answer that more of them would only pile up. */
+  get takesSetups(): boolean {
+    return this.unansweredSetups < UNANSWERED_SETUPS_MAX;
+  }
+
+  /** The conductor answered a setup, with an image or without. */
+  onSetupAnswered(): void {
+    if (this.unansweredSetups > 0) this.unansweredSetups--;
+  }
+
   /** A valid setup frame at `offset`, from a sender that somebody wants to hear. */
   setupReceived(
     endpointId: number,
@@ -88,6 +102,7 @@ export class AgentContext {
     sourceAddress: number,
     sourcePort: number,
   ): void {
+    this.unansweredSetups++;
     this.emit({
       kind: 'setupReceived',
       endpointId,

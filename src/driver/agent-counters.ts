@@ -1,4 +1,5 @@
 // hot
+import { SystemCounter } from '../cnc/counter-types.ts';
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import type { Region } from '../memory/region.ts';
 
@@ -36,32 +37,32 @@ export class AgentCounters {
   /** `valuesOffset` is the byte offset of the counters values section in the region. */
   constructor(values: Region, valuesOffset: number) {
     const counter = (id: number): AtomicCounter => new AtomicCounter(values, valuesOffset, id);
-    this.bytesSent = counter(0);
-    this.bytesReceived = counter(1);
-    this.conductorOffersFailed = counter(4);
-    this.naksSent = counter(5);
-    this.naksReceived = counter(6);
-    this.statusMessagesSent = counter(7);
-    this.statusMessagesReceived = counter(8);
-    this.heartbeatsSent = counter(9);
-    this.heartbeatsReceived = counter(10);
-    this.retransmitsSent = counter(11);
-    this.flowControlUnderRuns = counter(12);
-    this.flowControlOverRuns = counter(13);
-    this.invalidPackets = counter(14);
-    this.shortSends = counter(16);
-    this.senderFlowControlLimits = counter(18);
-    this.unblockedPublications = counter(19);
-    this.lossGapFills = counter(23);
-    this.senderMaxCycleTime = counter(28);
-    this.senderCycleTimeThresholdExceeded = counter(29);
-    this.receiverMaxCycleTime = counter(30);
-    this.receiverCycleTimeThresholdExceeded = counter(31);
-    this.retransmittedBytes = counter(36);
-    this.errorFramesReceived = counter(38);
-    this.errorFramesSent = counter(39);
-    this.publicationsRevoked = counter(40);
-    this.publicationImagesRevoked = counter(41);
-    this.statusMessagesRejected = counter(44);
+    this.bytesSent = counter(SystemCounter.BYTES_SENT);
+    this.bytesReceived = counter(SystemCounter.BYTES_RECEIVED);
+    this.conductorOffersFailed = counter(SystemCounter.CONDUCTOR_PROXY_FAILS);
+    this.naksSent = counter(SystemCounter.NAK_MESSAGES_SENT);
+    this.naksReceived = counter(SystemCounter.NAK_MESSAGES_RECEIVED);
+    this.statusMessagesSent = counter(SystemCounter.STATUS_MESSAGES_SENT);
+    this.statusMessagesReceived = counter(SystemCounter.STATUS_MESSAGES_RECEIVED);
+    this.heartbeatsSent = counter(SystemCounter.HEARTBEATS_SENT);
+    this.heartbeatsReceived = counter(SystemCounter.HEARTBEATS_RECEIVED);
+    this.retransmitsSent = counter(SystemCounter.RETRANSMITS_SENT);
+    this.flowControlUnderRuns = counter(SystemCounter.FLOW_CONTROL_UNDER_RUNS);
+    this.flowControlOverRuns = counter(SystemCounter.FLOW_CONTROL_OVER_RUNS);
+    this.invalidPackets = counter(SystemCounter.INVALID_PACKETS);
+    this.shortSends = counter(SystemCounter.SHORT_SENDS);
+    this.senderFlowControlLimits = counter(SystemCounter.SENDER_FLOW_CONTROL_LIMITS);
+    this.unblockedPublications = counter(SystemCounter.UNBLOCKED_PUBLICATIONS);
+    this.lossGapFills = counter(SystemCounter.LOSS_GAP_FILLS);
+    this.senderMaxCycleTime = counter(SystemCounter.SENDER_MAX_CYCLE_TIME);
+    this.senderCycleTimeThresholdExceeded = counter(SystemCounter.SENDER_CYCLE_TIME_THRESHOLD_EXCEEDED);
+    this.receiverMaxCycleTime = counter(SystemCounter.RECEIVER_MAX_CYCLE_TIME);
+    this.receiverCycleTimeThresholdExceeded = counter(SystemCounter.RECEIVER_CYCLE_TIME_THRESHOLD_EXCEEDED);
+    this.retransmittedBytes = counter(SystemCounter.RETRANSMITTED_BYTES);
+    this.errorFramesReceived = counter(SystemCounter.ERROR_FRAMES_RECEIVED);
+    this.errorFramesSent = counter(SystemCounter.ERROR_FRAMES_SENT);
+    this.publicationsRevoked = counter(SystemCounter.PUBLICATIONS_REVOKED);
+    this.publicationImagesRevoked = counter(SystemCounter.PUBLICATION_IMAGES_REVOKED);
+    this.statusMessagesRejected = counter(SystemCounter.STATUS_MESSAGES_REJECTED);
   }
 }

@@ -27,6 +27,10 @@ export class AgentStreams {
     return withId(this.images, registrationId) ?? withId(this.ipcPublications, registrationId);
   }
 
+  checkPendingSetups(): void {
+    for (const endpoint of this.receiveEndpoints.values()) endpoint.checkPendingSetups();
+  }
+
   /** Lets go of streams that are done, and says so. */
   release(context: AgentContext): void {
     const isLive = (stream: Stream): boolean => {

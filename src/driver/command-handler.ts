@@ -82,9 +82,11 @@ export class CommandHandler {
         receiveEndpoints.get(command.endpointId)?.removeInterest(command.streamId, command.sessionId);
         break;
       case 'addImage':
+        this.context.onSetupAnswered();
         this.adopt(command.image, (log) => this.addImage(log, command.image));
         break;
       case 'imageNotCreated':
+        this.context.onSetupAnswered();
         receiveEndpoints.get(command.endpointId)?.onImageNotCreated(command.streamId, command.sessionId);
         break;
       case 'addSubscriber':

@@ -7,7 +7,6 @@ import { AgentStreams } from './agent-streams.ts';
 import { CommandHandler } from './command-handler.ts';
 import { FrameSender } from './frame-sender.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
-import type { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
 
 const PENDING_SETUP_CHECK_INTERVAL_NS = 100_000_000;
 
@@ -104,7 +103,7 @@ export class NetworkAgent {
     for (let i = 0; i < images.length; i++) workCount += images[i]!.doWork();
     if (this.clock.nanoTime >= this.nextPendingSetupCheckNs) {
       this.nextPendingSetupCheckNs = this.clock.nanoTime + PENDING_SETUP_CHECK_INTERVAL_NS;
-      this.streams.receiveEndpoints.forEach(checkPendingSetups);
+      this.streams.checkPendingSetups();
     }
     return workCount;
   }
@@ -143,8 +142,4 @@ export class NetworkAgent {
     this.frames?.close();
     this.context.close();
   }
-}
-
-function checkPendingSetups(endpoint: ReceiveEndpoint): void {
-  endpoint.checkPendingSetups();
 }

@@ -1,5 +1,6 @@
 // hot
 import { COUNTER_VALUE_LENGTH } from '../concurrent/counters.ts';
+import { setPositionRelease } from '../memory/position.ts';
 import type { Region } from '../memory/region.ts';
 
 const TWO_32 = 4294967296;
@@ -41,6 +42,6 @@ export class PositionCounter {
 
   /** Once in 4 GiB. */
   private publishBoth(): void {
-    Atomics.store(this.b64, this.index >> 1, BigInt(this.value));
+    setPositionRelease(this.i32, this.b64, this.index, this.value);
   }
 }

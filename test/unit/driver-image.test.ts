@@ -457,14 +457,27 @@ test('nobody is asked about streams and sessions that nobody wants, nor at the e
   assert.equal(receiver.transport.takeSent().length, 0);
 });
 
+test('a flood of setups does not pile up: the conductor gets more as it answers', () => {
+  using receiver = new Receiver();
+  const flood = Array.from({ length: 100 }, (_, index) => setup(INITIAL_TERM_ID, 0, 100_000 + index));
+  receiver.receive(...flood);
+  assert.equal(receiver.agent.takeEvents().length, 64);
+  assert.equal(receiver.agent.counter(4).get(), 36);
+  const answer = { kind: 'imageNotCreated', endpointId: 2, streamId: STREAM_ID, sessionId: 100_000 } as const;
+  receiver.agent.command(answer);
+  receiver.receive(setup(INITIAL_TERM_ID, 0, 100_099));
+  assert.equal(receiver.agent.takeEvents().length, 1);
+});
+
 test('a flood of sessions is remembered up to a limit', () => {
   using receiver = new Receiver();
-  for (let session = 1; session <= 5000; session += 100) {
-    receiver.receive(
-      ...Array.from({ length: 100 }, (_, index) => setup(INITIAL_TERM_ID, 0, 100_000 + session + index)),
-    );
+  for (let session = 1; session <= 5000; session += 50) {
+    const flood = Array.from({ length: 50 }, () => data(0, 64));
+    for (const [index, datagram] of flood.entries()) datagram.writeInt32LE(100_000 + session + index, 12);
+    receiver.receive(...flood);
   }
-  assert.equal(receiver.agent.takeEvents().length, 4095);
+  const elicited = ofType(receiver.transport.takeSent(), SM).filter(({ view }) => view.getUint8(5) === 0x80);
+  assert.equal(elicited.length, 4095);
   assert.equal(receiver.agent.counter(4).get(), 5000 - 4095);
 });
 

@@ -256,13 +256,9 @@ export class ReceiveEndpoint implements DatagramHandler {
       return;
     }
     const known = interest.states.get(sessionId);
-    if (known === undefined) {
-      if (!interest.isFor(sessionId)) return;
-      if (!interest.hasRoom) {
-        this.counters.conductorOffersFailed.increment();
-        return;
-      }
-    } else if (known.state !== PENDING_SETUP) {
+    if (known === undefined ? !interest.isFor(sessionId) : known.state !== PENDING_SETUP) return;
+    if (!this.context.takesSetups || (known === undefined && !interest.hasRoom)) {
+      this.counters.conductorOffersFailed.increment();
       return;
     }
     const initialTermId = view.getInt32(offset + SETUP_INITIAL_TERM_ID, true);

@@ -36,6 +36,8 @@ import type { SendEndpoint } from './send-endpoint.ts';
 
 const SETUP_INTERVAL_NS = 100_000_000;
 const HEARTBEAT_INTERVAL_NS = 100_000_000;
+/** Clients hear of rejections at this rate at most, however often a receiver comes back. */
+const ERROR_INTERVAL_NS = 100_000_000;
 /** Zeroing costs a native call: it waits until this much is dirty, unless the limit depends on it. */
 const CLEAN_BATCH_LENGTH = 16384;
 
@@ -90,6 +92,7 @@ export class NetworkPublication implements Resender {
   private termOffset: number;
   private timeOfLastSetupNs = Number.NaN;
   private timeOfLastSendNs = Number.NaN;
+  private timeOfLastErrorNs = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
   private lastTimerPosition = Number.NaN;
 
@@ -135,6 +138,7 @@ export class NetworkPublication implements Resender {
     this.termOffset = startPosition - termCount * termLength;
     this.timeOfLastSetupNs = clock.nanoTime - SETUP_INTERVAL_NS - 1;
     this.timeOfLastSendNs = clock.nanoTime - HEARTBEAT_INTERVAL_NS - 1;
+    this.timeOfLastErrorNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastActivityNs = clock.nanoTime;
     this.lastTimerPosition = startPosition;
   }
@@ -391,6 +395,8 @@ export class NetworkPublication implements Resender {
     const receiverIdHigh = view.getInt32(offset + ERROR_RECEIVER_ID + 4, true);
     if (!this.liveness.remove(receiverIdLow, receiverIdHigh)) return;
     this.updateConnected();
+    if (this.clock.nanoTime <= this.timeOfLastErrorNs + ERROR_INTERVAL_NS) return;
+    this.timeOfLastErrorNs = this.clock.nanoTime;
     this.context.publicationError(this.registrationId, view, offset, sourceAddress, sourcePort);
   }
 
