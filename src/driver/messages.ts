@@ -129,7 +129,11 @@ export type NetworkCommand =
       readonly sessionId: number;
     }
   /** A subscriber joins a live image or IPC publication; answered by `subscriberAdded` or `subscriberRefused`. */
-  | { readonly kind: 'addSubscriber'; readonly registrationId: number; readonly subscriber: SubscriberPosition }
+  | {
+      readonly kind: 'addSubscriber';
+      readonly registrationId: number;
+      readonly subscriber: SubscriberPosition;
+    }
   | { readonly kind: 'removeSubscriber'; readonly registrationId: number; readonly counterId: number }
   | { readonly kind: 'rejectImage'; readonly registrationId: number; readonly reason: string }
   | { readonly kind: 'close' };

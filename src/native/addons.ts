@@ -9,7 +9,12 @@ import { AeronError, messageOf } from '../util/errors.ts';
 /** Mapped memory, copies, clocks and threads. A handle is a small integer, valid in every isolate of the process. */
 export interface ShmAddon {
   readonly regionTable: bigint;
-  map(path: string, length: number, create: boolean, sparse: boolean): { buffer: SharedArrayBuffer; handle: number };
+  map(
+    path: string,
+    length: number,
+    create: boolean,
+    sparse: boolean,
+  ): { buffer: SharedArrayBuffer; handle: number };
   adopt(buffer: SharedArrayBuffer): number;
   retire(handle: number): void;
   copyBurst(copiesHandle: number, count: number): number;
@@ -56,9 +61,13 @@ export function loadAddon<T>(name: 'shm' | 'udp' | 'dpdk'): T {
     loaded.set(name, addon);
     return addon;
   } catch (error) {
-    throw new AeronError('NATIVE_NOT_LOADED', `${file}: ${messageOf(error)}. Run "npm run setup" to rebuild it.`, {
-      cause: error,
-    });
+    throw new AeronError(
+      'NATIVE_NOT_LOADED',
+      `${file}: ${messageOf(error)}. Run "npm run setup" to rebuild it.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
