@@ -203,3 +203,19 @@ test('a publisher that died in a message is passed over after the unblock timeou
   ipc.subscribers[0]!.poll(() => {});
   assert.equal(ipc.subscribers[0]!.position, 128);
 });
+
+test('a closed publication whose last message was never written ends before it', () => {
+  using ipc = new Ipc(2);
+  ipc.publisher.offer(Buffer.alloc(64));
+  Atomics.store(ipc.log.region.i32, ipc.log.rawTailIndex(0), 1024);
+  ipc.agent.command({ kind: 'drainPublication', registrationId: 1, revoke: false });
+  ipc.agent.run(30_000);
+  assert.equal(ipc.log.endOfStreamPosition(), 1024, 'nobody has read what there is');
+  ipc.subscribers[0]!.poll(() => {});
+  ipc.agent.run(18_000);
+  assert.equal(ipc.log.endOfStreamPosition(), 96);
+  assert.deepEqual(ipc.agent.takeEvents(), []);
+  ipc.subscribers[1]!.poll(() => {});
+  ipc.agent.run(1001);
+  assert.deepEqual(ipc.agent.takeEvents(), [{ kind: 'streamUnavailable', registrationId: 1 }]);
+});

@@ -454,6 +454,38 @@ test('a publisher that died in a message is passed over after the unblock timeou
   assert.equal(sender.agent.counter(19).get(), 1, 'unblocked publications');
 });
 
+test('a closed publication whose last message was never written ends before it', () => {
+  using sender = new Sender();
+  sender.connect();
+  sender.publisher.offer(Buffer.alloc(64));
+  Atomics.store(sender.log.region.i32, sender.log.rawTailIndex(0), 1024);
+  sender.agent.command({ kind: 'drainPublication', registrationId: 1, revoke: false });
+  assert.equal(sender.log.endOfStreamPosition(), 1024);
+  for (let second = 0; second < 18; second++) {
+    sender.agent.run(1000);
+    sender.receive(statusMessage(sender.senderPosition));
+  }
+  assert.equal(sender.log.endOfStreamPosition(), 96);
+  sender.agent.run(200);
+  assert.equal(sender.transport.takeSent().at(-1)!.view.getUint8(5), 0xe0);
+  sender.agent.run(6000);
+  assert.deepEqual(sender.agent.takeEvents(), [{ kind: 'streamReleased', registrationId: 1 }]);
+});
+
+test('a closed publication waits for a receiver that is slow', () => {
+  using sender = new Sender();
+  sender.receive(statusMessage(0, 0));
+  sender.publisher.offer(Buffer.alloc(64));
+  sender.agent.command({ kind: 'drainPublication', registrationId: 1, revoke: false });
+  for (let second = 0; second < 40; second++) {
+    sender.agent.run(1000);
+    sender.receive(statusMessage(0, 0));
+  }
+  sender.receive(statusMessage(0, 4096));
+  assert.equal(sender.senderPosition, 96);
+  assert.deepEqual(sender.agent.takeEvents(), []);
+});
+
 test('a stream starts where it is told to', () => {
   const startPosition = 5 * TERM_LENGTH + 4096;
   using sender = new Sender({ startPosition });

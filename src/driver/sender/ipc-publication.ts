@@ -1,5 +1,6 @@
 // hot
 import type { Clock } from '../../concurrent/clock.ts';
+import { partitionIndexOf, termOffsetOf } from '../../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import { unblock } from '../../logbuffer/term-unblocker.ts';
 import type { AgentContext } from '../agent-context.ts';
@@ -189,20 +190,27 @@ export class IpcPublication {
 
   /** A publisher that died in the middle of a message would stop the others for ever. */
   private checkForBlockedPublisher(): void {
-    const position = this.consumerPosition;
-    const termCount = Math.floor(position / this.spec.termLength);
-    const isStill = position === this.lastTimerPosition;
-    if (isStill && (this.tail.termCount !== termCount || this.tail.position > position)) {
-      const timeoutNs = this.context.config.publicationUnblockTimeoutNs;
-      if (this.clock.nanoTime > this.timeOfLastActivityNs + timeoutNs) this.unblock();
-    } else {
-      this.timeOfLastActivityNs = this.clock.nanoTime;
-      this.lastTimerPosition = position;
-    }
+    const termCount = Math.floor(this.consumerPosition / this.spec.termLength);
+    const isBlocked = this.tail.termCount !== termCount || this.tail.position > this.consumerPosition;
+    if (this.hasStoodStill(isBlocked)) this.unblock();
   }
 
-  private unblock(): void {
-    if (unblock(this.log, this.consumerPosition)) this.context.counters.unblockedPublications.increment();
+  /** Whether the fastest subscriber has been blocked in one place for the unblock timeout. */
+  private hasStoodStill(isBlocked: boolean): boolean {
+    if (isBlocked && this.consumerPosition === this.lastTimerPosition) {
+      return (
+        this.clock.nanoTime > this.timeOfLastActivityNs + this.context.config.publicationUnblockTimeoutNs
+      );
+    }
+    this.lastTimerPosition = this.consumerPosition;
+    this.timeOfLastActivityNs = this.clock.nanoTime;
+    return false;
+  }
+
+  private unblock(): boolean {
+    if (!unblock(this.log, this.consumerPosition)) return false;
+    this.context.counters.unblockedPublications.increment();
+    return true;
   }
 
   private checkDrained(): void {
@@ -210,9 +218,18 @@ export class IpcPublication {
     this.readSubscribers();
     if (this.isDrained()) {
       this.linger();
-    } else {
-      this.unblock();
+    } else if (!this.unblock() && this.hasStoodStill(!this.isFrameAtConsumer())) {
+      this.tail.truncate(this.consumerPosition);
+      this.publishTail();
     }
+  }
+
+  /** Whether there is something to read for the fastest subscriber. */
+  private isFrameAtConsumer(): boolean {
+    const { bits, termLength, region } = this.log;
+    const termStart = this.log.termStart(partitionIndexOf(this.consumerPosition, bits));
+    const frameOffset = termStart + termOffsetOf(this.consumerPosition, termLength);
+    return Atomics.load(region.i32, frameOffset >>> 2) > 0;
   }
 
   private isDrained(): boolean {

@@ -464,33 +464,42 @@ export class NetworkPublication implements Resender {
 
   /** A publisher that died in the middle of a message would stop the others for ever. */
   private checkForBlockedPublisher(): void {
-    const isStill = this.senderPosition.value === this.lastTimerPosition;
     const termCount = (this.termId - this.initialTermId) | 0;
-    if (isStill && (this.tail.termCount !== termCount || this.tail.position > this.senderPosition.value)) {
-      const timeoutNs = this.context.config.publicationUnblockTimeoutNs;
-      if (
-        this.clock.nanoTime > this.timeOfLastActivityNs + timeoutNs &&
-        unblock(this.log, this.senderPosition.value)
-      ) {
-        this.counters.unblockedPublications.increment();
-      }
-    } else {
-      this.timeOfLastActivityNs = this.clock.nanoTime;
-      this.lastTimerPosition = this.senderPosition.value;
+    const isBlocked = this.tail.termCount !== termCount || this.tail.position > this.senderPosition.value;
+    if (this.hasStoodStill(isBlocked)) this.unblock();
+  }
+
+  /** Whether the sender has been blocked in one place for the unblock timeout. */
+  private hasStoodStill(isBlocked: boolean): boolean {
+    if (isBlocked && this.senderPosition.value === this.lastTimerPosition) {
+      return (
+        this.clock.nanoTime > this.timeOfLastActivityNs + this.context.config.publicationUnblockTimeoutNs
+      );
     }
+    this.lastTimerPosition = this.senderPosition.value;
+    this.timeOfLastActivityNs = this.clock.nanoTime;
+    return false;
+  }
+
+  private unblock(): boolean {
+    if (!unblock(this.log, this.senderPosition.value)) return false;
+    this.counters.unblockedPublications.increment();
+    return true;
   }
 
   private checkDrained(): void {
-    if (this.tail.update()) this.publishTail();
-    if (this.tail.position > this.senderPosition.value) {
-      if (unblock(this.log, this.senderPosition.value)) {
-        this.counters.unblockedPublications.increment();
+    const { tail, senderPosition } = this;
+    if (tail.update()) this.publishTail();
+    if (tail.position > senderPosition.value) {
+      if (this.unblock()) return;
+      if (this.hasStoodStill(this.senderLimit.value > senderPosition.value)) {
+        tail.truncate(senderPosition.value);
+        this.publishTail();
+      } else if (this.liveness.count > 0) {
         return;
       }
-      if (this.liveness.count > 0) return;
-    } else {
-      this.isEndOfStream = true;
     }
+    if (tail.position <= senderPosition.value) this.isEndOfStream = true;
     this.state = LINGER;
     this.timeOfLastActivityNs = this.clock.nanoTime;
   }

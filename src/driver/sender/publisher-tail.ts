@@ -18,6 +18,7 @@ export class PublisherTail {
   private readonly log: LogBuffers;
   private readonly termLength: number;
   private readonly initialTermId: number;
+  private isTruncated = false;
   private lastIndex = -1;
   private lastOffset = -1;
 
@@ -31,6 +32,7 @@ export class PublisherTail {
 
   /** Reads the tail. Returns whether it has moved. */
   update(): boolean {
+    if (this.isTruncated) return false;
     const log = this.log;
     const termCount = log.activeTermCount();
     const index = Math.abs(termCount % PARTITION_COUNT);
@@ -54,5 +56,12 @@ export class PublisherTail {
     if (believed <= this.position) return false;
     this.position = believed;
     return true;
+  }
+
+  /** No publisher is left, and what one claimed from `position` on was never written: the stream ends there. Cold. */
+  truncate(position: number): void {
+    this.isTruncated = true;
+    this.position = position;
+    this.log.setEndOfStreamPosition(position);
   }
 }
