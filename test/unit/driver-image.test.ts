@@ -669,3 +669,24 @@ test('a status message the transport does not take is sent in a later cycle', ()
   receiver.agent.agent.doWork();
   assert.equal(receiver.transport.takeSent().length, 0);
 });
+
+test('a retransmission that starts like an earlier datagram but is longer does not hide what is still missing', () => {
+  using receiver = new Receiver();
+  receiver.receive(data(128, 128));
+  assert.deepEqual([receiver.position, receiver.hwm], [0, 256]);
+  // The first 128 bytes, then two frames of which the log already has the first: the datagram is left out as a whole.
+  receiver.receive(data(0, 128), Buffer.concat([data(128, 128), data(256, 128)]));
+  assert.deepEqual([receiver.position, receiver.hwm], [256, 384]);
+  assert.equal(receiver.consume(), 2);
+  receiver.receive(data(256, 128));
+  assert.equal(receiver.position, 384);
+  assert.equal(receiver.consume(), 1);
+});
+
+test('the same holds when the earlier datagram comes in the same burst', () => {
+  using receiver = new Receiver();
+  receiver.receive(data(128, 128), data(0, 128), Buffer.concat([data(128, 128), data(256, 128)]));
+  assert.deepEqual([receiver.position, receiver.hwm], [256, 384]);
+  receiver.receive(data(256, 128));
+  assert.equal(receiver.position, 384);
+});

@@ -73,6 +73,8 @@ export class Image implements InsertTarget {
   private lossEntry = -1;
   private lossReportTermId = 0;
   private lossReportEndOffset = 0;
+  /** The published receive position: while a burst comes in, the other is ahead of it. */
+  private insertedPosition = Number.NaN;
   private nextSmPosition = Number.NaN;
   private lastSmPosition = Number.NaN;
   private overRunPosition = Number.NaN;
@@ -107,6 +109,7 @@ export class Image implements InsertTarget {
     this.cleaner = new LogCleaner(log.region, termLength, joinPosition);
     const nakDelayNs = spec.isReliable ? spec.nakDelayNs : 0;
     this.loss = new LossDetector(clock, nakDelayNs, nakDelayNs * config.nakRetryDelayRatio);
+    this.insertedPosition = joinPosition;
     this.nextSmPosition = joinPosition;
     this.lastSmPosition = joinPosition;
     this.overRunPosition = joinPosition + termLength / 2;
@@ -158,7 +161,7 @@ export class Image implements InsertTarget {
     } else {
       const toOffset = (termCount % PARTITION_COUNT) * termLength + termOffset;
       inserts.add(this, this.handle, toOffset, region.handle, offset, length);
-      // In order, which is the rule, nothing needs to be scanned.
+      // In order, which is the rule, nothing needs to be scanned; onInserted() takes it back if it was left out.
       if (position === this.rcvPos.value) this.rcvPos.value = endPosition;
     }
     if (endPosition > this.rcvHwm.value) this.rcvHwm.value = endPosition;
@@ -182,8 +185,11 @@ export class Image implements InsertTarget {
     this.log.setEndOfStreamPosition(position);
   }
 
-  onInserted(): void {
+  onInserted(isComplete: boolean): void {
     this.rcvHwm.publish();
+    // What was left out may have ended later than what was there: look, as for anything that came out of order.
+    if (!isComplete) this.rcvPos.value = this.insertedPosition;
+    this.insertedPosition = this.rcvPos.value;
     this.rcvPos.publish();
     this.needsScan = this.rcvPos.value < this.rcvHwm.value;
     if (!this.needsScan) this.loss.clear();
@@ -225,6 +231,7 @@ export class Image implements InsertTarget {
     this.needsScan = endOffset === termLength && termPosition + endOffset < this.rcvHwm.value;
     if (endOffset === rebuildOffset) return;
     this.rcvPos.value = termPosition + endOffset;
+    this.insertedPosition = this.rcvPos.value;
     this.rcvPos.publish();
   }
 

@@ -6,8 +6,11 @@ import type { BurstListener } from '../../transport/transport.ts';
 export interface InsertTarget {
   /** Kept by {@link InsertBurst}: has inserts that were not made yet. */
   isInserting: boolean;
-  /** What was added is in the log now. */
-  onInserted(): void;
+  /**
+   * What was added is in the log now. `isComplete` is false when something of the burst was left out, because the place it
+   * starts at had been filled before: with the same bytes as a rule, but perhaps with fewer frames.
+   */
+  onInserted(isComplete: boolean): void;
 }
 
 const CAPACITY = 512;
@@ -43,13 +46,14 @@ export class InsertBurst implements BurstListener {
   onBurstEnd(): void {
     const targetCount = this.targetCount;
     if (targetCount === 0) return;
-    this.copies.insert();
+    const added = this.copies.count;
+    const isComplete = this.copies.insert() === added;
     this.targetCount = 0;
     for (let i = 0; i < targetCount; i++) {
       const target = this.targets[i]!;
       this.targets[i] = null;
       target.isInserting = false;
-      target.onInserted();
+      target.onInserted(isComplete);
     }
   }
 

@@ -33,7 +33,7 @@ export function validateFrames(
     const frameLength = view.getInt32(frame + FRAME_LENGTH, true);
     type = frameType(view, frame);
     const nextTermOffset = termOffset + frameOffset;
-    if (frameLength <= 0 || frameLength > termLength - nextTermOffset) return INVALID_FRAMES;
+    if (frameLength < HEADER_LENGTH || frameLength > termLength - nextTermOffset) return INVALID_FRAMES;
     if (type !== TYPE_DATA && type !== TYPE_PAD) return INVALID_FRAMES;
     if (view.getInt32(frame + DATA_TERM_OFFSET, true) !== nextTermOffset) return INVALID_FRAMES;
     frameOffset += (frameLength + (FRAME_ALIGNMENT - 1)) & -FRAME_ALIGNMENT;
