@@ -271,7 +271,7 @@ function removeStaleOutput(folder = '') {
   for (const entry of fs.readdirSync(output, { withFileTypes: true })) {
     const name = path.join(folder, entry.name);
     if (entry.isDirectory()) {
-      if (folder !== '' || ['src', 'test', 'bench'].includes(entry.name)) removeStaleOutput(name);
+      if (folder !== '' || ['src', 'test', 'bench', 'examples'].includes(entry.name)) removeStaleOutput(name);
       continue;
     }
     const source = name.replace(/\.(js|js\.map|d\.ts)$/, '.ts');

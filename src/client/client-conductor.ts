@@ -382,7 +382,7 @@ export class ClientConductor {
         new AeronError(
           'BROADCAST_LAPPED',
           'this client did not keep up with the events of its driver and missed some. Call aeron.doWork() more often, ' +
-            'or give the driver a larger aeron.to.clients.buffer.length. Connect again to go on.',
+            'or give the driver a larger aeron.clients.buffer.length. Connect again to go on.',
         ),
       );
     }

@@ -4,7 +4,8 @@ import { shm } from '../native/addons.ts';
 
 /**
  * Time as agents see it: read once per duty cycle with {@link update}, then passed on. `nanoTime` is monotonic
- * nanoseconds, `epochMs` wall-clock milliseconds, up to one old; both doubles. Implementations: the machine's, and a simulated one.
+ * nanoseconds, `epochMs` wall-clock milliseconds, up to one old; both doubles. Implementations: the machine's, and a
+ * simulated one.
  */
 export interface Clock {
   nanoTime: number;

@@ -1,4 +1,7 @@
-/** Publishes checked messages, as CheckedPublisher.java does: dir= channel= stream= count= seed= producer= maxLength= exclusive=. */
+/**
+ * Publishes checked messages, as CheckedPublisher.java does: dir= channel= stream= count= seed= producer= maxLength=
+ * exclusive=.
+ */
 import { Aeron } from '../../src/client/aeron.ts';
 import { CheckedMessageWriter } from '../support/checked-message.ts';
 import { Arguments } from './arguments.ts';

@@ -6,7 +6,7 @@ import { hotViolations, isHot } from './hot-rules.ts';
 import { filesBelow, functionsOf, read, readSource, type SourceFile } from './source-tree.ts';
 
 const SOURCES: readonly SourceFile[] = filesBelow('src', '.ts').map(readSource);
-const TESTS: readonly SourceFile[] = ['test', 'bench']
+const TESTS: readonly SourceFile[] = ['test', 'bench', 'examples']
   .flatMap((folder) => filesBelow(folder, '.ts'))
   .map(readSource);
 const BY_PATH: ReadonlyMap<string, SourceFile> = new Map(
@@ -162,7 +162,7 @@ check('should mark the files that handle messages as hot', () =>
 );
 
 check('should name files in kebab-case', () =>
-  ['src', 'test', 'bench', 'tools', 'docs', 'bin']
+  ['src', 'test', 'bench', 'examples', 'tools', 'docs', 'bin']
     .flatMap((folder) => filesBelow(folder, ''))
     .filter((path) => !path.startsWith('test/interop/java/'))
     .filter((path) => !/^(?:[a-z0-9]+(?:[-.][a-z0-9]+)*|README\.md)$/.test(basename(path)))
@@ -170,7 +170,7 @@ check('should name files in kebab-case', () =>
 );
 
 check('should leave no unfinished work behind', () =>
-  ['src', 'test', 'bench', 'tools', 'native', 'docs'].flatMap((folder) =>
+  ['src', 'test', 'bench', 'examples', 'tools', 'native', 'docs'].flatMap((folder) =>
     ['.ts', '.mjs', '.cc', '.h', '.md'].flatMap((suffix) =>
       filesBelow(folder, suffix)
         .filter((path) => !path.startsWith('test/tidy/'))
