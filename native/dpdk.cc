@@ -87,8 +87,9 @@ struct Port {
 
 std::mutex mutex;               // Guards everything cold below.
 RegionTable* regionTable = nullptr;
-std::string ealArguments;       // Non-empty once rte_eal_init succeeded.
-bool ealFailed = false;
+enum class EalState { kNone, kReady, kFailed };
+EalState ealState = EalState::kNone;
+std::string ealArguments;       // As the user gave them.
 Port* ports[RTE_MAX_ETHPORTS] = {};
 
 // ---- log: the last few KiB that EAL and drivers said, shown only when something fails.
@@ -181,44 +182,43 @@ class PeerWait {
   std::thread thread_;
 };
 
-// initialise(arguments, listeningSocket, waitMs): throws DPDK_INIT with what EAL said. The calling thread becomes the main
-// lcore. A second call with the same arguments does nothing but register the calling thread. A port that listens on the
-// socket, "" for none, waits so long for its peer.
+// initialise(arguments, given, listeningSocket, waitMs): throws DPDK_INIT with what EAL said. The calling thread becomes
+// the main lcore. `given` is the arguments as the user gave them: a second call with the same does nothing but register
+// the calling thread. A port that listens on the socket, "" for none, waits so long for its peer.
 void initialise(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   v8::Local<v8::Context> context = isolate->GetCurrentContext();
   v8::Local<v8::Array> list = args[0].As<v8::Array>();
   static std::vector<std::string> texts;  // EAL keeps pointers into its arguments.
   std::vector<std::string> wanted = {"aeron-bypass"};
-  std::string joined;
   for (uint32_t i = 0; i < list->Length(); i++) {
     v8::String::Utf8Value text(isolate, list->Get(context, i).ToLocalChecked());
     wanted.emplace_back(*text, text.length());
-    joined += wanted.back() + " ";
   }
-  joined += ";";
+  const std::string given = stringAt(args, 1);
 
   std::lock_guard<std::mutex> lock(mutex);
-  if (!ealArguments.empty()) {
-    if (ealArguments != joined) {
+  if (ealState == EalState::kReady) {
+    if (ealArguments != given) {
       return throwError(isolate, "DPDK_ALREADY_INITIALISED",
-                        "DPDK can be initialised once per process, and was with: " + ealArguments);
+                        "DPDK can be initialised once per process, and was with \"" + ealArguments + "\"");
     }
     return threadRegistration.ensure();
   }
-  if (ealFailed) {
+  if (ealState == EalState::kFailed) {
     return throwError(isolate, "DPDK_INIT", "an earlier initialisation failed, and EAL has one try per process");
   }
   texts = wanted;
   static std::vector<char*> pointers;
   for (std::string& text : texts) pointers.push_back(text.data());
   captureLog();
-  const PeerWait wait(stringAt(args, 1), int32At(args, 2));
+  const PeerWait wait(stringAt(args, 2), int32At(args, 3));
   if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0) {
-    ealFailed = true;
+    ealState = EalState::kFailed;
     return fail(isolate, "DPDK_INIT", "rte_eal_init: " + errnoText(rte_errno));
   }
-  ealArguments = joined;
+  ealState = EalState::kReady;
+  ealArguments = given;
   atexit(closeDevices);
 }
 

@@ -20,7 +20,7 @@ export interface DpdkPort {
 export interface DpdkAddon {
   readonly version: string;
   attach(regionTable: bigint): void;
-  initialise(ealArguments: readonly string[], listeningSocket: string, waitMs: number): void;
+  initialise(ealArguments: readonly string[], given: string, listeningSocket: string, waitMs: number): void;
   openPort(id: number, mtu: number, rxQueueSize: number, txQueueSize: number, offload: boolean): DpdkPort;
   closePort(id: number): void;
   receive(id: number): number;

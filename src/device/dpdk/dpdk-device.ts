@@ -15,18 +15,29 @@ export interface DpdkDeviceOptions {
   readonly txQueueSize: number;
 }
 
-const HOW_TO_FIX: Readonly<Record<string, string>> = {
-  DPDK_NO_PORT:
-    'Bind a card to vfio-pci ("dpdk-devbind.py --status" lists them) or add a virtual device (--vdev=…), and check the ' +
-    'port id. A bound card that is missing shares its IOMMU group with other devices, lacks interrupt remapping, or ' +
-    'meets a low "ulimit -l". A net_virtio_user port with server=1 is missing when its peer did not come within 30 s.',
-  DPDK_PORT_BUSY: 'Close its transport first, or use another port.',
-  DPDK_PORT: 'Adjust MTU and queue sizes to the port, or reserve more memory for DPDK.',
-};
-
 function portError(error: unknown): AeronError {
-  const code = codeOf(error);
-  return new AeronError(code, `${messageOf(error)}. ${HOW_TO_FIX[code] ?? ''}`, { cause: error });
+  const message = messageOf(error);
+  switch (codeOf(error)) {
+    case 'DPDK_NO_PORT':
+      return new AeronError(
+        'DPDK_NO_PORT',
+        `${message}. Bind a card to vfio-pci ("dpdk-devbind.py --status" lists them) or add a virtual device (--vdev=…), ` +
+          'and check the port id. A bound card that is missing shares its IOMMU group with other devices, lacks interrupt ' +
+          'remapping, or meets a low "ulimit -l". A net_virtio_user port with server=1 is missing when its peer did not ' +
+          'come within 30 s.',
+        { cause: error },
+      );
+    case 'DPDK_PORT_BUSY':
+      return new AeronError('DPDK_PORT_BUSY', `${message}. Close its transport first, or use another port.`, {
+        cause: error,
+      });
+    default:
+      return new AeronError(
+        'DPDK_PORT',
+        `${message}. Adjust MTU and queue sizes to the port, or reserve more memory for DPDK.`,
+        { cause: error },
+      );
+  }
 }
 
 /** A port of DPDK. Opening it initialises DPDK in this process if need be. */

@@ -74,11 +74,16 @@ export function initialiseEal(ealArguments: readonly string[]): DpdkAddon {
   const listeningSocket = listeningSocketOf(complete);
   if (listeningSocket !== '') removeStaleSocket(listeningSocket);
   try {
-    dpdk.initialise(complete, listeningSocket, PEER_WAIT_MS);
+    dpdk.initialise(complete, ealArguments.join(' '), listeningSocket, PEER_WAIT_MS);
     return dpdk;
   } catch (error) {
-    const code = codeOf(error);
-    if (code !== 'DPDK_INIT') throw new AeronError(code, messageOf(error), { cause: error });
+    if (codeOf(error) === 'DPDK_ALREADY_INITIALISED') {
+      throw new AeronError(
+        'DPDK_ALREADY_INITIALISED',
+        `${messageOf(error)}. Use the same EAL arguments for every port of the process, or another process.`,
+        { cause: error },
+      );
+    }
     if (!gives(complete, ['--no-huge']) && freeHugepageBytes() === 0) {
       throw new AeronError(
         'DPDK_NO_HUGEPAGES',
