@@ -41,7 +41,11 @@ export interface Import {
 }
 
 export function readSource(path: string): SourceFile {
-  const text = read(path);
+  return sourceOf(path, read(path));
+}
+
+/** A file as if `text` were in it. */
+export function sourceOf(path: string, text: string): SourceFile {
   return { path, lines: text.split('\n'), code: blank(text).split('\n'), imports: importsOf(path, text) };
 }
 
