@@ -181,7 +181,7 @@ test('every message arrives once and in order, whatever the wire does', () => {
         pair.close();
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 25 },
   );
 });
 
