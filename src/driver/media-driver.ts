@@ -15,13 +15,13 @@ import { EventTransmitter } from './conductor/event-transmitter.ts';
 import { LogStore } from './conductor/log-store.ts';
 import { kernelAddresses, NameResolver, systemLookup } from './conductor/name-resolver.ts';
 import { formatConfiguration, loadConfiguration, validate } from './configuration.ts';
+import { DriverAgent } from './driver-agent.ts';
 import { prepareDirectory } from './driver-directory.ts';
 import { DriverFiles } from './driver-files.ts';
 import type { DriverOptions } from './driver-options.ts';
 import { networkAgentConfig, transportKind } from './network-agent-config.ts';
 import type { RunningNetwork } from './network-link.ts';
 import { SameIsolateNetwork } from './same-isolate-network.ts';
-import { SharedAgent } from './shared-agent.ts';
 import { WorkerNetwork } from './worker-network.ts';
 
 /** A media driver in this process: a conductor here, and a network agent here or in a thread of its own. */
@@ -77,7 +77,8 @@ export class MediaDriver {
     try {
       network = await startNetwork(options, files, reject);
       const conductor = newConductor(options, files, network, resolve);
-      const agent = runsHere(options) ? new SharedAgent(network, conductor, files.errors) : conductor;
+      const roleName = runsHere(options) ? '[sender, receiver, conductor]' : 'conductor';
+      const agent = new DriverAgent(roleName, network, conductor, files.errors);
       const runner = options.threadingMode === 'INVOKER' ? null : newRunner(options, files, agent);
       // Now that the network thread is there: it would have inherited the CPU.
       if (options.conductorCpuAffinity >= 0 && runner !== null) shm.pin(options.conductorCpuAffinity);
@@ -162,12 +163,13 @@ function startNetwork(
   onFailure: (error: Error) => void,
 ): Promise<RunningNetwork> {
   const config = networkAgentConfig(options, files.cnc, files.lossReport, randomInt32);
-  if (runsHere(options)) return SameIsolateNetwork.start(config);
+  if (runsHere(options)) return SameIsolateNetwork.start(config, files.clock);
   const { senderCpuAffinity, receiverCpuAffinity } = options;
   // Who asks for a sender thread says with its strategy how the network is to be polled.
   const isDedicated = options.threadingMode === 'DEDICATED';
   return WorkerNetwork.start({
     config,
+    clock: files.clock,
     idleStrategy: isDedicated ? options.senderIdleStrategy : options.sharedNetworkIdleStrategy,
     idleStrategyInitArgs: isDedicated
       ? options.senderIdleStrategyInitArgs

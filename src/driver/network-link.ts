@@ -14,7 +14,7 @@ export interface RunningNetwork extends NetworkLink {
   readonly maxDatagramLength: number;
   /** Of the transport, where it lives in this isolate; else `null`. */
   readonly transportStatistics: TransportStatistics | null;
-  /** One duty cycle of the agent, where it shares the conductor's isolate; else 0. */
+  /** Brings the conductor's clock up to date. One duty cycle of the agent, where it shares that isolate; else 0. */
   doWork(): number;
   /** Resolves when the agent has closed its streams, endpoints and transport. */
   close(): Promise<void>;

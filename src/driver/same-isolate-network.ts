@@ -1,5 +1,5 @@
 // hot
-import { type Clock, SystemClock } from '../concurrent/clock.ts';
+import type { Clock } from '../concurrent/clock.ts';
 import { Queue } from '../concurrent/queue.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { assert } from '../util/errors.ts';
@@ -26,8 +26,7 @@ export class SameIsolateNetwork implements RunningNetwork {
   }
 
   /** @throws AeronError when the transport cannot be opened. */
-  static async start(config: NetworkAgentConfig): Promise<SameIsolateNetwork> {
-    const clock: Clock = new SystemClock();
+  static async start(config: NetworkAgentConfig, clock: Clock): Promise<SameIsolateNetwork> {
     const transport = await openTransport(config.transport, clock);
     const events = new Queue<NetworkEvent>(EVENT_CAPACITY);
     const agent = new NetworkAgent(config, transport, clock, (event) => {

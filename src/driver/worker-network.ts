@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { SystemClock } from '../concurrent/clock.ts';
+import type { Clock } from '../concurrent/clock.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
 import type { RunningNetwork } from './network-link.ts';
@@ -16,6 +16,8 @@ const CLOSE_TIMEOUT_MS = 3_000;
 
 export interface WorkerNetworkOptions {
   readonly config: NetworkAgentConfig;
+  /** The conductor's; the network agent has its own. */
+  readonly clock: Clock;
   readonly idleStrategy: string;
   readonly idleStrategyInitArgs: string;
   readonly cpu: number;
@@ -28,6 +30,7 @@ export interface WorkerNetworkOptions {
  * count up says when to look there.
  */
 export class WorkerNetwork implements RunningNetwork {
+  private readonly clock: Clock;
   private readonly worker: Worker;
   private readonly port: MessagePort;
   private readonly doorbell: Int32Array;
@@ -37,7 +40,14 @@ export class WorkerNetwork implements RunningNetwork {
   maxDatagramLength = 0;
   readonly transportStatistics = null;
 
-  private constructor({ config, idleStrategy, idleStrategyInitArgs, cpu, onFailure }: WorkerNetworkOptions) {
+  private constructor({
+    config,
+    clock,
+    idleStrategy,
+    idleStrategyInitArgs,
+    cpu,
+    onFailure,
+  }: WorkerNetworkOptions) {
     const { port1, port2 } = new MessageChannel();
     const doorbell = new SharedArrayBuffer(DOORBELL_LENGTH);
     const workerData: NetworkWorkerData = {
@@ -48,6 +58,7 @@ export class WorkerNetwork implements RunningNetwork {
       idleStrategyInitArgs,
       cpu,
     };
+    this.clock = clock;
     this.port = port1;
     this.doorbell = new Int32Array(doorbell);
     this.hasTransport = config.transport.kind !== 'none';
@@ -78,7 +89,7 @@ export class WorkerNetwork implements RunningNetwork {
     };
     let isStarted = false;
     const network = new WorkerNetwork({ ...options, onFailure });
-    const clock = new SystemClock();
+    const { clock } = options;
     const deadlineNs = clock.nanoTime + START_TIMEOUT_MS * 1e6;
     try {
       for (;;) {
@@ -120,6 +131,7 @@ export class WorkerNetwork implements RunningNetwork {
   }
 
   doWork(): number {
+    this.clock.update();
     return 0;
   }
 

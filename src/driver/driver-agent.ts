@@ -6,14 +6,15 @@ import type { Conductor } from './conductor/conductor.ts';
 import type { ErrorReporter } from './conductor/error-reporter.ts';
 import type { RunningNetwork } from './network-link.ts';
 
-/** The conductor and the network agent of one isolate, in turns: SHARED and INVOKER. */
-export class SharedAgent implements Agent {
-  readonly roleName = '[sender, receiver, conductor]';
+/** What a driver runs in the isolate it was launched in: the conductor and, in SHARED and INVOKER, the network agent. */
+export class DriverAgent implements Agent {
+  readonly roleName: string;
   private readonly network: RunningNetwork;
   private readonly conductor: Conductor;
   private readonly errors: ErrorReporter;
 
-  constructor(network: RunningNetwork, conductor: Conductor, errors: ErrorReporter) {
+  constructor(roleName: string, network: RunningNetwork, conductor: Conductor, errors: ErrorReporter) {
+    this.roleName = roleName;
     this.network = network;
     this.conductor = conductor;
     this.errors = errors;
