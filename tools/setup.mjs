@@ -84,10 +84,15 @@ function runStep(title, program, args, extra) {
   );
 }
 
-/** Looks along PATH, and in the folders of system tools that an ordinary user's PATH may lack. */
-function hasCommand(name) {
+/** Looks along PATH, and in the folders of system tools that an ordinary user's PATH may lack. Null: not there. */
+function findCommand(name) {
   const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin'];
-  return folders.some((folder) => folder !== '' && fs.existsSync(path.join(folder, name)));
+  const files = folders.filter((folder) => folder !== '').map((folder) => path.join(folder, name));
+  return files.find((file) => fs.existsSync(file)) ?? null;
+}
+
+function hasCommand(name) {
+  return findCommand(name) !== null;
 }
 
 function dpdkVersion() {
@@ -180,14 +185,10 @@ function headersPrefix() {
 
 /** node-gyp: ours in a checkout, npm's own where this package was installed as a dependency. */
 function nodeGyp() {
-  const require = createRequire(import.meta.url);
-  const npmFolder = path.dirname(path.dirname(process.env.npm_execpath ?? '/usr/share/npm/bin/npm-cli.js'));
-  for (const find of [
-    () => require.resolve('node-gyp/bin/node-gyp.js'),
-    () => createRequire(path.join(npmFolder, 'index.js')).resolve('node-gyp/bin/node-gyp.js'),
-  ]) {
+  const npm = process.env.npm_execpath ?? findCommand('npm');
+  for (const from of [import.meta.url, ...(npm === null ? [] : [fs.realpathSync(npm)])]) {
     try {
-      return find();
+      return createRequire(from).resolve('node-gyp/bin/node-gyp.js');
     } catch {
       // The next place may have it.
     }

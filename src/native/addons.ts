@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { AeronError, messageOf } from '../util/errors.ts';
 
 /** Mapped memory, copies, clocks and threads. A handle is a small integer, valid in every isolate of the process. */
@@ -36,6 +37,9 @@ export const ADDON_FOLDER: URL = new URL(
   import.meta.url,
 );
 
+/** What builds them: the same in a checkout and where this package is a dependency. */
+const SETUP = `node ${fileURLToPath(new URL('../../../tools/setup.mjs', import.meta.url))}`;
+
 const require = createRequire(import.meta.url);
 const loaded = new Map<string, unknown>();
 
@@ -47,13 +51,13 @@ const loaded = new Map<string, unknown>();
 export function loadAddon<T>(name: 'shm' | 'udp' | 'dpdk'): T {
   const found = loaded.get(name);
   if (found !== undefined) return found as T;
-  const file = new URL(`${name}.node`, ADDON_FOLDER).pathname;
+  const file = fileURLToPath(new URL(`${name}.node`, ADDON_FOLDER));
   if (!existsSync(file)) {
     const install = name === 'dpdk' ? 'Install libdpdk (apt-get install libdpdk-dev), then run' : 'Run';
     throw new AeronError(
       'NATIVE_NOT_BUILT',
       `no ${name} addon for Node ${process.version} (module ABI ${process.versions.modules}) at ${file}. ` +
-        `${install} "npm run setup".`,
+        `${install} "${SETUP}".`,
     );
   }
   try {
@@ -61,13 +65,9 @@ export function loadAddon<T>(name: 'shm' | 'udp' | 'dpdk'): T {
     loaded.set(name, addon);
     return addon;
   } catch (error) {
-    throw new AeronError(
-      'NATIVE_NOT_LOADED',
-      `${file}: ${messageOf(error)}. Run "npm run setup" to rebuild it.`,
-      {
-        cause: error,
-      },
-    );
+    throw new AeronError('NATIVE_NOT_LOADED', `${file}: ${messageOf(error)}. Run "${SETUP}" to rebuild it.`, {
+      cause: error,
+    });
   }
 }
 
