@@ -46,7 +46,7 @@ describe('EAL', { skip: SKIP_WITHOUT_DPDK }, () => {
   });
 
   test('names missing hugepages', {
-    skip: freeHugepageBytes() > 0 ? 'there are hugepages' : false,
+    skip: freeHugepageBytes() > 0 ? 'nothing to test: there are hugepages' : false,
   }, async () => {
     const { codes, message } = await initialise('--no-pci');
     assert.equal(codes[0], 'DPDK_NO_HUGEPAGES');
