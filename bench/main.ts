@@ -7,7 +7,6 @@
  */
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
-import { formatNs, formatRate } from '../src/cli/demo/report.ts';
 import {
   type MemorySample,
   type RunLengths,
@@ -17,6 +16,7 @@ import {
   type WireResult,
 } from '../src/cli/demo/wire-run.ts';
 import { dpdkWire, kernelWire } from '../src/cli/demo/wires.ts';
+import { formatNs, formatRate } from '../src/cli/format.ts';
 import { reserveHugepages } from '../src/device/dpdk/shared-memory-wire.ts';
 
 interface Spread {

@@ -1,24 +1,9 @@
 /** The demo's table and plot, as plain text. */
+import { formatNs, formatRate } from '../format.ts';
 import type { WireResult } from './wire-run.ts';
 
 const BAR_WIDTH = 44;
 const SHOWN_PERCENTILES = [50, 90, 99, 99.9, 99.99, 100];
-
-/** A duration in the unit that keeps three digits or fewer before the point. */
-export function formatNs(ns: number): string {
-  if (ns < 1e3) return `${Math.round(ns)} ns`;
-  if (ns < 1e6) return `${(ns / 1e3).toPrecision(3)} µs`;
-  if (ns < 1e9) return `${(ns / 1e6).toPrecision(3)} ms`;
-  return `${(ns / 1e9).toPrecision(3)} s`;
-}
-
-/** A rate with k, M or G. */
-export function formatRate(perSecond: number): string {
-  if (perSecond < 1e3) return perSecond.toFixed(0);
-  if (perSecond < 1e6) return `${(perSecond / 1e3).toPrecision(3)} k`;
-  if (perSecond < 1e9) return `${(perSecond / 1e6).toPrecision(3)} M`;
-  return `${(perSecond / 1e9).toPrecision(3)} G`;
-}
 
 /** One column a wire, one row a figure. */
 export function renderTable(wires: readonly WireResult[]): string {

@@ -84,7 +84,10 @@ export class Conductor {
     this.lastConsumedNs = clock.nanoTime;
   }
 
-  /** One duty cycle, at the time that the clock was last brought to. Returns how much was done, 0 when there was nothing to do; allocates nothing then. */
+  /**
+   * One duty cycle, at the time that the clock was last brought to. Returns how much was done, 0 when there was nothing
+   * to do; allocates nothing then.
+   */
   doWork(): number {
     const { clock, cnc, network } = this.context;
     this.dutyCycle.measureAndUpdate(clock.nanoTime);
