@@ -8,7 +8,7 @@ import { AeronError } from '../../util/errors.ts';
 import { type Command, defineCommand } from '../command.ts';
 import { formatCount, formatNs } from '../format.ts';
 import { DIR, EMBEDDED, JSON_OUTPUT } from '../options.ts';
-import { PING_CHANNEL, PING_STREAM, PONG_CHANNEL, PONG_STREAM } from '../ping-options.ts';
+import { PING_OPTIONS } from '../ping-options.ts';
 import { DONE, Station } from '../station.ts';
 
 const FRAGMENT_LIMIT = 64;
@@ -35,10 +35,7 @@ took. Keeps one core busy.`,
       max: 65_000,
       help: 'message length',
     },
-    'ping-channel': PING_CHANNEL,
-    'ping-stream': PING_STREAM,
-    'pong-channel': PONG_CHANNEL,
-    'pong-stream': PONG_STREAM,
+    ...PING_OPTIONS,
     dir: DIR,
     embedded: EMBEDDED,
     json: JSON_OUTPUT,

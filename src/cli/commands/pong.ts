@@ -2,7 +2,7 @@ import { ControlledPollAction } from '../../client/fragment-handler.ts';
 import { NoOpIdleStrategy } from '../../concurrent/idle-strategy.ts';
 import { type Command, defineCommand } from '../command.ts';
 import { DIR, EMBEDDED } from '../options.ts';
-import { PING_CHANNEL, PING_STREAM, PONG_CHANNEL, PONG_STREAM } from '../ping-options.ts';
+import { PING_OPTIONS } from '../ping-options.ts';
 import { DONE, Station } from '../station.ts';
 
 const FRAGMENT_LIMIT = 64;
@@ -11,10 +11,7 @@ export const pong: Command = defineCommand({
   usage: 'pong [options]',
   about: `Sends back what "aeron-bypass ping" sends, until Ctrl-C. Keeps one core busy.`,
   options: {
-    'ping-channel': PING_CHANNEL,
-    'ping-stream': PING_STREAM,
-    'pong-channel': PONG_CHANNEL,
-    'pong-stream': PONG_STREAM,
+    ...PING_OPTIONS,
     dir: DIR,
     embedded: EMBEDDED,
   },
