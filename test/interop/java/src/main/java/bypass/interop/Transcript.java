@@ -27,7 +27,6 @@ import org.agrona.concurrent.status.CountersReader;
  * drivers can be compared.
  */
 public final class Transcript {
-    private static final int STREAM_ID = 1001;
     private static final int FRAGMENT_LIMIT = 16;
 
     private final List<String> images = new CopyOnWriteArrayList<>();
@@ -36,6 +35,8 @@ public final class Transcript {
     private final int port;
     private final Aeron aeron;
     private String step = "";
+    /** Another in each step: a closed publication may go on about its stream for a while. */
+    private int streamId = 1000;
 
     private Transcript(final String directory, final int port) {
         this.port = port;
@@ -46,7 +47,7 @@ public final class Transcript {
             .availableImageHandler((image) -> images.add("available " + describe(image)))
             .unavailableImageHandler((image) -> images.add("unavailable " + describe(image)))
             .publicationErrorFrameHandler((frame) -> publicationErrors.add(
-                frame.errorCode() + " " + frame.errorMessage() + " stream " + frame.streamId())));
+                frame.errorCode() + " " + frame.errorMessage() + " stream " + (frame.streamId() == streamId))));
     }
 
     public static void main(final String[] words) {
@@ -242,7 +243,7 @@ public final class Transcript {
 
     private void rejection(final String channel) {
         step("rejection on " + name(channel));
-        try (Subscription subscription = subscribe(channel);
+        try (Subscription subscription = subscribe(with(channel, "rejoin=false"));
             Publication publication = publish(channel)) {
             awaitTrue("image", () -> subscription.imageCount() == 1);
             attempt("reject", () -> subscription.imageAtIndex(0).reject("no thanks"));
@@ -302,6 +303,7 @@ public final class Transcript {
                     print("received " + received);
                 }
             }
+            awaitTrue("room", () -> publication.availableWindow() > length);
             attempt("longer", () -> publication.offer(message, 0, length + 1));
             print("position " + publication.position());
         }
@@ -342,7 +344,7 @@ public final class Transcript {
         print("same static " + (one.id() == same.id()) + " owner " + reader.getCounterOwnerId(one.id()) +
             " registration " + reader.getCounterRegistrationId(one.id()));
         attempt("next session", () -> {
-            final int session = aeron.nextSessionId(STREAM_ID);
+            final int session = aeron.nextSessionId(streamId);
             try (Publication publication = publishAlone("aeron:ipc?session-id=" + session)) {
                 print("session taken over " + (publication.sessionId() == session));
             }
@@ -407,15 +409,15 @@ public final class Transcript {
     }
 
     private Subscription subscribe(final String channel) {
-        return untilAvailable(() -> aeron.addSubscription(channel, STREAM_ID));
+        return untilAvailable(() -> aeron.addSubscription(channel, streamId));
     }
 
     private Publication publish(final String channel) {
-        return untilAvailable(() -> aeron.addPublication(channel, STREAM_ID));
+        return untilAvailable(() -> aeron.addPublication(channel, streamId));
     }
 
     private ExclusivePublication publishAlone(final String channel) {
-        return untilAvailable(() -> aeron.addExclusivePublication(channel, STREAM_ID));
+        return untilAvailable(() -> aeron.addExclusivePublication(channel, streamId));
     }
 
     /** A driver may ask to come again while it closes an endpoint of the same address. */
@@ -460,6 +462,7 @@ public final class Transcript {
 
     private void step(final String name) {
         step = name;
+        streamId++;
     }
 
     private void print(final String text) {
