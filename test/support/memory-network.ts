@@ -12,6 +12,7 @@ import { Prng } from '../../src/util/prng.ts';
 
 const SLOT_LENGTH = 2048;
 const POLL_LIMIT = 64;
+const CHANCES = 1 << 24;
 
 /** What goes wrong on the wire, each a probability. */
 export interface Faults {
@@ -25,14 +26,19 @@ export const NO_FAULTS: Faults = { loss: 0, duplication: 0, reordering: 0 };
 
 /** Carries datagrams of up to 2 KiB between transports of one isolate, by port. Makes no garbage while it does. */
 export class MemoryNetwork {
-  faults: Faults;
+  /** Of {@link CHANCES}: integers, because fractions that are passed on would be boxed. */
+  readonly loss: number;
+  readonly duplication: number;
+  readonly reordering: number;
   readonly prng: Prng;
   readonly transports: MemoryTransport[] = [];
   private nextPort = 50000;
 
   constructor(seed: number, faults: Faults = NO_FAULTS) {
     this.prng = new Prng(seed);
-    this.faults = faults;
+    this.loss = Math.floor(faults.loss * CHANCES);
+    this.duplication = Math.floor(faults.duplication * CHANCES);
+    this.reordering = Math.floor(faults.reordering * CHANCES);
   }
 
   attach(): MemoryTransport {
@@ -41,9 +47,9 @@ export class MemoryNetwork {
     return transport;
   }
 
-  /** In integers, because a fraction that is returned would be boxed. */
-  happens(probability: number): boolean {
-    return this.prng.next() >>> 8 < probability * (1 << 24);
+  /** Whether what is as likely as `threshold` of {@link CHANCES} happens. */
+  happens(threshold: number): boolean {
+    return this.prng.next() >>> 8 < threshold;
   }
 
   claimPort(wanted: number): number {
@@ -118,10 +124,9 @@ export class MemoryTransport implements Transport {
     const toPort = from.remotePort !== 0 ? from.remotePort : port;
     const { words, count } = burst;
     const network = this.network;
-    const faults = network.faults;
     for (let i = 0; i < count; i++) {
-      if (network.happens(faults.loss)) continue;
-      const copies = network.happens(faults.duplication) ? 2 : 1;
+      if (network.happens(network.loss)) continue;
+      const copies = network.happens(network.duplication) ? 2 : 1;
       for (let copy = 0; copy < copies; copy++) {
         network.carry(words[3 * i]!, words[3 * i + 1]!, words[3 * i + 2]!, from.localPort, toPort);
       }
@@ -143,7 +148,7 @@ export class MemoryTransport implements Transport {
       this.toEndpoints[slot] = i;
       const last = (this.first + this.count++) % this.capacity;
       this.waiting[last] = slot;
-      if (this.network.happens(this.network.faults.reordering)) {
+      if (this.network.happens(this.network.reordering)) {
         const other = (this.first + ((this.network.prng.next() >>> 1) % this.count)) % this.capacity;
         this.waiting[last] = this.waiting[other]!;
         this.waiting[other] = slot;

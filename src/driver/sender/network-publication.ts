@@ -71,7 +71,7 @@ export class NetworkPublication implements Resender {
   private readonly senderNaksReceived: AtomicCounter;
   private readonly tail: PublisherTail;
   private readonly cleaner: LogCleaner;
-  private readonly liveness: ReceiverLiveness = new ReceiverLiveness();
+  private readonly liveness: ReceiverLiveness;
   private readonly retransmits: RetransmitHandler;
   private readonly scanner: TermScanner = new TermScanner();
   private readonly burst: DatagramBurst = new DatagramBurst();
@@ -122,6 +122,7 @@ export class NetworkPublication implements Resender {
     this.senderNaksReceived = context.counter(spec.senderNaksReceivedCounterId);
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
     this.cleaner = new LogCleaner(log.region, termLength, startPosition);
+    this.liveness = new ReceiverLiveness(clock, config.publicationConnectionTimeoutNs);
     const { retransmitDelayNs, retransmitLingerNs } = config;
     const windowLength = Math.min(config.initialWindowLength, termLength / 2);
     this.retransmits = new RetransmitHandler(
@@ -169,7 +170,7 @@ export class NetworkPublication implements Resender {
     }
     const { burst, scanner, i32, termStart, termLength, mtu, endOffsets } = this;
     let termOffset = this.termOffset;
-    const endOffset = window < termLength - termOffset ? termOffset + window : termLength;
+    const endOffset = window < termLength - termOffset ? (termOffset + window) | 0 : termLength;
     burst.clear();
     let bytes = 0;
     for (let i = 0; i < this.maxMessagesPerSend && termOffset < endOffset; i++) {
@@ -265,7 +266,7 @@ export class NetworkPublication implements Resender {
 
   private pruneReceivers(): void {
     if (this.liveness.count === 0) return;
-    this.liveness.prune(this.clock, this.context.config.publicationConnectionTimeoutNs);
+    this.liveness.prune();
     if (this.liveness.count === 0) this.updateConnected();
   }
 
@@ -325,7 +326,7 @@ export class NetworkPublication implements Resender {
       this.liveness.remove(receiverIdLow, receiverIdHigh);
       this.hasReceivedUnicastEos = true;
     } else {
-      this.liveness.onStatusMessage(receiverIdLow, receiverIdHigh, this.clock);
+      this.liveness.onStatusMessage(receiverIdLow, receiverIdHigh);
     }
     this.hasInitialConnection = true;
     const limit = consumed + view.getInt32(offset + STATUS_MESSAGE_RECEIVER_WINDOW, true);

@@ -1,4 +1,6 @@
 // hot
+import type { Clock } from '../../concurrent/clock.ts';
+
 const CAPACITY = 64;
 
 /**
@@ -10,16 +12,24 @@ export class ReceiverLiveness {
   private readonly idsLow: Int32Array = new Int32Array(CAPACITY);
   private readonly idsHigh: Int32Array = new Int32Array(CAPACITY);
   private readonly timesNs: Float64Array = new Float64Array(CAPACITY);
+  private readonly clock: Clock;
+  private readonly timeoutNs: number;
 
-  /** A status message came. Times are stored by the caller's clock field, which saves boxing an argument. */
-  onStatusMessage(idLow: number, idHigh: number, clock: { readonly nanoTime: number }): void {
+  /** A receiver not heard of for `timeoutNs` is forgotten. */
+  constructor(clock: Clock, timeoutNs: number) {
+    this.clock = clock;
+    this.timeoutNs = timeoutNs;
+  }
+
+  /** A status message came. */
+  onStatusMessage(idLow: number, idHigh: number): void {
     let index = this.indexOf(idLow, idHigh);
     if (index < 0) {
       index = this.count < CAPACITY ? this.count++ : this.oldest();
       this.idsLow[index] = idLow;
       this.idsHigh[index] = idHigh;
     }
-    this.timesNs[index] = clock.nanoTime;
+    this.timesNs[index] = this.clock.nanoTime;
   }
 
   /** The receiver is gone. Returns whether it was there. */
@@ -30,11 +40,11 @@ export class ReceiverLiveness {
     return true;
   }
 
-  /** Forgets receivers not heard of for `timeoutNs`. */
-  prune(clock: { readonly nanoTime: number }, timeoutNs: number): void {
-    const nowNs = clock.nanoTime;
+  /** Forgets receivers not heard of for the timeout. */
+  prune(): void {
+    const nowNs = this.clock.nanoTime;
     for (let i = this.count - 1; i >= 0; i--) {
-      if (this.timesNs[i]! + timeoutNs <= nowNs) this.removeAt(i);
+      if (this.timesNs[i]! + this.timeoutNs <= nowNs) this.removeAt(i);
     }
   }
 
