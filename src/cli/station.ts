@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Aeron } from '../client/aeron.ts';
-import { CncFile, defaultAeronDirectory } from '../cnc/cnc-file.ts';
+import { CNC_FILE, CncFile, defaultAeronDirectory } from '../cnc/cnc-file.ts';
 import { CounterType } from '../cnc/counter-types.ts';
 import { AgentRunner } from '../concurrent/agent-runner.ts';
 import { CountersReader } from '../concurrent/counters.ts';
@@ -47,6 +48,9 @@ export class Station {
   static async open({ dir, embedded }: StationOptions): Promise<Station> {
     const driver = embedded ? await launchDriver(dir) : null;
     const directory = driver?.directory ?? directoryOf(dir);
+    if (process.stderr.isTTY && !existsSync(join(directory, CNC_FILE))) {
+      process.stderr.write(`waiting for a driver in ${directory}; --embedded would start one\n`);
+    }
     try {
       const aeron = await Aeron.connect({
         directory,
@@ -79,6 +83,7 @@ export class Station {
     let isDone = false;
     const doWork = (): number => {
       if (isDone) return 0;
+      if (this.aeron.lostReason !== null) throw this.aeron.lostReason;
       const workCount = cycle();
       isDone = workCount === DONE || this.isStopped;
       if (isDone) end();

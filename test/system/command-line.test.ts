@@ -112,6 +112,16 @@ test('should leave no file behind when the publisher dies in mid-transfer', asyn
   assert.equal(existsSync(`${copy}.part`), false);
 });
 
+test('should end when the driver was killed, and say so', async (t) => {
+  const { driver, directory } = await startDriver(t);
+  const subscriber = start(t, ['subscribe', '-d', directory, '-c', 'aeron:ipc', '--json']);
+  await start(t, ['publish', '-d', directory, '-c', 'aeron:ipc', 'hello']).success();
+  await subscriber.waitForLine('hello');
+  driver.kill('SIGKILL');
+  assert.equal((await subscriber.exited).code, 1);
+  assert.match(subscriber.output, /DRIVER_TIMEOUT: .*driver in /);
+});
+
 test('should measure round trips through a pong', async (t) => {
   const { directory } = await startDriver(t);
   const channels = ['--ping-channel', 'aeron:ipc', '--pong-channel', 'aeron:ipc'];
