@@ -119,27 +119,33 @@ function rootPrefix() {
 
 function installSystemPackages() {
   const wanted = SYSTEM_PACKAGES.filter(({ name }) => !(options['no-dpdk'] && name === 'libdpdk-dev'));
-  const missing = wanted.filter(({ isThere }) => !isThere());
-  if (missing.length === 0) {
+  const findMissing = () => wanted.filter(({ isThere }) => !isThere());
+  const before = findMissing();
+  if (before.length === 0) {
     sayUnchanged(`system packages: all there${options['no-dpdk'] ? '' : `, DPDK ${dpdkVersion()}`}`);
     return;
   }
-  const names = missing.map(({ name }) => name);
   const prefix = hasCommand('apt-get') ? rootPrefix() : null;
-  const failure = prefix === null ? 'not root here' : aptInstall(prefix, names);
+  const failure = prefix === null ? 'not root, or no apt-get' : aptInstall(prefix, before);
   if (failure === null) return;
+  // What is optional may be what this system's packages lack.
+  const needed = before.filter(({ required }) => required);
+  if (prefix !== null && needed.length > 0) aptInstall(prefix, needed);
 
-  const advice = `sudo apt-get install -y ${names.join(' ')}`;
-  const required = missing.filter((wantedPackage) => wantedPackage.required).map(({ name }) => name);
-  if (required.length > 0) {
-    throw new SetupError(`missing ${required.join(', ')} (${failure}). Run: ${advice}`);
-  }
-  const lost = names.includes('libdpdk-dev') ? 'the DPDK wire is left out' : 'some system tests are left out';
-  say(`missing ${names.join(', ')} (${failure}): ${lost}. To have it, run: ${advice}`);
+  const missing = findMissing();
+  const names = missing.map(({ name }) => name).join(' ');
+  const said = `missing ${names} (${failure})`;
+  const advice = `sudo apt-get install -y ${names}`;
+  if (missing.some(({ required }) => required)) throw new SetupError(`${said}. Run: ${advice}`);
+  if (missing.length === 0) return;
+  const isDpdkMissing = missing.some(({ name }) => name === 'libdpdk-dev' || name === 'pkg-config');
+  const lost = isDpdkMissing ? 'the DPDK wire is left out' : 'some system tests are left out';
+  say(`${said}: ${lost}. To have it, run: ${advice}`);
 }
 
 /** Returns null when the packages were installed, or why not. Refreshes the package lists only when they are no use. */
-function aptInstall(prefix, names) {
+function aptInstall(prefix, packages) {
+  const names = packages.map(({ name }) => name);
   const environment = ['env', 'DEBIAN_FRONTEND=noninteractive'];
   const apt = ['apt-get', '-q', '-o', 'DPkg::Lock::Timeout=300'];
   const [program, ...words] = [...prefix, ...environment, ...apt];
