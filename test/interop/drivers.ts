@@ -41,7 +41,6 @@ export async function startDriver(
   options: DriverOptions = {},
 ): Promise<DriverProcess> {
   const parent = mkdtempSync('/dev/shm/aeron-interop-');
-  t.after(() => rmSync(parent, { recursive: true, force: true }));
   const directory = join(parent, party);
   const properties = { ...PROPERTIES, ...options.properties };
   const [command, args] =
@@ -60,6 +59,8 @@ export async function startDriver(
             deadlineMs: DRIVER_DEADLINE_MS,
           },
         );
+  // After the hook that stops the driver: hooks run in the order they were given.
+  t.after(() => rmSync(parent, { recursive: true, force: true }));
   await driver.waitForLine('READY');
   return { directory, process: driver };
 }

@@ -17,6 +17,8 @@ const CLEAN_DEADLINE_MS = 30_000;
 const SETTINGS = { stream: 1001, count: 100_000_000, seed: 1, maxLength: 512 };
 const PROPERTIES = {
   'aeron.client.liveness.timeout': '2s',
+  // A client that dies in the middle of a message blocks its stream for so long.
+  'aeron.publication.unblock.timeout': '3s',
   'aeron.image.liveness.timeout': '2s',
   'aeron.publication.linger.timeout': '1s',
 };
@@ -32,7 +34,7 @@ describe('our driver', { skip }, () => {
         const peer = { party, driver, channel };
         const publisher = startClient(t, 'Publisher', peer, { ...SETTINGS, producer: 0, exclusive: false });
         await publisher.waitForLine('READY');
-        // A seed of its own: it checks nothing here, and needs no memory for what it has seen.
+        // It never gets to its last message, whatever the count: a smaller one needs less memory.
         const subscriber = startClient(t, 'Subscriber', peer, {
           ...SETTINGS,
           count: 1_000_000,
