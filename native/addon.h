@@ -58,6 +58,7 @@ inline void function(v8::Isolate* isolate, v8::Local<v8::Object> exports, const 
   v8::Local<v8::Function> fn =
       v8::Function::New(context, callback, v8::Local<v8::Value>(), 0, v8::ConstructorBehavior::kThrow)
           .ToLocalChecked();
+  fn->SetName(toV8(isolate, name));  // Profiles show it.
   exports->Set(context, toV8(isolate, name), fn).Check();
 }
 
