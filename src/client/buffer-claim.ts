@@ -1,4 +1,5 @@
 // hot
+import { storeRelease } from '../memory/ordered.ts';
 import { FLAG_UNFRAGMENTED } from '../protocol/data-frame.ts';
 import { HEADER_LENGTH, TYPE_DATA, TYPE_PAD } from '../protocol/frame.ts';
 
@@ -64,12 +65,12 @@ export class BufferClaim {
   /** Sends the message. */
   commit(): void {
     // Pairs with the acquire load of the frame length by whoever reads the log.
-    Atomics.store(this.i32, this.index, this.length + HEADER_LENGTH);
+    storeRelease(this.i32, this.index, this.length + HEADER_LENGTH);
   }
 
   /** Gives the claim up: readers skip it. */
   abort(): void {
     this.i32[this.index + 1] = (FLAG_UNFRAGMENTED << 8) | (TYPE_PAD << 16);
-    Atomics.store(this.i32, this.index, this.length + HEADER_LENGTH);
+    storeRelease(this.i32, this.index, this.length + HEADER_LENGTH);
   }
 }

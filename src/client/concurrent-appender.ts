@@ -1,7 +1,9 @@
 // hot
+
 import { computePosition, maxMessageLength, PARTITION_COUNT } from '../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { rotateLog } from '../logbuffer/rotate-log.ts';
+import { loadAcquire } from '../memory/ordered.ts';
 import { HEADER_LENGTH } from '../protocol/frame.ts';
 import { align32 } from '../util/bits.ts';
 import type { BufferClaim } from './buffer-claim.ts';
@@ -93,11 +95,11 @@ export class ConcurrentAppender {
   private claimTail(required: number, length: number): number {
     const i32 = this.i32;
     const termLength = this.termLength;
-    const termCount = Atomics.load(i32, this.activeTermCountIndex);
+    const termCount = loadAcquire(i32, this.activeTermCountIndex);
     const partition = (termCount >>> 0) % PARTITION_COUNT;
     const tailIndex = this.tailsIndex + 2 * partition;
-    const termIdBefore = Atomics.load(i32, tailIndex + 1);
-    const tailBefore = Atomics.load(i32, tailIndex) >>> 0;
+    const termIdBefore = loadAcquire(i32, tailIndex + 1);
+    const tailBefore = loadAcquire(i32, tailIndex) >>> 0;
     if (((termIdBefore - this.initialTermId) | 0) !== termCount) return ADMIN_ACTION;
 
     const offsetBefore = Math.min(tailBefore, termLength);
@@ -106,7 +108,7 @@ export class ConcurrentAppender {
     if (this.positionBefore >= this.limit.value) return this.backPressureStatus(length);
 
     const termOffset = Atomics.add(i32, tailIndex, required) >>> 0;
-    const termId = Atomics.load(i32, tailIndex + 1);
+    const termId = loadAcquire(i32, tailIndex + 1);
     if (termId !== termIdBefore && termOffset >= termLength) return ADMIN_ACTION;
 
     const end = termOffset + required;

@@ -1,7 +1,9 @@
 // hot
+
 import { computePosition, maxMessageLength, PARTITION_COUNT } from '../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { rotateLog } from '../logbuffer/rotate-log.ts';
+import { storeRelease } from '../memory/ordered.ts';
 import { HEADER_LENGTH } from '../protocol/frame.ts';
 import { align32 } from '../util/bits.ts';
 import type { BufferClaim } from './buffer-claim.ts';
@@ -90,7 +92,7 @@ export class ExclusiveAppender {
     if (this.position >= this.limit.value) return this.backPressureStatus(length);
     const termOffset = this.termOffset;
     const end = termOffset + required;
-    Atomics.store(this.i32, this.tailsIndex + 2 * this.partition, end);
+    storeRelease(this.i32, this.tailsIndex + 2 * this.partition, end);
     if (end > this.termLength) return this.endTerm(termOffset);
     this.termOffset = end;
     this.position += required;

@@ -1,6 +1,8 @@
 // hot
+
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { copyIn } from '../memory/bytes.ts';
+import { storeRelease } from '../memory/ordered.ts';
 import type { Region } from '../memory/region.ts';
 import {
   DATA_RESERVED_VALUE,
@@ -134,7 +136,7 @@ export class FrameWriter {
   /** Fills `length` bytes of a term with a frame that readers skip. */
   writePadding(partition: number, termId: number, termOffset: number, length: number): void {
     const index = this.begin(partition, termId, termOffset, length, FLAG_UNFRAGMENTED, TYPE_PAD);
-    Atomics.store(this.i32, index, length);
+    storeRelease(this.i32, index, length);
   }
 
   private writeFrame(
@@ -159,7 +161,7 @@ export class FrameWriter {
     }
     if (reservedValue !== null) this.b64[(index >> 1) + FIELD_RESERVED_VALUE] = reservedValue;
     // Commits. Pairs with the acquire load of the frame length by whoever reads the log.
-    Atomics.store(this.i32, index, length + HEADER_LENGTH);
+    storeRelease(this.i32, index, length + HEADER_LENGTH);
   }
 
   /** Writes a header whose length says "claimed". Returns the index of its first word. */
@@ -174,7 +176,7 @@ export class FrameWriter {
     const i32 = this.i32;
     const index = ((partition * this.termLength) >>> 2) + (termOffset >> 2);
     // First, so that a driver that finds the writer gone knows how long the hole is.
-    Atomics.store(i32, index, -frameLength);
+    storeRelease(i32, index, -frameLength);
     i32[index + 1] = (flags << 8) | (type << 16);
     i32[index + FIELD_TERM_OFFSET] = termOffset;
     i32[index + FIELD_SESSION_ID] = this.sessionId;

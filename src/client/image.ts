@@ -1,4 +1,5 @@
 // hot
+
 import {
   maxMessageLength,
   PARTITION_COUNT,
@@ -6,6 +7,7 @@ import {
   termOffsetOf,
 } from '../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
+import { loadAcquire, storeRelease } from '../memory/ordered.ts';
 import { getPosition, setPositionRelease } from '../memory/position.ts';
 import { HEADER_LENGTH, TYPE_PAD } from '../protocol/frame.ts';
 import { align32 } from '../util/bits.ts';
@@ -214,7 +216,7 @@ export class Image {
     const i32 = this.i32;
     const index = (this.partition * this.termLength) / 4 + (frameOffset >> 2);
     // Pairs with the store that commits a frame.
-    const frameLength = Atomics.load(i32, index);
+    const frameLength = loadAcquire(i32, index);
     if (frameLength <= 0) return 0;
     if (frameLength < HEADER_LENGTH || frameLength > this.termLength - frameOffset) {
       this.owner.onMalformedFrame(this, frameOffset, frameLength);
@@ -235,7 +237,7 @@ export class Image {
     if (termOffset === this.publishedOffset || this.closed) return;
     this.publishedOffset = termOffset;
     if (termOffset === this.termLength) this.startTerm();
-    else Atomics.store(this.counterI32, this.counterIndex, this.termPositionLow + termOffset);
+    else storeRelease(this.counterI32, this.counterIndex, this.termPositionLow + termOffset);
   }
 
   private startTerm(): void {

@@ -1,4 +1,5 @@
 // hot
+import { loadAcquire } from '../memory/ordered.ts';
 import type { Region } from '../memory/region.ts';
 
 /** A position counter's 64-bit word in shared memory. `index` counts 32-bit words and is even. */
@@ -23,8 +24,8 @@ export class PositionWord {
   load(): void {
     const { i32, index } = this;
     for (;;) {
-      const high = Atomics.load(i32, index + 1);
-      const low = Atomics.load(i32, index);
+      const high = loadAcquire(i32, index + 1);
+      const low = loadAcquire(i32, index);
       if (i32[index + 1] === high) {
         this.value = high * 4294967296 + (low >>> 0);
         return;

@@ -1,4 +1,5 @@
 // hot
+import { storeRelease } from '../memory/ordered.ts';
 import { getPosition, getPositionVolatile, setPositionRelease } from '../memory/position.ts';
 import type { Region } from '../memory/region.ts';
 import { COUNTER_VALUE_LENGTH } from './counters.ts';
@@ -28,7 +29,7 @@ export class AtomicCounter {
     const sum = (low + amount) | 0;
     // The high half stays when the low one, unsigned, did not wrap.
     const isLowAlone = amount >= 0 && amount <= 0x7fffffff && sum >>> 0 >= low >>> 0;
-    if (isLowAlone) Atomics.store(this.i32, this.index, sum);
+    if (isLowAlone) storeRelease(this.i32, this.index, sum);
     else this.set(this.get() + amount);
   }
 

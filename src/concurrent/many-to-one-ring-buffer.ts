@@ -1,6 +1,8 @@
 // hot
+
 import { compareAndSet64, getAndAdd64 } from '../memory/atomic64.ts';
 import { copyIn, zero } from '../memory/bytes.ts';
+import { loadAcquire, storeRelease } from '../memory/ordered.ts';
 import { getPosition, getPositionVolatile, setPositionRelease } from '../memory/position.ts';
 import type { Region } from '../memory/region.ts';
 import { isPowerOfTwo } from '../util/bits.ts';
@@ -75,10 +77,10 @@ export class ManyToOneRingBuffer {
     const recordOffset = this.claim((recordLength + 7) & ~7);
     if (recordOffset === INSUFFICIENT_CAPACITY) return false;
     const index = (this.offset + recordOffset) >> 2;
-    Atomics.store(this.i32, index, -recordLength);
+    storeRelease(this.i32, index, -recordLength);
     this.i32[index + 1] = typeId;
     copyIn(this.region, this.offset + recordOffset + RECORD_HEADER_LENGTH, bytes, offset, length);
-    Atomics.store(this.i32, index, recordLength); // pairs with the load in read()
+    storeRelease(this.i32, index, recordLength); // pairs with the load in read()
     return true;
   }
 
@@ -88,7 +90,7 @@ export class ManyToOneRingBuffer {
    */
   read(handler: MessageHandler, limit: number): number {
     const headOffset = getPosition(this.i32, this.headIndex) & (this.capacity - 1);
-    if (Atomics.load(this.i32, (this.offset + headOffset) >> 2) <= 0) return 0;
+    if (loadAcquire(this.i32, (this.offset + headOffset) >> 2) <= 0) return 0;
     return this.consume(handler, limit);
   }
 
@@ -105,7 +107,7 @@ export class ManyToOneRingBuffer {
       while (messagesRead < limit && bytesRead < contiguousLength) {
         const recordOffset = start + bytesRead;
         const index = recordOffset >> 2;
-        const claimedLength = Atomics.load(this.i32, index);
+        const claimedLength = loadAcquire(this.i32, index);
         if (claimedLength <= 0) break;
         const recordLength = Math.min(claimedLength, contiguousLength - bytesRead);
         bytesRead += (recordLength + 7) & ~7;
@@ -164,7 +166,7 @@ export class ManyToOneRingBuffer {
     const mask = this.capacity - 1;
     const headOffset = head & mask;
     const tailOffset = tail & mask;
-    const length = Atomics.load(i32, (this.offset + headOffset) >> 2);
+    const length = loadAcquire(i32, (this.offset + headOffset) >> 2);
     if (length > 0) return false;
     if (length < 0) {
       this.pad(headOffset, Math.min(-length, this.capacity - headOffset));
@@ -173,10 +175,10 @@ export class ManyToOneRingBuffer {
 
     const limit = tailOffset > headOffset ? tailOffset : this.capacity;
     let end = headOffset + 8;
-    while (end < limit && Atomics.load(i32, (this.offset + end) >> 2) === 0) end += 8;
+    while (end < limit && loadAcquire(i32, (this.offset + end) >> 2) === 0) end += 8;
     if (end >= limit) return false;
     for (let back = end - 8; back >= headOffset; back -= 8) {
-      if (Atomics.load(i32, (this.offset + back) >> 2) !== 0) return false;
+      if (loadAcquire(i32, (this.offset + back) >> 2) !== 0) return false;
     }
     this.pad(headOffset, end - headOffset);
     return true;
@@ -185,7 +187,7 @@ export class ManyToOneRingBuffer {
   private pad(recordOffset: number, length: number): void {
     const index = (this.offset + recordOffset) >> 2;
     this.i32[index + 1] = PADDING_TYPE_ID;
-    Atomics.store(this.i32, index, length);
+    storeRelease(this.i32, index, length);
   }
 
   /** Takes `length` contiguous bytes, a multiple of 8. Returns their offset in the ring, or INSUFFICIENT_CAPACITY. */
@@ -205,7 +207,7 @@ export class ManyToOneRingBuffer {
       const padding = isWrapping ? toEnd : 0;
       if (!compareAndSet64(this.b64, this.tailIndex >> 1, tail, tail + length + padding)) continue;
       if (!isWrapping) return tailOffset;
-      Atomics.store(this.i32, (this.offset + tailOffset) >> 2, -padding);
+      storeRelease(this.i32, (this.offset + tailOffset) >> 2, -padding);
       this.pad(tailOffset, padding);
       return 0;
     }

@@ -1,5 +1,7 @@
 // hot
+
 import { COUNTER_VALUE_LENGTH } from '../concurrent/counters.ts';
+import { loadAcquire, storeRelease } from '../memory/ordered.ts';
 import { setPositionRelease } from '../memory/position.ts';
 import type { Region } from '../memory/region.ts';
 
@@ -24,9 +26,9 @@ export class PositionCounter {
 
   /** Reads what somebody else published. While that passes a multiple of 4 GiB the value stays as it was. */
   refresh(): void {
-    const high = Atomics.load(this.i32, this.index + 1);
-    const low = Atomics.load(this.i32, this.index);
-    if (Atomics.load(this.i32, this.index + 1) === high) this.value = high * TWO_32 + (low >>> 0);
+    const high = loadAcquire(this.i32, this.index + 1);
+    const low = loadAcquire(this.i32, this.index);
+    if (loadAcquire(this.i32, this.index + 1) === high) this.value = high * TWO_32 + (low >>> 0);
   }
 
   /** Stores the value with release; never two stores that a reader could see half done. */
@@ -34,7 +36,7 @@ export class PositionCounter {
     const high = Math.floor(this.value / TWO_32);
     if (this.i32[this.index + 1] === high) {
       // A bitwise operator sees a double modulo 2^32: the low word.
-      Atomics.store(this.i32, this.index, this.value | 0);
+      storeRelease(this.i32, this.index, this.value | 0);
     } else {
       this.publishBoth();
     }

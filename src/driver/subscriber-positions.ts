@@ -1,6 +1,8 @@
 // hot
+
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import { COUNTER_VALUE_LENGTH } from '../concurrent/counters.ts';
+import { loadAcquire } from '../memory/ordered.ts';
 import type { Region } from '../memory/region.ts';
 import type { SubscriberPosition } from './messages.ts';
 
@@ -92,11 +94,11 @@ export class SubscriberPositions {
     for (let i = 0; i < this.count; i++) {
       const index = this.indexes[i]!;
       // A window is smaller than 4 GiB, so a counter that moved has another low word. Pairs with the client's release.
-      if (Atomics.load(i32, index) === this.lows[i]!) continue;
-      const high = Atomics.load(i32, index + 1);
-      const low = Atomics.load(i32, index);
+      if (loadAcquire(i32, index) === this.lows[i]!) continue;
+      const high = loadAcquire(i32, index + 1);
+      const low = loadAcquire(i32, index);
       // The client is just passing a multiple of 4 GiB: the next cycle will see it whole.
-      if (Atomics.load(i32, index + 1) !== high) continue;
+      if (loadAcquire(i32, index + 1) !== high) continue;
       const position = high * TWO_32 + (low >>> 0);
       if (position <= limit) this.lows[i] = low;
       const believed = Math.min(position, limit);

@@ -1,4 +1,5 @@
 // hot
+import { loadAcquire } from '../memory/ordered.ts';
 import { TERM_MAX_LENGTH } from './descriptor.ts';
 
 /** Finds the first gap in what was received. One object a receiver; the last scan's result is in its fields. */
@@ -16,7 +17,7 @@ export class GapScanner {
     const start = termStart >>> 2;
     let offset = rebuildOffset;
     while (offset < limitOffset) {
-      const frameLength = Atomics.load(i32, start + (offset >> 2));
+      const frameLength = loadAcquire(i32, start + (offset >> 2));
       // A length that no term could hold must not overflow the arithmetic below.
       if (frameLength <= 0 || frameLength > TERM_MAX_LENGTH) break;
       offset += (frameLength + 31) & ~31;
@@ -24,7 +25,7 @@ export class GapScanner {
     let gapEnd = offset;
     if (offset < limitOffset) {
       gapEnd += 32;
-      while (gapEnd < limitOffset && Atomics.load(i32, start + (gapEnd >> 2)) === 0) gapEnd += 32;
+      while (gapEnd < limitOffset && loadAcquire(i32, start + (gapEnd >> 2)) === 0) gapEnd += 32;
     }
     this.gapOffset = offset;
     this.gapLength = gapEnd - offset;

@@ -1,4 +1,5 @@
 // hot
+import { loadAcquire, storeRelease } from '../memory/ordered.ts';
 import { getPositionVolatile, setPositionRelease } from '../memory/position.ts';
 import { Region } from '../memory/region.ts';
 import { DATA_SESSION_ID, DATA_STREAM_ID } from '../protocol/data-frame.ts';
@@ -90,11 +91,11 @@ export class LogBuffers {
 
   /** Whether subscribers are there; publication logs only. */
   isConnected(): boolean {
-    return Atomics.load(this.region.i32, this.metadataIndex + (LOG_IS_CONNECTED >> 2)) === 1;
+    return loadAcquire(this.region.i32, this.metadataIndex + (LOG_IS_CONNECTED >> 2)) === 1;
   }
 
   setConnected(isConnected: boolean): void {
-    Atomics.store(this.region.i32, this.metadataIndex + (LOG_IS_CONNECTED >> 2), isConnected ? 1 : 0);
+    storeRelease(this.region.i32, this.metadataIndex + (LOG_IS_CONNECTED >> 2), isConnected ? 1 : 0);
   }
 
   /** Where the stream ends; `Number.POSITIVE_INFINITY` while that is not known. */
@@ -112,11 +113,11 @@ export class LogBuffers {
 
   /** How many sources feed an image. */
   activeTransportCount(): number {
-    return Atomics.load(this.region.i32, this.metadataIndex + (LOG_ACTIVE_TRANSPORT_COUNT >> 2));
+    return loadAcquire(this.region.i32, this.metadataIndex + (LOG_ACTIVE_TRANSPORT_COUNT >> 2));
   }
 
   setActiveTransportCount(count: number): void {
-    Atomics.store(this.region.i32, this.metadataIndex + (LOG_ACTIVE_TRANSPORT_COUNT >> 2), count);
+    storeRelease(this.region.i32, this.metadataIndex + (LOG_ACTIVE_TRANSPORT_COUNT >> 2), count);
   }
 
   isRevoked(): boolean {
@@ -129,17 +130,17 @@ export class LogBuffers {
 
   /** How many times the log was rotated. */
   activeTermCount(): number {
-    return Atomics.load(this.region.i32, this.metadataIndex + (LOG_ACTIVE_TERM_COUNT >> 2));
+    return loadAcquire(this.region.i32, this.metadataIndex + (LOG_ACTIVE_TERM_COUNT >> 2));
   }
 
   /** The term a partition's tail belongs to. */
   rawTailTermId(partitionIndex: number): number {
-    return Atomics.load(this.region.i32, this.rawTailIndex(partitionIndex) + 1);
+    return loadAcquire(this.region.i32, this.rawTailIndex(partitionIndex) + 1);
   }
 
   /** A partition's tail, at most the term length: publishers that ran into the end move it on. */
   rawTailOffset(partitionIndex: number): number {
-    const offset = Atomics.load(this.region.i32, this.rawTailIndex(partitionIndex)) >>> 0;
+    const offset = loadAcquire(this.region.i32, this.rawTailIndex(partitionIndex)) >>> 0;
     return Math.min(offset, this.termLength);
   }
 

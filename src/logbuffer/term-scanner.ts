@@ -1,4 +1,5 @@
 // hot
+import { loadAcquire } from '../memory/ordered.ts';
 import { HEADER_LENGTH, TYPE_PAD } from '../protocol/frame.ts';
 import { TERM_MAX_LENGTH } from './descriptor.ts';
 
@@ -20,7 +21,7 @@ export class TermScanner {
     let padding = 0;
     while (padding === 0 && available < maxLength) {
       const index = start + (available >> 2);
-      const frameLength = Atomics.load(i32, index);
+      const frameLength = loadAcquire(i32, index);
       // Other processes write the lengths; one that no term could hold must not overflow the arithmetic below.
       if (frameLength <= 0 || frameLength > TERM_MAX_LENGTH) break;
       let length = (frameLength + 31) & ~31;

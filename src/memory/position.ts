@@ -1,4 +1,6 @@
 // hot
+import { loadAcquire, storeRelease } from './ordered.ts';
+
 /**
  * 64-bit words as doubles, without garbage. Exact to 2^53: a stream that passes 2^53 bytes (9 PB, 26 days at
  * 32 Gbit/s) before its term ids run out is beyond what this project supports.
@@ -20,8 +22,8 @@ export function getPosition(i32: Int32Array, index: number): number {
  */
 export function getPositionVolatile(i32: Int32Array, index: number): number {
   for (;;) {
-    const high = Atomics.load(i32, index + 1);
-    const low = Atomics.load(i32, index);
+    const high = loadAcquire(i32, index + 1);
+    const low = loadAcquire(i32, index);
     if (i32[index + 1] === high) return high * 4294967296 + (low >>> 0);
   }
 }
@@ -32,7 +34,7 @@ export function getPositionVolatile(i32: Int32Array, index: number): number {
  */
 export function setPositionRelease(i32: Int32Array, b64: BigInt64Array, index: number, value: number): void {
   if (i32[index + 1] === Math.floor(value / 4294967296)) {
-    Atomics.store(i32, index, value | 0); // a bitwise operator sees a double modulo 2^32
+    storeRelease(i32, index, value | 0); // a bitwise operator sees a double modulo 2^32
   } else {
     storeBothHalves(b64, index, value);
   }

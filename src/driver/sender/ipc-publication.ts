@@ -1,8 +1,10 @@
 // hot
+
 import type { Clock } from '../../concurrent/clock.ts';
 import { partitionIndexOf, termOffsetOf } from '../../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import { unblock } from '../../logbuffer/term-unblocker.ts';
+import { loadAcquire } from '../../memory/ordered.ts';
 import type { AgentContext } from '../agent-context.ts';
 import { LogCleaner } from '../log-cleaner.ts';
 import type { IpcPublicationSpec } from '../messages.ts';
@@ -229,7 +231,7 @@ export class IpcPublication {
     const { bits, termLength, region } = this.log;
     const termStart = this.log.termStart(partitionIndexOf(this.consumerPosition, bits));
     const frameOffset = termStart + termOffsetOf(this.consumerPosition, termLength);
-    return Atomics.load(region.i32, frameOffset >>> 2) > 0;
+    return loadAcquire(region.i32, frameOffset >>> 2) > 0;
   }
 
   private isDrained(): boolean {
