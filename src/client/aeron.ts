@@ -79,7 +79,7 @@ export class Aeron {
    */
   static async connect(options: ClientOptions = {}): Promise<Aeron> {
     const context = clientContext(options);
-    const clock = new SystemClock();
+    const clock = context.driver?.clock ?? new SystemClock();
     const cnc = await attachToDriver(context, clock);
     return new Aeron(context, new ClientConductor(context, cnc, clock));
   }

@@ -63,6 +63,8 @@ export class ClientConductor {
   private readonly context: ClientContext;
   private readonly cnc: CncFile;
   private readonly clock: Clock;
+  /** False: an embedded driver on this thread keeps it up to date. */
+  private readonly ownsClock: boolean;
   private readonly receiver: BroadcastReceiver;
   private readonly heartbeat: Heartbeat;
   private readonly commandBytes: Buffer = Buffer.alloc(COMMAND_LENGTH_MAX);
@@ -84,6 +86,7 @@ export class ClientConductor {
     this.context = context;
     this.cnc = cnc;
     this.clock = clock;
+    this.ownsClock = clock !== context.driver?.clock;
     this.countersReader = new CountersReader(cnc.countersMetadata, cnc.countersValues);
     this.receiver = new BroadcastReceiver(cnc.region, cnc.toClients.offset, cnc.toClients.length);
     this.clientId = cnc.toDriver.nextCorrelationId();
@@ -111,7 +114,7 @@ export class ClientConductor {
     if (this.isInDoWork || this.state !== 'open') return 0;
     this.isInDoWork = true;
     try {
-      this.clock.update();
+      if (this.ownsClock) this.clock.update();
       if (this.clock.nanoTime >= this.nextServiceNs) this.checkTimeouts();
       return this.receiveEvents();
     } finally {

@@ -1,4 +1,5 @@
 import { defaultAeronDirectory } from '../cnc/cnc-file.ts';
+import type { Clock } from '../concurrent/clock.ts';
 import { ConfigurationError, messageOf } from '../util/errors.ts';
 import type { Image } from './image.ts';
 import type { Subscription } from './subscription.ts';
@@ -29,6 +30,8 @@ export interface PublicationErrorFrame {
 /** A driver in this process that runs only when somebody calls it (threading mode INVOKER). */
 export interface InvokedDriver {
   doWork(): number;
+  /** Time that `doWork` brings up to date. With it the client need not look at the machine's clock itself. */
+  readonly clock?: Clock;
 }
 
 export interface ClientOptions {

@@ -4,7 +4,7 @@ import { SystemCounter } from '../cnc/counter-types.ts';
 import { ErrorCode } from '../cnc/error-codes.ts';
 import type { Agent } from '../concurrent/agent.ts';
 import { AgentRunner } from '../concurrent/agent-runner.ts';
-import { SystemClock } from '../concurrent/clock.ts';
+import { type Clock, SystemClock } from '../concurrent/clock.ts';
 import { createIdleStrategy, type IdleStrategy } from '../concurrent/idle-strategy.ts';
 import { shm } from '../native/addons.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
@@ -109,6 +109,11 @@ export class MediaDriver {
       throw new Error(`the driver runs by itself in threading mode ${this.options.threadingMode}`);
     }
     return this.closing === null ? this.agent.doWork() : 0;
+  }
+
+  /** The driver's time; in INVOKER mode {@link doWork} brings it up to date, for others on the thread to use. */
+  get clock(): Clock {
+    return this.files.clock;
   }
 
   /** What went over the wire, where the network agent shares this isolate (SHARED, INVOKER); else `null`. */

@@ -32,7 +32,7 @@ export class FakeDriver {
   onCommand: (command: Command) => void = (command) => this.answer(command);
   /** False: the heartbeat stands still, as when the driver was killed. */
   isAlive = true;
-  private readonly clock: SystemClock = new SystemClock();
+  private readonly time: SystemClock = new SystemClock();
   private readonly transmitter: BroadcastTransmitter;
   private readonly bytes: Buffer = Buffer.alloc(4096);
   private readonly clients: Set<number> = new Set();
@@ -47,25 +47,25 @@ export class FakeDriver {
       countersValuesLength: 128 * 256,
       errorLogLength: 4_096,
       clientLivenessTimeoutNs: options.clientLivenessTimeoutNs ?? 10_000_000_000,
-      startTimestampMs: this.clock.epochMs,
+      startTimestampMs: this.time.epochMs,
       pid: process.pid,
       filePageSize: 4_096,
     });
     const { cnc } = this;
-    this.counters = new CountersManager(cnc.countersMetadata, cnc.countersValues, this.clock, 0);
+    this.counters = new CountersManager(cnc.countersMetadata, cnc.countersValues, this.time, 0);
     for (let id = 0; id <= SystemCounter.CONTROL_PROTOCOL_VERSION; id++) {
       this.counters.allocate({ typeId: CounterType.SYSTEM, label: `system ${id}`, registrationId: id });
     }
     this.counters.setValue(SystemCounter.CONTROL_PROTOCOL_VERSION, 65_536);
     this.transmitter = new BroadcastTransmitter(cnc.region, cnc.toClients.offset, cnc.toClients.length);
     cnc.toDriver.nextCorrelationId();
-    cnc.toDriver.setConsumerHeartbeatMs(this.clock.epochMs);
+    cnc.toDriver.setConsumerHeartbeatMs(this.time.epochMs);
     cnc.publishVersion();
   }
 
   doWork(): number {
-    this.clock.update();
-    if (this.isAlive) this.cnc.toDriver.setConsumerHeartbeatMs(this.clock.epochMs);
+    this.time.update();
+    if (this.isAlive) this.cnc.toDriver.setConsumerHeartbeatMs(this.time.epochMs);
     return this.cnc.toDriver.read((typeId, bytes, offset, length) => {
       const command = decodeCommand(typeId, bytes, offset, length);
       if (command.type === 'malformed') throw new Error(command.reason);

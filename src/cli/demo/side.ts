@@ -132,9 +132,9 @@ class Side {
 
   private readonly onPong = (buffer: Buffer, offset: number, length: number): void => {
     const words = this.fragmentWords.of(buffer);
-    this.checker.check(words, offset >> 2, length);
     this.clock.update();
     this.histogram.record(Math.max(1, this.clock.nanoTime - sentNsOf(words, offset >> 2)));
+    this.checker.check(words, offset >> 2, length);
   };
 
   private readonly onPing = (buffer: Buffer, offset: number, length: number): void => {
