@@ -487,6 +487,19 @@ void receive(const Arguments& args) {
   args.GetReturnValue().Set(count);
 }
 
+// Asks for a buffer's cache lines, to be written. The port, or the process at the other end of a shared-memory wire, had
+// them last, so without this every store of the copy waits for a line: the copy takes twice as long on such a wire.
+void prefetchForWrite(const rte_mbuf* mbuf, uint32_t length) {
+  const uint8_t* bytes = rte_pktmbuf_mtod(mbuf, const uint8_t*);
+  for (uint32_t i = 0; i < length; i += RTE_CACHE_LINE_SIZE) {
+#if defined(__x86_64__)
+    asm volatile("prefetchw %0" : : "m"(bytes[i]));  // The builtin means a prefetch for reading on this processor.
+#else
+    __builtin_prefetch(bytes + i, 1, 3);
+#endif
+  }
+}
+
 // Completes the frame whose headers JavaScript wrote. Returns false when its payload is not to be had.
 bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words) {
   uint8_t* frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
@@ -526,6 +539,9 @@ void transmit(const Arguments& args) {
   const int32_t count = RTE_MIN(int32At(args, 1), RTE_MIN(port->slotCount, kBurst - port->backlogCount));
   int32_t backlog = port->backlogCount;
   for (int32_t i = 0; i < count; i++) {
+    if (i + 1 < count) {
+      prefetchForWrite(port->slots[i + 1], RTE_MIN(kHeaderLength + port->txWords[i + 1].length, port->dataRoom));
+    }
     if (complete(*port, port->slots[i], port->txWords[i])) {
       port->backlog[backlog++] = port->slots[i];
     } else {
