@@ -137,6 +137,20 @@ void zero(const Arguments& args) {
   __atomic_store_n(reinterpret_cast<uint64_t*>(to), 0, __ATOMIC_RELEASE);
 }
 
+// compareAndSet64(handle, offset, expectedLow, expectedHigh, low, high) → whether the word was the expected one and is the
+// other now. In halves, because JavaScript's 64-bit atomics make garbage. The offset is aligned to 8.
+void compareAndSet64(const Arguments& args) {
+  auto* word = reinterpret_cast<uint64_t*>(regionTable.at(int32At(args, 0), uint32At(args, 1), 8));
+  if (word == nullptr) return args.GetReturnValue().Set(false);
+  const auto wordAt = [&args](int index) {
+    return static_cast<uint64_t>(static_cast<uint32_t>(int32At(args, index + 1))) << 32 |
+           static_cast<uint32_t>(int32At(args, index));
+  };
+  uint64_t expected = wordAt(2);
+  args.GetReturnValue().Set(
+      __atomic_compare_exchange_n(word, &expected, wordAt(4), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+}
+
 uint8_t* bytesOf(v8::Local<v8::Value> value, uint32_t offset, uint32_t length) {
   if (!value->IsArrayBufferView()) return nullptr;
   v8::Local<v8::ArrayBufferView> view = value.As<v8::ArrayBufferView>();
@@ -221,6 +235,7 @@ void initialise(v8::Local<v8::Object> exports) {
   function(isolate, exports, "copyBurst", copyBurst);
   function(isolate, exports, "insertBurst", insertBurst);
   function(isolate, exports, "zero", zero);
+  function(isolate, exports, "compareAndSet64", compareAndSet64);
   function(isolate, exports, "copyIn", copyIn);
   function(isolate, exports, "copyOut", copyOut);
   function(isolate, exports, "readClocks", readClocks);

@@ -1,7 +1,9 @@
 // hot
+
 import { getPosition, setPositionRelease } from '../memory/position.ts';
 import type { Region } from '../memory/region.ts';
 import { align } from '../util/bits.ts';
+import type { Clock } from './clock.ts';
 import {
   LOSS_BYTES_LOST,
   LOSS_CHANNEL,
@@ -19,16 +21,17 @@ export { type LossObservation, readLossReport } from './loss-report-reader.ts';
 /** Which streams lost how much, for other processes to read. One thread writes; it starts from a region of zeros. */
 export class LossReport {
   private readonly region: Region;
+  private readonly clock: Clock;
   private nextOffset = 0;
 
-  constructor(region: Region) {
+  constructor(region: Region, clock: Clock) {
     this.region = region;
+    this.clock = clock;
   }
 
   /** Starts the entry of a stream with its first loss. Returns what to call the entry, or -1 when the report is full. */
   createEntry(
     bytesLost: number,
-    epochMs: number,
     sessionId: number,
     streamId: number,
     channel: string,
@@ -38,7 +41,7 @@ export class LossReport {
     const { i32, b64, bytes, byteLength } = this.region;
     const length = lossEntryLength(channel.length, source.length);
     if (entry + length > byteLength) return -1;
-    const time = Math.floor(epochMs);
+    const time = Math.floor(this.clock.epochMs);
     setPositionRelease(i32, b64, (entry + LOSS_BYTES_LOST) >> 2, bytesLost);
     setPositionRelease(i32, b64, (entry + LOSS_FIRST_OBSERVATION_MS) >> 2, time);
     setPositionRelease(i32, b64, (entry + LOSS_LAST_OBSERVATION_MS) >> 2, time);
@@ -55,11 +58,11 @@ export class LossReport {
   }
 
   /** Adds a loss to an entry. */
-  recordObservation(entry: number, bytesLost: number, epochMs: number): void {
+  recordObservation(entry: number, bytesLost: number): void {
     const { i32, b64 } = this.region;
     const bytesLostIndex = (entry + LOSS_BYTES_LOST) >> 2;
     const countIndex = (entry + LOSS_OBSERVATION_COUNT) >> 2;
-    setPositionRelease(i32, b64, (entry + LOSS_LAST_OBSERVATION_MS) >> 2, Math.floor(epochMs));
+    setPositionRelease(i32, b64, (entry + LOSS_LAST_OBSERVATION_MS) >> 2, Math.floor(this.clock.epochMs));
     setPositionRelease(i32, b64, bytesLostIndex, getPosition(i32, bytesLostIndex) + bytesLost);
     setPositionRelease(i32, b64, countIndex, getPosition(i32, countIndex) + 1);
   }

@@ -44,7 +44,7 @@ export class AgentContext {
     this.emit = emit;
     this.values = Region.adopt(config.cnc.buffer, config.cnc.handle);
     this.counters = new AgentCounters(this.values, config.countersValuesOffset);
-    this.lossReport = new LossReport(Region.adopt(config.lossReport.buffer, config.lossReport.handle));
+    this.lossReport = new LossReport(Region.adopt(config.lossReport.buffer, config.lossReport.handle), clock);
   }
 
   counter(id: number): AtomicCounter {

@@ -28,3 +28,18 @@ export function copyOut(
 export function zero(region: Region, offset: number, length: number): void {
   shm.zero(region.handle, offset, length);
 }
+
+/**
+ * Replaces a 64-bit word, given in halves, when it is the expected one. Returns whether it was. `offset` is in bytes, a
+ * multiple of 8. Makes no garbage, unlike `Atomics` on 64-bit words.
+ */
+export function compareAndSetHalves(
+  region: Region,
+  offset: number,
+  expectedLow: number,
+  expectedHigh: number,
+  low: number,
+  high: number,
+): boolean {
+  return shm.compareAndSet64(region.handle, offset, expectedLow, expectedHigh, low, high);
+}

@@ -21,6 +21,14 @@ export interface ShmAddon {
   copyBurst(copiesHandle: number, count: number): number;
   insertBurst(copiesHandle: number, count: number): number;
   zero(handle: number, offset: number, length: number): void;
+  compareAndSet64(
+    handle: number,
+    offset: number,
+    expectedLow: number,
+    expectedHigh: number,
+    low: number,
+    high: number,
+  ): boolean;
   copyIn(handle: number, offset: number, view: ArrayBufferView, viewOffset: number, length: number): number;
   copyOut(handle: number, offset: number, view: ArrayBufferView, viewOffset: number, length: number): number;
   readClocks(handle: number): void;

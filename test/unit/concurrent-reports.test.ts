@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import {
   DistinctErrorLog,
   type ErrorObservation,
@@ -24,6 +25,9 @@ function lossesIn(region: Region): LossObservation[] {
   assert.equal(count, observations.length);
   return observations;
 }
+
+/** What the reports take the time from. */
+const clock = new SimulatedClock();
 
 test('the same error is counted, another one is added', () => {
   const region = Region.allocate(OFFSET + 512);
@@ -72,8 +76,9 @@ test('an error log with impossible lengths ends there', () => {
 
 test('a loss entry lies in memory as official readers expect it', () => {
   const region = Region.allocate(4096);
-  const report = new LossReport(region);
-  assert.equal(report.createEntry(1024, 5.5, -7, 1001, 'aeron:udp', '1.2.3.4:5'), 0);
+  const report = new LossReport(region, clock);
+  clock.epochMs = 5.5;
+  assert.equal(report.createEntry(1024, -7, 1001, 'aeron:udp', '1.2.3.4:5'), 0);
   const expected = Buffer.alloc(128);
   expected.writeBigInt64LE(1n, 0);
   expected.writeBigInt64LE(1024n, 8);
@@ -90,11 +95,14 @@ test('a loss entry lies in memory as official readers expect it', () => {
 
 test('losses of a stream add up in its entry', () => {
   const region = Region.allocate(4096);
-  const report = new LossReport(region);
-  const first = report.createEntry(32, 1000, 1, 2, 'aeron:udp?endpoint=a:1', 'b:2');
-  const second = report.createEntry(64, 2000, 3, 4, 'c', 'd');
+  const report = new LossReport(region, clock);
+  clock.epochMs = 1000;
+  const first = report.createEntry(32, 1, 2, 'aeron:udp?endpoint=a:1', 'b:2');
+  clock.epochMs = 2000;
+  const second = report.createEntry(64, 3, 4, 'c', 'd');
   assert.equal(second, 128);
-  report.recordObservation(first, 2 ** 33, 3000);
+  clock.epochMs = 3000;
+  report.recordObservation(first, 2 ** 33);
   assert.deepEqual(lossesIn(region), [
     {
       observationCount: 2,
@@ -121,18 +129,23 @@ test('losses of a stream add up in its entry', () => {
 
 test('a full loss report takes no more streams', () => {
   const region = Region.allocate(128);
-  const report = new LossReport(region);
-  assert.equal(report.createEntry(1, 1, 1, 1, 'a', 'b'), 0);
-  assert.equal(report.createEntry(1, 1, 1, 1, 'a'.repeat(40), 'b'), -1);
-  assert.equal(report.createEntry(1, 1, 1, 1, 'a', 'b'), 64);
-  assert.equal(report.createEntry(1, 1, 1, 1, 'a', 'b'), -1);
+  const report = new LossReport(region, clock);
+  clock.epochMs = 1;
+  assert.equal(report.createEntry(1, 1, 1, 'a', 'b'), 0);
+  clock.epochMs = 1;
+  assert.equal(report.createEntry(1, 1, 1, 'a'.repeat(40), 'b'), -1);
+  clock.epochMs = 1;
+  assert.equal(report.createEntry(1, 1, 1, 'a', 'b'), 64);
+  clock.epochMs = 1;
+  assert.equal(report.createEntry(1, 1, 1, 'a', 'b'), -1);
   assert.equal(lossesIn(region).length, 2);
 });
 
 test('a loss report with impossible lengths ends there', () => {
   const region = Region.allocate(256);
-  const report = new LossReport(region);
-  report.createEntry(1, 1, 1, 1, 'a', 'b');
+  const report = new LossReport(region, clock);
+  clock.epochMs = 1;
+  report.createEntry(1, 1, 1, 'a', 'b');
   for (const length of [-1, 1000, 2147483647]) {
     region.view.setInt32(40, length, true);
     assert.deepEqual(lossesIn(region), []);

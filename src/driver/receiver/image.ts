@@ -332,19 +332,12 @@ export class Image implements InsertTarget {
     if (bytesLost <= 0) return;
     this.lossReportTermId = gapTermId;
     this.lossReportEndOffset = endOffset;
-    const { lossReport, clock } = this.context;
+    const { lossReport } = this.context;
     if (this.lossEntry >= 0) {
-      lossReport.recordObservation(this.lossEntry, bytesLost, clock.epochMs);
+      lossReport.recordObservation(this.lossEntry, bytesLost);
     } else {
       const { sessionId, streamId, channel, sourceIdentity } = this.spec;
-      this.lossEntry = lossReport.createEntry(
-        bytesLost,
-        clock.epochMs,
-        sessionId,
-        streamId,
-        channel,
-        sourceIdentity,
-      );
+      this.lossEntry = lossReport.createEntry(bytesLost, sessionId, streamId, channel, sourceIdentity);
     }
   }
 
