@@ -5,6 +5,8 @@ import type { SideConfig, SideReply, SideRequest } from './side-messages.ts';
 
 const SIDE_MODULE = fileURLToPath(new URL('./side.js', import.meta.url));
 const STOP_DEADLINE_MS = 5_000;
+/** As `bin/start.js` sets it. */
+const NODE_OPTIONS = ['--max-inlined-bytecode-size-cumulative=5000'];
 
 /** A side in a process of its own, as its coordinator sees it. */
 export class SideProcess {
@@ -19,7 +21,10 @@ export class SideProcess {
 
   constructor(name: string) {
     this.name = name;
-    this.child = fork(SIDE_MODULE, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    this.child = fork(SIDE_MODULE, [], {
+      execArgv: NODE_OPTIONS,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.stderr = (this.stderr + chunk.toString()).slice(-4000);
     });
