@@ -24,6 +24,8 @@ import { Subscription } from './subscription.ts';
 
 /** Timeouts are looked at this often, and the event loop's timer comes this often. */
 const SERVICE_INTERVAL_MS = 10;
+/** So that the client also notices when that driver is not run any more. */
+const CYCLES_PER_LOOK_AT_SHARED_CLOCK = 64;
 const EVENTS_PER_CYCLE = 10;
 const COMMAND_ATTEMPTS = 10;
 const COMMAND_LENGTH_MAX = 16_384;
@@ -63,8 +65,9 @@ export class ClientConductor {
   private readonly context: ClientContext;
   private readonly cnc: CncFile;
   private readonly clock: Clock;
-  /** False: an embedded driver on this thread keeps it up to date. */
-  private readonly ownsClock: boolean;
+  /** More than one when an embedded driver on this thread keeps the clock up to date, for as long as it runs. */
+  private readonly cyclesPerLook: number;
+  private cyclesToTime = 0;
   private readonly receiver: BroadcastReceiver;
   private readonly heartbeat: Heartbeat;
   private readonly commandBytes: Buffer = Buffer.alloc(COMMAND_LENGTH_MAX);
@@ -86,7 +89,7 @@ export class ClientConductor {
     this.context = context;
     this.cnc = cnc;
     this.clock = clock;
-    this.ownsClock = clock !== context.driver?.clock;
+    this.cyclesPerLook = clock === context.driver?.clock ? CYCLES_PER_LOOK_AT_SHARED_CLOCK : 1;
     this.countersReader = new CountersReader(cnc.countersMetadata, cnc.countersValues);
     this.receiver = new BroadcastReceiver(cnc.region, cnc.toClients.offset, cnc.toClients.length);
     this.clientId = cnc.toDriver.nextCorrelationId();
@@ -114,7 +117,11 @@ export class ClientConductor {
     if (this.isInDoWork || this.state !== 'open') return 0;
     this.isInDoWork = true;
     try {
-      if (this.ownsClock) this.clock.update();
+      if (this.cyclesToTime === 0) {
+        this.cyclesToTime = this.cyclesPerLook;
+        this.clock.update();
+      }
+      this.cyclesToTime--;
       if (this.clock.nanoTime >= this.nextServiceNs) this.checkTimeouts();
       return this.receiveEvents();
     } finally {
