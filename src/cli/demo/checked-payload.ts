@@ -78,7 +78,19 @@ export class PayloadChecker {
   check(words: Int32Array, index: number, length: number): void {
     let sum = 0;
     const end = index + (length >> 2);
-    for (let i = index; i < end; i++) sum = (sum + words[i]!) | 0;
+    let i = index;
+    // Eight at a time, as they were written.
+    for (; i + 8 <= end; i += 8) {
+      sum = (sum + words[i]!) | 0;
+      sum = (sum + words[i + 1]!) | 0;
+      sum = (sum + words[i + 2]!) | 0;
+      sum = (sum + words[i + 3]!) | 0;
+      sum = (sum + words[i + 4]!) | 0;
+      sum = (sum + words[i + 5]!) | 0;
+      sum = (sum + words[i + 6]!) | 0;
+      sum = (sum + words[i + 7]!) | 0;
+    }
+    for (; i < end; i++) sum = (sum + words[i]!) | 0;
     const checksum = words[index + CHECKSUM_WORD]!;
     if (((sum - checksum) | 0) !== checksum) {
       this.corrupted++;
