@@ -1,8 +1,8 @@
 // Ports of DPDK: bursts of frames in, bursts of frames out. Moves bytes and calls DPDK; parses no packet.
 //
-// The environment abstraction layer (EAL) exists once per process. A port belongs to the isolate that opened it and is
-// used on that isolate's thread only. Packet pools, tables and handles live as long as the process, so a stale view in
-// JavaScript never reaches freed memory.
+// The environment abstraction layer (EAL) exists once per process. A queue pair of a port belongs to the isolate that
+// opened it and is used on that isolate's thread only. Packet pools, tables and handles live as long as the process, so a
+// stale view in JavaScript never reaches freed memory.
 #include "addon.h"
 
 #include <rte_eal.h>
@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -35,6 +36,7 @@ constexpr uint32_t kChecksumStart = 34;    // First byte the UDP checksum covers
 constexpr uint32_t kChecksumOffset = 40;   // Where the UDP checksum lies.
 constexpr uint32_t kFrameMinLength = 60;   // Ethernet's minimum, without the frame check sequence.
 constexpr uint32_t kPoolCache = 256;
+constexpr int32_t kQueuesMax = 16;         // Queue pairs of a port; driver/settings.ts knows the same number.
 constexpr uint32_t kFrameOverhead = 22;    // Ethernet header, one VLAN tag, frame check sequence.
 constexpr uint16_t kTxDataOffset = 134;    // 134 + 42 = 176: payloads start 16-byte aligned.
 static_assert(kTxDataOffset >= RTE_PKTMBUF_HEADROOM);
@@ -62,8 +64,10 @@ enum Statistic {
   kPoolAvailable, kStatisticCount
 };
 
+// What one thread has of a port: a queue pair, and the packet memory for it.
 struct Port {
   uint16_t id = 0;
+  uint16_t queue = 0;
   bool open = false;
   bool sumRx = false;           // The port does not verify UDP checksums: hand their sums over.
   bool offloadTx = false;       // The port fills UDP checksums in.
@@ -90,7 +94,9 @@ RegionTable* regionTable = nullptr;
 enum class EalState { kNone, kReady, kFailed };
 EalState ealState = EalState::kNone;
 std::string ealArguments;       // As the user gave them.
-Port* ports[RTE_MAX_ETHPORTS] = {};
+Port* ports[RTE_MAX_ETHPORTS * kQueuesMax] = {};           // A port's queues are neighbours.
+uint16_t queueCounts[RTE_MAX_ETHPORTS] = {};              // Of a started port; 0 when it is stopped.
+std::atomic<int32_t> linkStates[RTE_MAX_ETHPORTS] = {};   // What the owner of queue 0 saw last.
 
 // ---- log: the last few KiB that EAL and drivers said, shown only when something fails.
 
@@ -143,7 +149,7 @@ thread_local ThreadRegistration threadRegistration;
 
 void closeDevices() {
   for (uint16_t id = 0; id < RTE_MAX_ETHPORTS; id++) {
-    if (ports[id] != nullptr && rte_eth_dev_is_valid_port(id)) rte_eth_dev_close(id);
+    if (ports[id * kQueuesMax] != nullptr && rte_eth_dev_is_valid_port(id)) rte_eth_dev_close(id);
   }
 }
 
@@ -229,7 +235,7 @@ struct Range {
   uintptr_t end = 0;
 };
 
-// One buffer pool a port, made at its first opening and kept. Returns what failed, or "".
+// One buffer pool a queue pair, made at its first opening and kept. Returns what failed, or "".
 std::string ensurePool(Port& port, uint32_t mtu, uint32_t bufferCount) {
   // Some cards receive in units of 1 KiB.
   const uint32_t dataRoom = RTE_MAX(2048u, RTE_ALIGN(mtu + kFrameOverhead, 1024u));
@@ -238,7 +244,7 @@ std::string ensurePool(Port& port, uint32_t mtu, uint32_t bufferCount) {
     return "the port was opened before in this process with a smaller MTU or smaller rings; restart the process";
   }
   char name[RTE_MEMPOOL_NAMESIZE];
-  snprintf(name, sizeof(name), "aeron-bypass-%u", port.id);
+  snprintf(name, sizeof(name), "aeron-bypass-%u-%u", port.id, port.queue);
   const int socket = rte_eth_dev_socket_id(port.id);
   rte_mempool* pool = rte_pktmbuf_pool_create(name, bufferCount, kPoolCache, 0,
                                               static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM + dataRoom), socket);
@@ -291,20 +297,41 @@ void freeBuffers(Port& port) {
   port.rxCount = port.slotCount = port.backlogCount = 0;
 }
 
-void stop(void* argument) {
-  Port& port = *static_cast<Port*>(argument);
+bool isAnyOpen(uint16_t id) {
+  for (int32_t i = 0; i < kQueuesMax; i++) {
+    const Port* port = ports[id * kQueuesMax + i];
+    if (port != nullptr && port->open) return true;
+  }
+  return false;
+}
+
+// Gives a queue pair back; whoever has the last one stops the port. The caller has the mutex.
+void stop(Port& port) {
   if (!port.open) return;
   port.open = false;
-  rte_eth_dev_stop(port.id);
+  if (!isAnyOpen(port.id)) {
+    rte_eth_dev_stop(port.id);
+    queueCounts[port.id] = 0;
+  }
   freeBuffers(port);
 }
 
-// Configures and starts the port. Returns the call that failed with its reason, or "".
+void stopAtExit(void* argument) {
+  std::lock_guard<std::mutex> lock(mutex);
+  stop(*static_cast<Port*>(argument));
+}
+
+// Configures and starts the port with `queues` queue pairs. Returns the call that failed with its reason, or "".
 // rxSize and txSize come back as the port's limits allow.
-std::string start(Port& port, uint16_t id, uint16_t mtu, uint16_t& rxSize, uint16_t& txSize, bool offload,
+std::string start(uint16_t id, uint16_t queues, uint16_t mtu, uint16_t& rxSize, uint16_t& txSize, bool offload,
                   rte_eth_dev_info& info) {
   int error = rte_eth_dev_info_get(id, &info);
   if (error != 0) return "rte_eth_dev_info_get: " + errnoText(error);
+  if (queues > info.max_rx_queues || queues > info.max_tx_queues) {
+    return std::to_string(queues) + " queue pairs are wanted, one for each network agent, and the port has " +
+           std::to_string(info.max_rx_queues) + " receive and " + std::to_string(info.max_tx_queues) +
+           " transmit queues (virtual devices are given them with queues=" + std::to_string(queues) + ")";
+  }
   uint16_t wantedMtu = mtu;
   if (wantedMtu == 0 && rte_eth_dev_get_mtu(id, &wantedMtu) != 0) wantedMtu = RTE_ETHER_MTU;
   const uint16_t mtuMin = RTE_MAX(info.min_mtu, static_cast<uint16_t>(RTE_ETHER_MIN_MTU));
@@ -324,38 +351,51 @@ std::string start(Port& port, uint16_t id, uint16_t mtu, uint16_t& rxSize, uint1
     if (conf.txmode.offloads != 0) conf.txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
   }
   conf.txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-  port.sumRx = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) == 0;
-  port.offloadTx = (conf.txmode.offloads & txChecksum) != 0;
+  if (queues > 1) {
+    const uint64_t hashes = info.flow_type_rss_offloads & (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+    if (hashes != 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf = hashes;
+  }
 
-  if ((error = rte_eth_dev_configure(id, 1, 1, &conf)) != 0) return "rte_eth_dev_configure: " + errnoText(error);
+  if ((error = rte_eth_dev_configure(id, queues, queues, &conf)) != 0) {
+    return "rte_eth_dev_configure: " + errnoText(error);
+  }
   error = rte_eth_dev_set_mtu(id, wantedMtu);
   if (error != 0 && error != -ENOTSUP) return "rte_eth_dev_set_mtu: " + errnoText(error);
   if ((error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rxSize, &txSize)) != 0) {
     return "rte_eth_dev_adjust_nb_rx_tx_desc: " + errnoText(error);
   }
-  const std::string poolError = ensurePool(port, wantedMtu, rxSize + txSize + 4 * kBurst + 2 * kPoolCache);
-  if (!poolError.empty()) return poolError;
   const unsigned socket = static_cast<unsigned>(rte_eth_dev_socket_id(id));
   rte_eth_rxconf rxConf = info.default_rxconf;
   rxConf.offloads = conf.rxmode.offloads;
   rte_eth_txconf txConf = info.default_txconf;
   txConf.offloads = conf.txmode.offloads;
-  error = rte_eth_rx_queue_setup(id, 0, rxSize, socket, &rxConf, port.pool);
-  if (error != 0) return "rte_eth_rx_queue_setup: " + errnoText(error);
-  error = rte_eth_tx_queue_setup(id, 0, txSize, socket, &txConf);
-  if (error != 0) return "rte_eth_tx_queue_setup: " + errnoText(error);
+  for (uint16_t queue = 0; queue < queues; queue++) {
+    Port*& slot = ports[id * kQueuesMax + queue];
+    if (slot == nullptr) slot = new Port();
+    Port& port = *slot;
+    port.id = id;
+    port.queue = queue;
+    port.sumRx = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) == 0;
+    port.offloadTx = (conf.txmode.offloads & txChecksum) != 0;
+    // The caches of two threads: of the queue's owner, and of this one, which fills all rings.
+    const std::string poolError = ensurePool(port, wantedMtu, rxSize + txSize + 4 * kBurst + 4 * kPoolCache);
+    if (!poolError.empty()) return poolError;
+    error = rte_eth_rx_queue_setup(id, queue, rxSize, socket, &rxConf, port.pool);
+    if (error != 0) return "rte_eth_rx_queue_setup: " + errnoText(error);
+    error = rte_eth_tx_queue_setup(id, queue, txSize, socket, &txConf);
+    if (error != 0) return "rte_eth_tx_queue_setup: " + errnoText(error);
+  }
   rte_eth_promiscuous_disable(id);  // Refused by ports that know nothing else, which is as well.
   if ((error = rte_eth_dev_start(id)) != 0) return "rte_eth_dev_start: " + errnoText(error);
-  if (!refill(port, kBurst)) {
-    rte_eth_dev_stop(id);
-    return "the packet pool is empty";
-  }
-  port.slotCount = kBurst;
+  queueCounts[id] = queues;
   return "";
 }
 
-// openPort(id, mtu, rxSize, txSize, offload) → { mac, mtu, driverName, rxRingLength, txRingLength, checksum offloads,
-// pool, poolHandle, rx, tx, statistics }. mtu 0 keeps the port's own. Throws DPDK_NO_PORT, DPDK_PORT_BUSY or DPDK_PORT.
+// openPort(id, mtu, rxSize, txSize, offload, queue, queues) → { handle, mac, mtu, driverName, rxRingLength, txRingLength,
+// checksum offloads, pool, poolHandle, rx, tx, statistics }. mtu 0 keeps the port's own. Whoever opens queue 0 starts the
+// port; the owners of the others come after it. The other functions take the handle. Throws DPDK_NO_PORT, DPDK_PORT_BUSY
+// or DPDK_PORT.
 void openPort(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   std::lock_guard<std::mutex> lock(mutex);
@@ -366,22 +406,43 @@ void openPort(const Arguments& args) {
                     std::to_string(rte_eth_dev_count_avail()));
   }
   const uint16_t id = static_cast<uint16_t>(wantedId);
-  if (ports[id] == nullptr) ports[id] = new Port();
-  Port& port = *ports[id];
-  if (port.open) return throwError(isolate, "DPDK_PORT_BUSY", "port " + std::to_string(id) + " is open already");
-  port.id = id;
+  const uint16_t queue = static_cast<uint16_t>(int32At(args, 5));
+  const uint16_t queues = static_cast<uint16_t>(RTE_MIN(int32At(args, 6), kQueuesMax));
+  const int32_t handle = id * kQueuesMax + queue;
+  if (queue == 0 ? isAnyOpen(id) : queue < queueCounts[id] && ports[handle]->open) {
+    return throwError(isolate, "DPDK_PORT_BUSY",
+                      "port " + std::to_string(id) + " is open already" +
+                          (queue == 0 ? "" : ", and so is its queue " + std::to_string(queue)));
+  }
   rte_eth_dev_info info = {};
   uint16_t rxSize = static_cast<uint16_t>(int32At(args, 2));
   uint16_t txSize = static_cast<uint16_t>(int32At(args, 3));
-  const std::string error =
-      start(port, id, static_cast<uint16_t>(int32At(args, 1)), rxSize, txSize, args[4]->IsTrue(), info);
+  std::string error;
+  if (queue == 0) {
+    error = start(id, queues, static_cast<uint16_t>(int32At(args, 1)), rxSize, txSize, args[4]->IsTrue(), info);
+  } else if (queue >= queueCounts[id]) {
+    error = "queue " + std::to_string(queue) + " is wanted before queue 0 was opened with " + std::to_string(queues) +
+            " queues";
+  } else {
+    rte_eth_dev_info_get(id, &info);
+    rte_eth_dev_adjust_nb_rx_tx_desc(id, &rxSize, &txSize);
+  }
+  if (error.empty() && !refill(*ports[handle], kBurst)) {
+    if (queue == 0) {
+      rte_eth_dev_stop(id);
+      queueCounts[id] = 0;
+    }
+    error = "the packet pool is empty";
+  }
   if (!error.empty()) {
     const std::string driver = info.driver_name == nullptr ? "unknown driver" : info.driver_name;
     return fail(isolate, "DPDK_PORT", "port " + std::to_string(id) + " (" + driver + "): " + error);
   }
   takeLog();
+  Port& port = *ports[handle];
+  port.slotCount = kBurst;
   port.open = true;
-  node::AddEnvironmentCleanupHook(isolate, stop, &port);
+  node::AddEnvironmentCleanupHook(isolate, stopAtExit, &port);
 
   rte_ether_addr mac = {};
   rte_eth_macaddr_get(id, &mac);
@@ -392,6 +453,7 @@ void openPort(const Arguments& args) {
     octets->Set(isolate->GetCurrentContext(), i, v8::Integer::New(isolate, mac.addr_bytes[i])).Check();
   }
   v8::Local<v8::Object> result = v8::Object::New(isolate);
+  set(isolate, result, "handle", v8::Integer::New(isolate, handle));
   set(isolate, result, "mac", octets);
   set(isolate, result, "mtu", v8::Integer::New(isolate, mtu));
   set(isolate, result, "driverName", toV8(isolate, info.driver_name));
@@ -408,18 +470,20 @@ void openPort(const Arguments& args) {
 }
 
 Port* openPortAt(const Arguments& args) {
-  const int32_t id = int32At(args, 0);
-  if (static_cast<uint32_t>(id) >= RTE_MAX_ETHPORTS || ports[id] == nullptr || !ports[id]->open) return nullptr;
-  return ports[id];
+  const int32_t handle = int32At(args, 0);
+  if (static_cast<uint32_t>(handle) >= RTE_MAX_ETHPORTS * kQueuesMax) return nullptr;
+  Port* port = ports[handle];
+  return port == nullptr || !port->open ? nullptr : port;
 }
 
-// closePort(id): stops it. It may be opened again; its EAL device lives as long as the process.
+// closePort(handle): stops the port when its other queues are closed. It may be opened again; its EAL device lives as long
+// as the process.
 void closePort(const Arguments& args) {
   std::lock_guard<std::mutex> lock(mutex);
   Port* port = openPortAt(args);
   if (port == nullptr) return;
-  node::RemoveEnvironmentCleanupHook(args.GetIsolate(), stop, port);
-  stop(port);
+  node::RemoveEnvironmentCleanupHook(args.GetIsolate(), stopAtExit, port);
+  stop(*port);
 }
 
 // ---- bursts
@@ -457,12 +521,12 @@ int32_t rxFlags(uint64_t flags) {
   return result;
 }
 
-// receive(port) → frames in the RX table, 0 to kBurst. Gives back the buffers of the burst before.
+// receive(handle) → frames in the RX table, 0 to kBurst. Gives back the buffers of the burst before.
 void receive(const Arguments& args) {
   Port* port = openPortAt(args);
   if (port == nullptr) return args.GetReturnValue().Set(0);
   if (port->rxCount > 0) rte_pktmbuf_free_bulk(port->rx, static_cast<unsigned>(port->rxCount));
-  const int32_t received = rte_eth_rx_burst(port->id, 0, port->rx, kBurst);
+  const int32_t received = rte_eth_rx_burst(port->id, port->queue, port->rx, kBurst);
   port->rxCount = received;
   for (int32_t i = 0; i < received; i++) rte_prefetch0(rte_pktmbuf_mtod(port->rx[i], void*));
   int32_t count = 0;
@@ -530,7 +594,7 @@ bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words) {
   return true;
 }
 
-// transmit(port, count) → slots ready for the next call. Sends the backlog, then the frames of slots [0, count): the
+// transmit(handle, count) → slots ready for the next call. Sends the backlog, then the frames of slots [0, count): the
 // TX table names their payloads, flags ask for a UDP checksum whose field holds the pseudo-header's sum. What the ring
 // does not take stays behind as backlog and takes up slots. count is at most what the call before returned.
 void transmit(const Arguments& args) {
@@ -553,14 +617,14 @@ void transmit(const Arguments& args) {
   if (backlog > 0) {
     uint16_t ready = static_cast<uint16_t>(backlog);
     if (port->offloadTx) {
-      ready = rte_eth_tx_prepare(port->id, 0, port->backlog, ready);
+      ready = rte_eth_tx_prepare(port->id, port->queue, port->backlog, ready);
       if (ready == 0) {  // The port will never take this frame.
         rte_pktmbuf_free(port->backlog[0]);
         port->txInvalid++;
         sent = 1;
       }
     }
-    if (ready > 0) sent = rte_eth_tx_burst(port->id, 0, port->backlog, ready);
+    if (ready > 0) sent = rte_eth_tx_burst(port->id, port->queue, port->backlog, ready);
     backlog -= sent;
     if (sent > 0) memmove(port->backlog, port->backlog + sent, static_cast<size_t>(backlog) * sizeof(rte_mbuf*));
   }
@@ -583,20 +647,25 @@ void transmit(const Arguments& args) {
   args.GetReturnValue().Set(RTE_MIN(port->slotCount, kBurst - backlog));
 }
 
-// linkUp(port) → 1 or 0. May talk to the device: not for every cycle.
+// linkUp(handle) → 1 or 0. May talk to the device: not for every cycle. Drivers are asked by one thread only.
 void linkUp(const Arguments& args) {
   Port* port = openPortAt(args);
-  rte_eth_link link = {};
-  if (port != nullptr) rte_eth_link_get_nowait(port->id, &link);
-  args.GetReturnValue().Set(link.link_status == RTE_ETH_LINK_UP ? 1 : 0);
+  if (port == nullptr) return args.GetReturnValue().Set(0);
+  if (port->queue == 0) {
+    rte_eth_link link = {};
+    rte_eth_link_get_nowait(port->id, &link);
+    linkStates[port->id] = link.link_status == RTE_ETH_LINK_UP ? 1 : 0;
+  }
+  args.GetReturnValue().Set(linkStates[port->id].load());
 }
 
-// readStatistics(port): fills the statistics table. May talk to the device: not for every cycle.
+// readStatistics(handle): fills the statistics table. May talk to the device: not for every cycle. What is counted by port
+// and not by queue is queue 0's, and 0 elsewhere.
 void readStatistics(const Arguments& args) {
   Port* port = openPortAt(args);
   if (port == nullptr) return;
   rte_eth_stats stats = {};
-  rte_eth_stats_get(port->id, &stats);
+  if (port->queue == 0) rte_eth_stats_get(port->id, &stats);
   double* out = port->statistics;
   out[kRxFrames] = static_cast<double>(stats.ipackets);
   out[kRxBytes] = static_cast<double>(stats.ibytes);

@@ -2,6 +2,8 @@ import { loadAddon, shm } from './addons.ts';
 
 /** What {@link DpdkAddon.openPort} tells about a port. */
 export interface DpdkPort {
+  /** What the other functions call the queue pair by. */
+  readonly handle: number;
   readonly mac: readonly number[];
   readonly mtu: number;
   readonly driverName: string;
@@ -16,17 +18,25 @@ export interface DpdkPort {
   readonly statistics: SharedArrayBuffer;
 }
 
-/** The dpdk addon, see `native/dpdk.cc`. Ports are used on the thread of the isolate that opened them. */
+/** The dpdk addon, see `native/dpdk.cc`. A queue pair is used on the thread of the isolate that opened it. */
 export interface DpdkAddon {
   readonly version: string;
   attach(regionTable: bigint): void;
   initialise(ealArguments: readonly string[], given: string, listeningSocket: string, waitMs: number): void;
-  openPort(id: number, mtu: number, rxQueueSize: number, txQueueSize: number, offload: boolean): DpdkPort;
-  closePort(id: number): void;
-  receive(id: number): number;
-  transmit(id: number, count: number): number;
-  linkUp(id: number): number;
-  readStatistics(id: number): void;
+  openPort(
+    id: number,
+    mtu: number,
+    rxQueueSize: number,
+    txQueueSize: number,
+    offload: boolean,
+    queue: number,
+    queues: number,
+  ): DpdkPort;
+  closePort(handle: number): void;
+  receive(handle: number): number;
+  transmit(handle: number, count: number): number;
+  linkUp(handle: number): number;
+  readStatistics(handle: number): void;
   log(): string;
 }
 

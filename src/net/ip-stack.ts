@@ -91,6 +91,11 @@ export interface UdpListener {
   ): void;
 }
 
+/** Hears of every neighbour that says something of itself. */
+export interface NeighbourListener {
+  tell(address: number, macHigh: number, macLow: number): void;
+}
+
 /** What {@link IpStack.startDatagrams} says. */
 export const READY = 0;
 /** The neighbour's Ethernet address is being asked for: try again. */
@@ -101,6 +106,7 @@ export const UNREACHABLE = -2;
 const LINK_CHECK_INTERVAL_NS = 100e6;
 /** Answers a second that anyone can cause, of each kind. */
 const ARP_REPLIES_PER_SECOND = 1000;
+const NEIGHBOURS_TOLD_PER_SECOND = 1000;
 const ICMP_REPLIES_PER_SECOND = 1000;
 
 /**
@@ -118,6 +124,8 @@ const ICMP_REPLIES_PER_SECOND = 1000;
 export class IpStack {
   readonly device: Device;
   readonly route: Route;
+  /** Null: nobody else wants to know. */
+  neighbourListener: NeighbourListener | null = null;
   readonly statistics: Float64Array = new Float64Array(
     new SharedArrayBuffer(count.NET_STATISTICS.length * Float64Array.BYTES_PER_ELEMENT),
   );
@@ -128,6 +136,7 @@ export class IpStack {
   private readonly clock: Clock;
   private readonly neighbours: NeighbourCache;
   private readonly arpLimit: RateLimit;
+  private readonly tellLimit: RateLimit;
   private readonly icmpLimit: RateLimit;
   private readonly header: DatagramHeader = new DatagramHeader();
   /** Frames written into the device's slots and not yet handed over. */
@@ -143,6 +152,7 @@ export class IpStack {
     this.clock = clock;
     this.neighbours = new NeighbourCache(clock);
     this.arpLimit = new RateLimit(clock, ARP_REPLIES_PER_SECOND);
+    this.tellLimit = new RateLimit(clock, NEIGHBOURS_TOLD_PER_SECOND);
     this.icmpLimit = new RateLimit(clock, ICMP_REPLIES_PER_SECOND);
     this.route = new Route(options.address, options.prefixLength, options.gatewayAddress);
     this.address = options.address;
@@ -169,6 +179,11 @@ export class IpStack {
     }
     this.statistics[count.RX_FRAMES]! += frames;
     return frames;
+  }
+
+  /** Takes over what a neighbour said of itself elsewhere. */
+  learnNeighbour(address: number, macHigh: number, macLow: number): void {
+    this.neighbours.learn(address, macHigh, macLow);
   }
 
   /** Points the next {@link addDatagram}s at a flow. Returns READY, UNRESOLVED or UNREACHABLE. */
@@ -429,6 +444,10 @@ export class IpStack {
       return;
     }
     const known = this.neighbours.learn(sender, senderHigh, senderLow);
+    const { neighbourListener } = this;
+    if (neighbourListener !== null && this.tellLimit.take()) {
+      neighbourListener.tell(sender, senderHigh, senderLow);
+    }
     const forUs =
       view.getUint16(offset + ARP_OPERATION) === ARP_REQUEST &&
       view.getInt32(offset + ARP_TARGET_ADDRESS) === this.address;

@@ -11,6 +11,9 @@ export interface TransportStatistics {
   readonly receiveErrors: number;
   /** Datagrams dropped because their bytes were outside every region: an error of this program. */
   readonly invalidSends: number;
+  /** Datagrams that arrived here and went to another network agent, whose port they are for; and those lost on that way. */
+  readonly datagramsHandedOver: number;
+  readonly handOversDropped: number;
   /** What the latest send or receive error was, `ENETUNREACH` for instance; `''` when there was none. */
   readonly lastError: string;
 }

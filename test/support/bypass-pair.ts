@@ -3,6 +3,7 @@ import type { Device } from '../../src/device/device.ts';
 import { SimulatedDevice, type SimulatedDeviceOptions } from '../../src/device/simulated-device.ts';
 import { Region } from '../../src/memory/region.ts';
 import { BypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
+import type { HandOverConfig } from '../../src/transport/bypass/hand-over.ts';
 import { DatagramBurst, type DatagramHandler, type EndpointOptions } from '../../src/transport/transport.ts';
 
 export const ADDRESS_A = 0x0a000001;
@@ -62,8 +63,9 @@ export function bypassTransport(
   address: number,
   clock: Clock,
   gatewayAddress = 0,
+  handOver: HandOverConfig | null = null,
 ): BypassTransport {
-  return new BypassTransport(device, { address, prefixLength: 24, gatewayAddress }, clock);
+  return new BypassTransport(device, { address, prefixLength: 24, gatewayAddress }, clock, handOver);
 }
 
 /** Two hosts on one cable. */

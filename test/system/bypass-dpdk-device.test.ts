@@ -178,6 +178,26 @@ describe('a DPDK port', { skip: SKIP_WITHOUT_DPDK }, () => {
     assert.equal(device.isLinkUp(), false);
   });
 
+  test('has a queue pair for each of several owners, and stops with the last', () => {
+    const shared = { ...options, portId: 1, queues: 2 };
+    assert.throws(() => DpdkDevice.open({ ...shared, queue: 1 }), {
+      code: 'DPDK_PORT',
+      message: /queue 1 is wanted before queue 0/,
+    });
+    const first = DpdkDevice.open(shared);
+    const second = DpdkDevice.open({ ...shared, queue: 1 });
+    assert.notEqual(first.memory.handle, second.memory.handle);
+    assert.equal(first.isLinkUp(), true);
+    assert.equal(second.isLinkUp(), true);
+    assert.throws(() => DpdkDevice.open({ ...shared, queue: 1 }), { code: 'DPDK_PORT_BUSY' });
+    assert.throws(() => DpdkDevice.open({ ...shared, queue: 2 }), { code: 'DPDK_PORT' });
+    first.close();
+    assert.equal(second.receive(), BURST_CAPACITY);
+    assert.throws(() => DpdkDevice.open(shared), { code: 'DPDK_PORT_BUSY' });
+    second.close();
+    DpdkDevice.open({ ...shared, queues: 1 }).close();
+  });
+
   test('refuses an MTU that it cannot carry', () => {
     assert.throws(() => DpdkDevice.open({ ...options, portId: 1, mtu: 20 }), {
       code: 'DPDK_PORT',

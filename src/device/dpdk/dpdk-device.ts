@@ -13,6 +13,10 @@ export interface DpdkDeviceOptions {
   /** Frames; brought within the port's limits. */
   readonly rxQueueSize: number;
   readonly txQueueSize: number;
+  /** Which queue pair of the port; 0, which comes first, when left out. */
+  readonly queue?: number;
+  /** Queue pairs that the port has, each with an owner of its own; 1 when left out. */
+  readonly queues?: number;
 }
 
 function portError(error: unknown): AeronError {
@@ -40,7 +44,7 @@ function portError(error: unknown): AeronError {
   }
 }
 
-/** A port of DPDK. Opening it initialises DPDK in this process if need be. */
+/** A queue pair of a port of DPDK. Opening it initialises DPDK in this process if need be. */
 export class DpdkDevice implements Device {
   readonly macHigh: number;
   readonly macLow: number;
@@ -52,20 +56,20 @@ export class DpdkDevice implements Device {
   readonly statistics: Float64Array;
   txRoom: number = BURST_CAPACITY;
   private readonly dpdk: DpdkAddon;
-  private readonly portId: number;
+  private readonly handle: number;
 
   /** @throws AeronError as {@link initialiseEal}, and `DPDK_NO_PORT`, `DPDK_PORT_BUSY` or `DPDK_PORT`. */
   static open(options: DpdkDeviceOptions): DpdkDevice {
     const dpdk = initialiseEal(options.ealArguments);
-    const { portId, mtu, rxQueueSize, txQueueSize } = options;
+    const { portId, mtu, rxQueueSize, txQueueSize, queue = 0, queues = 1 } = options;
     try {
-      return new DpdkDevice(dpdk, portId, dpdk.openPort(portId, mtu, rxQueueSize, txQueueSize, true));
+      return new DpdkDevice(dpdk, dpdk.openPort(portId, mtu, rxQueueSize, txQueueSize, true, queue, queues));
     } catch (error) {
       throw portError(error);
     }
   }
 
-  private constructor(dpdk: DpdkAddon, portId: number, port: DpdkPort) {
+  private constructor(dpdk: DpdkAddon, port: DpdkPort) {
     const mac = port.mac;
     this.macHigh = (mac[0]! << 8) | mac[1]!;
     this.macLow = (mac[2]! << 24) | (mac[3]! << 16) | (mac[4]! << 8) | mac[5]!;
@@ -82,27 +86,27 @@ export class DpdkDevice implements Device {
     this.txWords = new Int32Array(port.tx);
     this.statistics = new Float64Array(port.statistics);
     this.dpdk = dpdk;
-    this.portId = portId;
+    this.handle = port.handle;
   }
 
   receive(): number {
-    return this.dpdk.receive(this.portId);
+    return this.dpdk.receive(this.handle);
   }
 
   transmit(count: number): number {
-    this.txRoom = this.dpdk.transmit(this.portId, count);
+    this.txRoom = this.dpdk.transmit(this.handle, count);
     return this.txRoom;
   }
 
   isLinkUp(): boolean {
-    return this.dpdk.linkUp(this.portId) === 1;
+    return this.dpdk.linkUp(this.handle) === 1;
   }
 
   readStatistics(): void {
-    this.dpdk.readStatistics(this.portId);
+    this.dpdk.readStatistics(this.handle);
   }
 
   close(): void {
-    this.dpdk.closePort(this.portId);
+    this.dpdk.closePort(this.handle);
   }
 }

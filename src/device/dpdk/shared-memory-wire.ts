@@ -8,6 +8,8 @@ export interface SharedMemoryWireOptions {
   readonly useHugepages: boolean;
   /** Frames under way in each direction; a power of two up to 32768. 1024 when left out. */
   readonly ringLength?: number;
+  /** Queue pairs, the same at both sides: queue i of one is queue i of the other. 1 when left out. */
+  readonly queues?: number;
 }
 
 /** One side of a wire. */
@@ -29,11 +31,13 @@ const MEMORY_MIB = 256;
  * the other ends amid a burst. Here a side that dies shows as link down at the other, and b reconnects when a returns.
  */
 export function sharedMemoryWire(options: SharedMemoryWireOptions): SharedMemoryWire {
-  const { role, socketPath, useHugepages, ringLength = 1024 } = options;
+  const { role, socketPath, useHugepages, ringLength = 1024, queues = 1 } = options;
   const port =
     role === 'a'
-      ? `net_virtio_user0,path=${socketPath},server=1,queue_size=${ringLength},in_order=1,mrg_rxbuf=0`
-      : `net_vhost0,iface=${socketPath},client=1`;
+      ? `net_virtio_user0,path=${socketPath},server=1,queue_size=${ringLength},in_order=1,mrg_rxbuf=0${
+          queues > 1 ? `,queues=${queues},cq=1` : '' // More than one are set up over a control queue.
+        }`
+      : `net_vhost0,iface=${socketPath},client=1${queues > 1 ? `,queues=${queues}` : ''}`;
   // In pieces of memory that the other side can map: one file for all of it.
   const memory = useHugepages
     ? ['--in-memory', '--single-file-segments']

@@ -19,6 +19,12 @@ export const LOCAL_SENT = 4;
 export const LOCAL_SENT_BYTES = 5;
 export const LOCAL_RECEIVED = 6;
 export const LOCAL_RECEIVED_BYTES = 7;
+/** Datagrams that arrived here for an endpoint of another network agent, and went there. */
+export const HANDED_OVER = 8;
+/** Datagrams that came from other network agents. */
+export const TAKEN_OVER = 9;
+/** Datagrams and neighbours that another network agent had no room for. */
+export const HAND_OVERS_DROPPED = 10;
 
 const TRANSPORT_STATISTICS: readonly string[] = [
   'shortSends',
@@ -29,6 +35,9 @@ const TRANSPORT_STATISTICS: readonly string[] = [
   'localSentBytes',
   'localReceived',
   'localReceivedBytes',
+  'handedOver',
+  'takenOver',
+  'handOversDropped',
 ];
 
 /**
@@ -77,6 +86,14 @@ export class BypassStatistics implements TransportStatistics {
 
   get invalidSends(): number {
     return this.get('device.txInvalid');
+  }
+
+  get datagramsHandedOver(): number {
+    return this.transport[HANDED_OVER]!;
+  }
+
+  get handOversDropped(): number {
+    return this.transport[HAND_OVERS_DROPPED]!;
   }
 
   get lastError(): string {

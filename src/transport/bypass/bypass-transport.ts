@@ -29,7 +29,10 @@ import {
   NOT_CONNECTED,
   SENDS_TOO_LONG,
   SHORT_SENDS,
+  TAKEN_OVER,
 } from './bypass-statistics.ts';
+import { HandOver, type HandOverConfig } from './hand-over.ts';
+import type { HandOverListener } from './hand-over-ring.ts';
 import { LocalDatagrams } from './local-datagrams.ts';
 import { PortTable } from './port-table.ts';
 
@@ -43,6 +46,8 @@ export interface BypassConfig extends DpdkDeviceOptions {
   readonly prefixLength: number;
   /** 0: none, and other networks cannot be reached. */
   readonly gatewayAddress: Ipv4Address;
+  /** Among several network agents; `null` or left out: the port has one. */
+  readonly handOver?: HandOverConfig | null;
 }
 
 /**
@@ -62,27 +67,33 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): BypassT
       gatewayAddress: config.gatewayAddress,
     },
     clock,
+    config.handOver ?? null,
   );
 }
 
 /**
  * UDP datagrams over a {@link Device}, without the kernel. One endpoint a port; unicast only. What comes for our own
  * address stays in memory. See {@link IpStack} for what happens while a neighbour's Ethernet address is unknown.
+ *
+ * Several network agents may share the port and the address, each with a transport over a queue pair of its own: see
+ * {@link HandOver}.
  */
-export class BypassTransport implements Transport, UdpListener {
+export class BypassTransport implements Transport, UdpListener, HandOverListener {
   readonly maxDatagramLength: number;
   readonly statistics: BypassStatistics;
   readonly device: Device;
   private readonly clock: Clock;
   private readonly address: Ipv4Address;
   private readonly stack: IpStack;
-  private readonly ports: PortTable = new PortTable();
+  private readonly ports: PortTable;
   private readonly local: LocalDatagrams;
   private readonly packets: Region;
   private readonly counts: Float64Array;
+  /** Null: this agent is the only one. */
+  private readonly handOver: HandOver | null;
   private statisticsNs = -1e18;
 
-  constructor(device: Device, options: IpStackOptions, clock: Clock) {
+  constructor(device: Device, options: IpStackOptions, clock: Clock, handOver: HandOverConfig | null = null) {
     this.device = device;
     this.stack = new IpStack(device, options, clock);
     this.clock = clock;
@@ -92,6 +103,9 @@ export class BypassTransport implements Transport, UdpListener {
     this.packets = device.memory;
     this.statistics = new BypassStatistics(this.stack.statistics, device.statistics);
     this.counts = this.statistics.transport;
+    this.handOver = handOver === null ? null : new HandOver(handOver, this.counts);
+    this.ports = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
+    this.stack.neighbourListener = this.handOver;
   }
 
   /** What the device said of its link at the last look, ten times a second. */
@@ -125,10 +139,13 @@ export class BypassTransport implements Transport, UdpListener {
   poll(listener: BurstListener): number {
     const localCount = this.local.count;
     for (let i = 0; i < localCount; i++) this.deliverLocal(i);
-    const frames = this.stack.receive(this);
-    if (localCount + frames > 0) listener.onBurstEnd();
+    let count = localCount + this.stack.receive(this);
+    const handOver = this.handOver;
+    if (handOver !== null) count += handOver.receive(this);
+    if (count > 0) listener.onBurstEnd();
+    if (handOver !== null) handOver.endBurst();
     this.local.release(localCount);
-    return localCount + frames;
+    return count;
   }
 
   send(endpoint: BypassEndpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
@@ -155,6 +172,23 @@ export class BypassTransport implements Transport, UdpListener {
   close(): void {
     this.device.close();
     this.local.close();
+    this.handOver?.close();
+  }
+
+  onHandedOver(
+    region: Region,
+    offset: number,
+    length: number,
+    sourceAddress: Ipv4Address,
+    sourcePort: number,
+    destinationPort: number,
+  ): void {
+    this.counts[TAKEN_OVER]!++;
+    this.deliver(region, offset, length, sourceAddress, sourcePort, destinationPort);
+  }
+
+  onNeighbour(address: Ipv4Address, macHigh: number, macLow: number): void {
+    this.stack.learnNeighbour(address, macHigh, macLow);
   }
 
   onUdp(
@@ -238,7 +272,15 @@ export class BypassTransport implements Transport, UdpListener {
   ): void {
     const endpoint = this.ports.find(destinationPort);
     if (endpoint === null) {
-      this.counts[NO_ENDPOINT]!++;
+      const isAnothers = this.handOver?.offer(
+        region.handle,
+        offset,
+        length,
+        sourceAddress,
+        sourcePort,
+        destinationPort,
+      );
+      if (isAnothers !== true) this.counts[NO_ENDPOINT]!++;
     } else if (!endpoint.accepts(sourceAddress, sourcePort)) {
       this.counts[NOT_CONNECTED]!++;
     } else {

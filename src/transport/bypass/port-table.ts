@@ -1,17 +1,28 @@
 // hot
-import { AeronError } from '../../util/errors.ts';
+import { AeronError, assert } from '../../util/errors.ts';
+import { ownerOf } from '../port-owner.ts';
 import type { BypassEndpoint } from './bypass-endpoint.ts';
 
 const PORTS = 65536;
 /** The range RFC 6335 leaves for ports that nobody chose. */
 const EPHEMERAL_FIRST = 49152;
 
-/** Which endpoint has which UDP port of our address. One word a port: a look-up is one load, whatever strangers send. */
+/**
+ * Which endpoint has which UDP port of our address, of those ports that belong to this network agent. One word a port: a
+ * look-up is one load, whatever strangers send.
+ */
 export class PortTable {
   /** Index into `endpoints`; 0, whose endpoint is null, where the port is free. */
   private readonly indexes: Uint16Array = new Uint16Array(PORTS);
   private readonly endpoints: (BypassEndpoint | null)[] = [null];
+  private readonly agentIndex: number;
+  private readonly agentCount: number;
   private nextEphemeral = EPHEMERAL_FIRST;
+
+  constructor(agentIndex: number, agentCount: number) {
+    this.agentIndex = agentIndex;
+    this.agentCount = agentCount;
+  }
 
   find(port: number): BypassEndpoint | null {
     return this.endpoints[this.indexes[port]!]!;
@@ -20,18 +31,23 @@ export class PortTable {
   /** The port itself, or a free one for 0. Throws AeronError `EADDRINUSE` when there is none. */
   choose(port: number): number {
     if (port !== 0) {
+      assert(this.isOurs(port), 'a port belongs to the network agent that opens it');
       if (this.find(port) === null) return port;
       throw new AeronError('EADDRINUSE', `UDP port ${port} has an endpoint already. Choose another port.`);
     }
     for (let i = EPHEMERAL_FIRST; i < PORTS; i++) {
       const candidate = this.nextEphemeral;
       this.nextEphemeral = candidate + 1 < PORTS ? candidate + 1 : EPHEMERAL_FIRST;
-      if (this.find(candidate) === null) return candidate;
+      if (this.isOurs(candidate) && this.find(candidate) === null) return candidate;
     }
     throw new AeronError(
       'EADDRINUSE',
       `every UDP port from ${EPHEMERAL_FIRST} on has an endpoint. Close some.`,
     );
+  }
+
+  private isOurs(port: number): boolean {
+    return ownerOf(port, this.agentCount) === this.agentIndex;
   }
 
   add(port: number, endpoint: BypassEndpoint): void {

@@ -16,6 +16,9 @@ const WORDS = 9;
 /** Statistics that native code keeps, in the order of `Statistics` in native/udp.cc. */
 export class KernelStatistics implements TransportStatistics {
   readonly region: Region = Region.allocate(WORDS * 8);
+  /** The kernel knows whose a datagram is. */
+  readonly datagramsHandedOver: number = 0;
+  readonly handOversDropped: number = 0;
   private readonly words: Float64Array = new Float64Array(this.region.buffer);
 
   get datagramsSent(): number {
