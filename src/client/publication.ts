@@ -103,7 +103,8 @@ export class Publication {
     ) {
       this.refuse(buffer.length, offset, length, this.maxMessageLength);
     }
-    const result = this.appender.append(buffer, offset, length, reservedValue);
+    // An integer whatever V8 inlines: where it cannot see that, it boxes the position, 16 bytes a message.
+    const result = this.appender.append(buffer, offset, length, reservedValue) | 0;
     return result < 0 ? result : this.appender.position;
   }
 
@@ -116,7 +117,7 @@ export class Publication {
     if (this.closed) return CLOSED;
     if (!(length >= 0 && length <= this.maxPayloadLength))
       this.refuse(length, 0, length, this.maxPayloadLength);
-    const result = this.appender.claim(length, claim);
+    const result = this.appender.claim(length, claim) | 0; // As above.
     return result < 0 ? result : this.appender.position;
   }
 
