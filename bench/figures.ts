@@ -22,6 +22,11 @@ export const cpuSecondsPerMillion: Figure = ({ usage, messages }) =>
 /** Of the publishing or pinging side's processor time. */
 export const systemShare: Figure = ({ usage: [{ userMs, systemMs }] }) => systemMs / (userMs + systemMs);
 
+/** Of what was sent, as far as the sequence numbers tell. */
+export const lostShare: Figure = ({ lost, messages }) => lost / (lost + messages);
+
+export const readyMs: Figure = (measured) => measured.readyMs;
+
 /** Of both sides. */
 export const residentBytes: Figure = ({ usage }) => usage.reduce((sum, side) => sum + side.residentBytes, 0);
 

@@ -1,12 +1,18 @@
 /** `npm run bench`: builds and runs every contestant in turn, and writes what came out. See `docs/performance.md`. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { reserveHugepages } from '../src/device/dpdk/shared-memory-wire.ts';
 import { messageOf } from '../src/util/errors.ts';
+import { barOf } from './bar.ts';
 import { ROOT } from './contestant.ts';
 import { CONTESTANTS } from './contestants/index.ts';
 import { machine, raiseSocketBufferLimits } from './machine.ts';
+import { writeDocs } from './report/docs.ts';
+import { pageOf } from './report/page.ts';
+import { toText } from './report/table.ts';
+import { tablesOf } from './report/tables.ts';
+import type { BenchResult } from './result.ts';
 import { killSides, type Run } from './run.ts';
 import { buildAll, type Entrant, estimateMs, pairsOf, runAll } from './runner.ts';
 import { renderSoak, soak } from './soak.ts';
@@ -18,12 +24,16 @@ const USAGE = `Usage: npm run bench -- [options]
   --only NAME          this contestant alone; may be repeated
   --workload NAME      this workload, or this group of them, alone; may be repeated
   --json               print the result as one JSON document instead of tables
-  --out FOLDER         where result.json goes (bench-results)
+  --out FOLDER         where result.json and report.html go (bench-results)
   --strict             fail when a contestant cannot be built or a run fails
   --soak MESSAGES      instead: stream that many over the DPDK wire and over kernel sockets, and watch memory
+  --docs               instead: make docs/performance.md and its pictures from FOLDER/result.json
+  --report             instead: make report.html anew from FOLDER/result.json
   --help
 `;
 
+const RESULT = 'result.json';
+const REPORT = 'report.html';
 const HUGEPAGES = 256;
 const QUICK = { warmUpMs: 1000, durationMs: 1000 };
 
@@ -42,11 +52,19 @@ async function main(): Promise<void> {
       out: { type: 'string', default: join(ROOT, 'bench-results') },
       strict: { type: 'boolean', default: false },
       soak: { type: 'string' },
+      docs: { type: 'boolean', default: false },
+      report: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (options.help) {
     process.stdout.write(USAGE);
+    return;
+  }
+  if (options.docs || options.report) {
+    const result = JSON.parse(readFileSync(join(options.out, RESULT), 'utf8')) as BenchResult;
+    if (options.docs) writeDocs(ROOT, result);
+    if (options.report) writeFileSync(join(options.out, REPORT), pageOf(result));
     return;
   }
   const hugepages = reserveHugepages(HUGEPAGES);
@@ -74,15 +92,18 @@ async function main(): Promise<void> {
   say(limits.text);
   const facts = {
     started: new Date().toISOString(),
-    command: ['node', ...process.argv.slice(1)].join(' '),
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    rounds,
     machine: { ...machine(), hugepages: hugepages.reserved, socketBuffers: limits.text },
     contestants: entrants,
+    workloads: workloads.filter((workload) => pairs.some((pair) => pair.workload === workload)),
   };
   mkdirSync(options.out, { recursive: true });
-  const write = (runs: readonly Run[]): string => {
-    const text = `${JSON.stringify({ ...facts, runs }, null, 1)}\n`;
-    writeFileSync(join(options.out, 'result.json'), text);
-    return text;
+  const write = (runs: readonly Run[]): BenchResult => {
+    const result = { ...facts, bar: barOf(runs), runs };
+    writeFileSync(join(options.out, RESULT), `${JSON.stringify(result)}\n`);
+    writeFileSync(join(options.out, REPORT), pageOf(result));
+    return result;
   };
   process.once('exit', () => {
     killSides();
@@ -90,8 +111,10 @@ async function main(): Promise<void> {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const runs = await runAll(pairs, rounds, hugepages.reserved, say, write);
-  const text = write(runs);
-  if (options.json) process.stdout.write(text);
+  const result = write(runs);
+  const text = options.json ? JSON.stringify(result) : tablesOf(result).map(toText).join('\n\n');
+  process.stdout.write(`${text}\n`);
+  say(`written: ${join(options.out, RESULT)}, ${join(options.out, REPORT)}`);
   if (options.strict && !isComplete(entrants, runs)) process.exitCode = 1;
 }
 
