@@ -20,8 +20,8 @@ export class ExclusiveAppender {
   readonly maxPayloadLength: number;
   readonly maxMessageLength: number;
   readonly maxPossiblePosition: number;
-  /** Where the stream ends now. The field holds doubles. */
-  position = 0.5;
+  /** Where the term that is being written starts in the stream. The field holds doubles. */
+  private termPosition = 0.5;
   private readonly log: LogBuffers;
   private readonly i32: Int32Array;
   private readonly limit: PositionWord;
@@ -47,7 +47,12 @@ export class ExclusiveAppender {
     this.partition = (log.activeTermCount() >>> 0) % PARTITION_COUNT;
     this.termId = log.rawTailTermId(this.partition);
     this.termOffset = log.rawTailOffset(this.partition);
-    this.position = computePosition(this.termId, this.termOffset, log.bits, this.initialTermId);
+    this.termPosition = computePosition(this.termId, 0, log.bits, this.initialTermId);
+  }
+
+  /** Where the stream ends now. */
+  get position(): number {
+    return this.termPosition + this.termOffset;
   }
 
   /**
@@ -89,13 +94,12 @@ export class ExclusiveAppender {
 
   private claimTail(required: number, length: number): number {
     this.limit.load();
-    if (this.position >= this.limit.value) return this.backPressureStatus(length);
+    if (this.termPosition + this.termOffset >= this.limit.value) return this.backPressureStatus(length);
     const termOffset = this.termOffset;
     const end = termOffset + required;
     storeRelease(this.i32, this.tailsIndex + 2 * this.partition, end);
     if (end > this.termLength) return this.endTerm(termOffset);
     this.termOffset = end;
-    this.position += required;
     return termOffset;
   }
 
@@ -104,13 +108,13 @@ export class ExclusiveAppender {
     if (paddingLength > 0) {
       this.writer.writePadding(this.partition, this.termId, termOffset, paddingLength);
       this.termOffset = this.termLength;
-      this.position += paddingLength;
     }
     if (this.position >= this.maxPossiblePosition) return MAX_POSITION_EXCEEDED;
     const termCount = (this.termId - this.initialTermId) | 0;
     rotateLog(this.log, termCount, this.termId);
     this.partition = (termCount + 1) % PARTITION_COUNT;
     this.termId = (this.termId + 1) | 0;
+    this.termPosition += this.termLength;
     this.termOffset = 0;
     return ADMIN_ACTION;
   }

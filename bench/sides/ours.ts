@@ -1,0 +1,20 @@
+/**
+ * One side of a run over our own driver: driver and clients on one thread (INVOKER), nothing idles. See
+ * `bench/contestant.ts` for what a side is asked and what it prints.
+ */
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+
+// As bin/start.js does, before any of the code is compiled.
+setFlagsFromString('--max-inlined-bytecode-size-cumulative=5000');
+
+const { runOurSide } = await import('./our-side.ts');
+const { parseSideArguments } = await import('./side-arguments.ts');
+
+let gcCount = 0;
+new PerformanceObserver((list) => {
+  gcCount += list.getEntries().length;
+}).observe({ entryTypes: ['gc'] });
+
+await runOurSide(parseSideArguments(process.argv.slice(2)), () => gcCount);
+process.exit(0);
