@@ -1,4 +1,5 @@
 import type { Contestant } from '../contestant.ts';
+import { oursDpdk, oursKernel, oursKernelGso } from './ours.ts';
 
 /** Everything that is compared, in the order of tables and charts. */
-export const CONTESTANTS: readonly Contestant[] = [];
+export const CONTESTANTS: readonly Contestant[] = [oursDpdk, oursKernel, oursKernelGso];
