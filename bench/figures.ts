@@ -6,7 +6,7 @@ import { fullSpeedMs, percentile, type Spread, spreadOf } from './statistics.ts'
 /** A figure of one run; NaN when the run does not have it. */
 export type Figure = (measured: Measurement) => number;
 
-export const messagesPerSecond: Figure = ({ messages, elapsedNs }) => (messages / elapsedNs) * 1e9;
+export const messagesPerSecond: Figure = ({ messages, elapsedNs }) => messages / (elapsedNs / 1e9);
 
 export const nsPerMessage: Figure = ({ messages, elapsedNs }) => elapsedNs / messages;
 

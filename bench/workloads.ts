@@ -18,6 +18,7 @@ export interface Workload {
 
 export type Group =
   | 'throughput'
+  | 'throughput-mtu-8192'
   | 'round-trip'
   | 'rate'
   | 'ipc'
@@ -72,7 +73,7 @@ const THROUGHPUT: readonly Workload[] = [
     workload(
       'throughput',
       `throughput-${messageLength}`,
-      `${messageLength} B`,
+      `${messageLength.toLocaleString('en')} B`,
       [...OURS, ...OFFICIAL, ...RAW, ...NODE],
       { messageLength },
       CORE,
@@ -81,9 +82,9 @@ const THROUGHPUT: readonly Workload[] = [
   workload('throughput', 'throughput-16384', '16,384 B', [...OURS, ...OFFICIAL], { messageLength: 16_384 }),
   ...[288, 1344, 16_384].map((messageLength) =>
     workload(
-      'throughput',
+      'throughput-mtu-8192',
       `throughput-${messageLength}-mtu-8192`,
-      `${messageLength.toLocaleString('en')} B, MTU 8192`,
+      `${messageLength.toLocaleString('en')} B`,
       [...OURS, ...OFFICIAL],
       { messageLength, mtu: 8192, ...SHORT },
     ),

@@ -6,6 +6,7 @@ import { countOf, mergeHistograms } from '../statistics.ts';
 import type { Group, Workload } from '../workloads.ts';
 import { type BarPanel, barChart, type Format } from './bar-chart.ts';
 import { type Axis, lineChart, type Point, type Series } from './line-chart.ts';
+import { shownAs } from './look.ts';
 import { type Ridge, ridgeChart } from './ridge-chart.ts';
 import { decades, logScale, niceTicks } from './scale.ts';
 
@@ -38,7 +39,9 @@ function ratePanel(result: BenchResult, workload: Workload, title: string): BarP
       contestant: name,
       figure: spreadOfRuns(result.runs, workload.name, name, messagesPerSecond),
     }))
-    .flatMap(({ contestant, figure }) => (figure === null ? [] : [{ contestant, figure }]));
+    .flatMap(({ contestant, figure }) =>
+      figure === null ? [] : [{ contestant: shownAs(contestant, workload), figure }],
+    );
   return { title, bars };
 }
 
@@ -50,25 +53,22 @@ function rateChart(id: string, title: string, caption: string, panels: readonly 
 const MEDIANS = 'Bars are medians of the rounds, lines go from the lowest to the highest round.';
 
 function throughputCharts(result: BenchResult): Chart[] {
-  const all = inGroup(result, 'throughput');
-  const panels = (mtu: number): BarPanel[] =>
-    all
-      .filter(({ run }) => run.mtu === mtu)
-      .map((workload) =>
-        ratePanel(result, workload, `${workload.run.messageLength.toLocaleString('en')} bytes`),
-      );
+  const panels = (group: Group): BarPanel[] =>
+    inGroup(result, group).map((workload) =>
+      ratePanel(result, workload, `${workload.run.messageLength.toLocaleString('en')} bytes`),
+    );
   return [
     ...rateChart(
       'throughput',
       'Messages received a second, by message length (MTU 1408)',
       `${MEDIANS} One stream, a core a side; more is better. Each panel has a scale of its own.`,
-      panels(1408),
+      panels('throughput'),
     ),
     ...rateChart(
       'throughput-mtu-8192',
       'Messages received a second, by message length (MTU 8192)',
-      `${MEDIANS} Larger datagrams spread the kernel's cost of each over more bytes.`,
-      panels(8192),
+      `${MEDIANS} Larger datagrams spread the kernel’s cost of each over more bytes.`,
+      panels('throughput-mtu-8192'),
     ),
   ];
 }
@@ -124,7 +124,7 @@ function latencyCharts(result: BenchResult): Chart[] {
 function ridgesOf(result: BenchResult, workload: Workload): Ridge[] {
   return result.contestants
     .map(({ name }) => ({
-      contestant: name,
+      contestant: shownAs(name, workload),
       histogram: mergeHistograms(
         result.runs
           .filter((run) => run.workload === workload.name && run.contestant === name)

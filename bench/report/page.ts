@@ -18,9 +18,9 @@ figure{margin:16px 0 28px}figure svg{display:block;width:100%;height:auto;border
 figcaption{margin:6px 4px}
 .scroll{overflow-x:auto;background:var(--surface);border:1px solid var(--grid);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
-th,td{padding:7px 12px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
+th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
 th{color:var(--muted);font-weight:600}tr:last-child td{border-bottom:0}
-th:first-child,td:first-child{text-align:left}
+th:first-child,td:first-child{text-align:left}td:first-child{white-space:normal;min-width:14em}
 .words td{white-space:pre-wrap;text-align:left;vertical-align:top;overflow-wrap:anywhere}.words th{text-align:left}
 .bar td:last-child{font-weight:600;color:var(--good)}.bar .missed td:last-child{color:var(--bad)}
 .bar .unknown td:last-child{color:var(--muted)}
@@ -31,7 +31,7 @@ summary{cursor:pointer;color:var(--muted)}`;
 const WORDY = ['contestants', 'failures'];
 
 const SECTIONS: readonly { title: string; charts: RegExp; tables: RegExp }[] = [
-  { title: 'Throughput', charts: /^throughput/, tables: /^throughput$/ },
+  { title: 'Throughput', charts: /^throughput/, tables: /^throughput/ },
   { title: 'Round trips', charts: /^(?:round-trip|tail)/, tables: /^(?:round-trip|tail)/ },
   { title: 'IPC', charts: /^ipc/, tables: /^ipc/ },
   {

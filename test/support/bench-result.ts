@@ -98,7 +98,8 @@ function measure({ run }: Workload, contestant: string, prng: Prng): Partial<Mea
     const messages = histogram.reduce((sum, [, count]) => sum + count, 0);
     return { messages, elapsedNs, histogram, ...ours };
   }
-  const cost = (message + byte * run.messageLength) * (1 + run.streams / 4000) * (1 + run.lossRate * 60) * mood;
+  const cost =
+    (message + byte * run.messageLength) * (1 + run.streams / 4000) * (1 + run.lossRate * 60) * mood;
   const samples = Array.from({ length: 50 }, (_, i) => Math.round((1e8 / cost) * Math.min(1, (i + 1) / 8)));
   return { messages: Math.round(elapsedNs / cost), elapsedNs, samples, ...ours };
 }
