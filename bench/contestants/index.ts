@@ -1,5 +1,14 @@
 import type { Contestant } from '../contestant.ts';
 import { oursDpdk, oursKernel, oursKernelGso } from './ours.ts';
+import { rawDpdk } from './raw-dpdk.ts';
+import { rawUdp, rawUdpGso } from './raw-udp.ts';
 
 /** Everything that is compared, in the order of tables and charts. */
-export const CONTESTANTS: readonly Contestant[] = [oursDpdk, oursKernel, oursKernelGso];
+export const CONTESTANTS: readonly Contestant[] = [
+  oursDpdk,
+  oursKernel,
+  oursKernelGso,
+  rawDpdk,
+  rawUdp,
+  rawUdpGso,
+];
