@@ -1,4 +1,5 @@
 import type { Contestant } from '../contestant.ts';
+import { officialC } from './official-c.ts';
 import { oursDpdk, oursKernel, oursKernelGso } from './ours.ts';
 import { rawDpdk } from './raw-dpdk.ts';
 import { rawUdp, rawUdpGso } from './raw-udp.ts';
@@ -8,6 +9,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   oursDpdk,
   oursKernel,
   oursKernelGso,
+  officialC,
   rawDpdk,
   rawUdp,
   rawUdpGso,
