@@ -1,5 +1,6 @@
 /** The benchmark's report: pictures, tables, pages. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { byPercentile, chartsOf } from '../../bench/report/charts.ts';
 import { fillMarkers, partsOf } from '../../bench/report/docs.ts';
@@ -136,6 +137,17 @@ test('should name parts by what markers can say', () => {
       true,
     );
   }
+});
+
+test('should have a part of a full run for every marker of the page', () => {
+  const page = readFileSync(new URL('../../../docs/performance.md', import.meta.url), 'utf8');
+  const parts = partsOf(RESULT, chartsOf(RESULT));
+  const markers = [...page.matchAll(/<!-- bench: (.*) -->/g)].map(([, name]) => name!);
+  assert.deepEqual(
+    markers.filter((name) => !parts.has(name)),
+    [],
+  );
+  assert.doesNotMatch(fillMarkers(page, parts), /Not part of the last run/);
 });
 
 test('should choose round ticks that reach the largest value', () => {
