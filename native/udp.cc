@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,9 +27,19 @@ constexpr size_t kSocketsWithoutEpoll = 5;
 // Sockets that epoll names at a time. Each then has its share of the burst, so that none waits for ever.
 constexpr int kReadyMax = 8;
 
+// What one coalesced message may hold: datagrams that every kernel takes, and bytes that stay below 64 KiB with all headers
+// (IPv4, UDP, Ethernet, VLAN). A device is not given more than that at once: the kernel would cut it up.
+constexpr int kSegmentsMax = 64;
+constexpr size_t kCoalescedLengthMax = 65535 - 20 - 8 - 18;  // KernelTransport has it, too.
+
 struct Socket {
-  int32_t fd;
-  int32_t endpoint;  // What JavaScript calls it by.
+  int32_t fd = -1;
+  // The longest datagrams that are coalesced when sent. 0: none.
+  size_t segmentLengthMax = 0;
+  bool hasRefused = false;
+  // Datagrams in the fullest of the latest messages. No more messages are asked for than will fill the table if they are
+  // alike: the other sockets wait until all that was received is handed over.
+  int datagramsPerMessage = 1;
 };
 
 // The words of a datagram to send: DatagramBurst.
@@ -47,7 +58,7 @@ struct Incoming {
   int32_t port;
 };
 
-// As TransportStatistics reads them.
+// As KernelStatistics reads them.
 struct Statistics {
   double datagramsSent;
   double bytesSent;
@@ -58,11 +69,26 @@ struct Statistics {
   double receiveErrors;
   double invalidSends;
   double lastErrno;
+  double coalescedSends;
+  double coalescedReceives;
+  double coalescingRefusals;
+};
+
+// Room for the one control message there is, each way: the length of a coalesced message's datagrams.
+union Control {
+  cmsghdr header;
+  char bytes[CMSG_SPACE(sizeof(int))];
 };
 
 // What a healthy UDP socket answers now and then. ECONNREFUSED: the peer's host said that nobody listens there.
 bool isSoft(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ECONNREFUSED;
+}
+
+// What a kernel answers when it cannot cut a message up on this route: EMSGSIZE when a datagram is longer than the MTU,
+// the others for want of checksum offload, for IPsec and the like.
+bool isRefusal(int error) {
+  return error == EMSGSIZE || error == EINVAL || error == EIO || error == EOPNOTSUPP;
 }
 
 sockaddr_in socketAddress(int32_t address, int32_t port) {
@@ -73,108 +99,186 @@ sockaddr_in socketAddress(int32_t address, int32_t port) {
   return result;
 }
 
-// The sockets of one transport and the packet memory they receive into. Used on one thread.
+// The datagrams from `first` on that go out as one message: all as long as the first, the last one perhaps shorter.
+// Returns where they end.
+int endOfRun(const iovec* datagrams, int first, int count) {
+  const size_t length = datagrams[first].iov_len;
+  const int limit = std::min(count, first + kSegmentsMax);
+  size_t total = length;
+  for (int i = first + 1; i < limit; i++) {
+    const size_t next = datagrams[i].iov_len;
+    total += next;
+    if (next == 0 || next > length || total > kCoalescedLengthMax) return i;
+    if (next < length) return i + 1;
+  }
+  return limit;
+}
+
+// A burst as the kernel is told of it: a message for each datagram, or for several that it is to cut apart again.
+// Ranges that follow each other in memory, as those of a log do, are one.
+class Messages {
+ public:
+  // The address may be null when the socket is connected. Datagrams longer than `segmentLengthMax` go alone.
+  Messages(const iovec* datagrams, int count, size_t segmentLengthMax, sockaddr_in* destination) {
+    int ranges = 0;
+    for (int i = 0; i < count;) {
+      const size_t length = datagrams[i].iov_len;
+      const int end = length <= segmentLengthMax && length > 0 ? endOfRun(datagrams, i, count) : i + 1;
+      msghdr& header = messages_[count_].msg_hdr;
+      header = {};
+      header.msg_name = destination;
+      header.msg_namelen = destination == nullptr ? 0 : sizeof(*destination);
+      header.msg_iov = &ranges_[ranges];
+      ranges_[ranges++] = datagrams[i];
+      if (end > i + 1) {
+        for (int j = i + 1; j < end; j++) {
+          iovec& last = ranges_[ranges - 1];
+          if (static_cast<uint8_t*>(last.iov_base) + last.iov_len == datagrams[j].iov_base) {
+            last.iov_len += datagrams[j].iov_len;
+          } else {
+            ranges_[ranges++] = datagrams[j];
+          }
+        }
+        setSegmentLength(header, controls_[count_], static_cast<uint16_t>(length));
+      }
+      header.msg_iovlen = &ranges_[ranges] - header.msg_iov;
+      i = end;
+      ends_[count_++] = end;
+    }
+  }
+
+  // Returns the number of messages sent, or -1 with errno.
+  int send(int fd) { return sendmmsg(fd, messages_, static_cast<unsigned>(count_), 0); }
+
+  // The number of datagrams in the first `messages` messages.
+  int datagrams(int messages) const { return messages == 0 ? 0 : ends_[messages - 1]; }
+  bool isCoalesced(int message) const { return messages_[message].msg_hdr.msg_controllen != 0; }
+  unsigned bytesSent(int message) const { return messages_[message].msg_len; }
+
+ private:
+  static void setSegmentLength(msghdr& header, Control& control, uint16_t length) {
+    control.header.cmsg_level = SOL_UDP;
+    control.header.cmsg_type = UDP_SEGMENT;
+    control.header.cmsg_len = CMSG_LEN(sizeof(length));
+    memcpy(CMSG_DATA(&control.header), &length, sizeof(length));
+    header.msg_control = &control;
+    header.msg_controllen = CMSG_SPACE(sizeof(length));
+  }
+
+  int count_ = 0;
+  int ends_[kBurst];
+  iovec ranges_[kBurst];
+  mmsghdr messages_[kBurst];
+  Control controls_[kBurst];
+};
+
+// The sockets of one transport, by the number of their endpoints, and the packet memory they receive into. Used on one
+// thread.
 class SocketSet {
  public:
-  SocketSet(uint8_t* slots, int32_t slotLength, int32_t burst, Incoming* incoming, Statistics* statistics)
-      : burst_(burst), slotLength_(slotLength), incoming_(incoming), statistics_(statistics) {
+  SocketSet(uint8_t* slots, int32_t slotLength, int32_t burst, Incoming* incoming, Statistics* statistics,
+            bool isCoalescing)
+      : burst_(burst), slotLength_(slotLength), isCoalescing_(isCoalescing), incoming_(incoming),
+        statistics_(statistics) {
     for (int i = 0; i < burst; i++) {
       buffers_[i] = {slots + static_cast<size_t>(i) * slotLength, static_cast<size_t>(slotLength)};
-      messages_[i].msg_hdr.msg_iov = &buffers_[i];
-      messages_[i].msg_hdr.msg_iovlen = 1;
-      messages_[i].msg_hdr.msg_name = &sources_[i];
-      messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_in);
+      msghdr& header = messages_[i].msg_hdr;
+      header.msg_iov = &buffers_[i];
+      header.msg_iovlen = 1;
+      header.msg_name = &sources_[i];
+      header.msg_namelen = sizeof(sockaddr_in);
+      if (!isCoalescing) continue;
+      header.msg_control = &controls_[i];
+      header.msg_controllen = sizeof(Control);
     }
   }
 
   ~SocketSet() {
-    for (const Socket& socket : sockets_) close(socket.fd);
+    for (const int32_t endpoint : open_) close(sockets_[endpoint].fd);
     if (epoll_ >= 0) close(epoll_);
   }
 
   // Takes the socket over. Returns errno, or 0.
-  int add(Socket socket) {
-    sockets_.push_back(socket);
+  int add(int32_t endpoint, int fd) {
+    if (sockets_.size() <= static_cast<size_t>(endpoint)) sockets_.resize(endpoint + 1);
+    sockets_[endpoint] = {};
+    sockets_[endpoint].fd = fd;
+    open_.push_back(endpoint);
+    if (isCoalescing_) startCoalescing(sockets_[endpoint]);
     int error = 0;
     if (epoll_ >= 0) {
-      error = watch(socket);
-    } else if (sockets_.size() > kSocketsWithoutEpoll) {
+      error = watch(endpoint);
+    } else if (open_.size() > kSocketsWithoutEpoll) {
       epoll_ = epoll_create1(EPOLL_CLOEXEC);
       if (epoll_ < 0) error = errno;
-      for (size_t i = 0; error == 0 && i < sockets_.size(); i++) error = watch(sockets_[i]);
+      for (size_t i = 0; error == 0 && i < open_.size(); i++) error = watch(open_[i]);
     }
-    if (error != 0) remove(socket.fd);
+    if (error != 0) remove(endpoint);
     return error;
   }
 
-  void remove(int fd) {
-    const auto found = std::find_if(sockets_.begin(), sockets_.end(), [fd](const Socket& s) { return s.fd == fd; });
-    if (found == sockets_.end()) return;
-    sockets_.erase(found);
+  void remove(int32_t endpoint) {
+    Socket* socket = at(endpoint);
+    if (socket == nullptr) return;
+    open_.erase(std::find(open_.begin(), open_.end(), endpoint));
     // Closing alone would not do while a process being spawned still holds a copy of the descriptor.
-    if (epoll_ >= 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
-    close(fd);
-    if (epoll_ >= 0 && sockets_.size() <= kSocketsWithoutEpoll) {
+    if (epoll_ >= 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
+    close(socket->fd);
+    socket->fd = -1;
+    // The number may soon be another endpoint's.
+    for (int i = nextMessage_; i < messageCount_; i++) {
+      if (received_[i].endpoint == endpoint) received_[i].endpoint = -1;
+    }
+    if (epoll_ >= 0 && open_.size() <= kSocketsWithoutEpoll) {
       close(epoll_);
       epoll_ = -1;
     }
   }
 
-  // Returns the number of datagrams now described in the incoming table.
-  int receive() {
-    int received = 0;
-    if (epoll_ < 0) {
-      const size_t count = sockets_.size();
-      if (++first_ >= count) first_ = 0;  // Every busy socket has the whole burst in its turn.
-      for (size_t i = 0; i < count; i++) {
-        received += receiveFrom(sockets_[(first_ + i) % count], received, burst_ - received);
-      }
-      return received;
-    }
-    epoll_event events[kReadyMax];
-    const int ready = epoll_wait(epoll_, events, std::min(kReadyMax, burst_), 0);
-    for (int i = 0; i < ready; i++) {
-      Socket socket;
-      memcpy(&socket, &events[i].data, sizeof(socket));
-      received += receiveFrom(socket, received, burst_ / ready);
-    }
-    return received;
+  // Connects a connected socket to another address, by a route that may coalesce what the last one did not. Returns
+  // errno, or 0.
+  int reconnect(int32_t endpoint, const sockaddr_in& remote) {
+    Socket* socket = at(endpoint);
+    if (socket == nullptr) return EBADF;
+    if (connect(socket->fd, reinterpret_cast<const sockaddr*>(&remote), sizeof(remote)) != 0) return errno;
+    if (isCoalescing_) startCoalescing(*socket);
+    return 0;
   }
 
-  int send(int fd, const Outgoing* outgoing, int count, int32_t address, int32_t port) {
-    mmsghdr messages[kBurst];
-    iovec buffers[kBurst];
-    sockaddr_in destination = socketAddress(address, port);
+  // Returns the number of datagrams now described in the incoming table. Those of the call before must have been
+  // handled: their slots are used again.
+  int receive() {
+    count_ = 0;
+    if (nextMessage_ == messageCount_) nextMessage_ = messageCount_ = 0;
+    describe();
+    if (epoll_ < 0) {
+      const size_t count = open_.size();
+      if (++first_ >= count) first_ = 0;  // Every busy socket has the whole burst in its turn.
+      for (size_t i = 0; i < count && count_ < burst_; i++) receiveFrom(open_[(first_ + i) % count], burst_);
+    } else if (count_ < burst_) {
+      epoll_event events[kReadyMax];
+      const int ready = epoll_wait(epoll_, events, std::min(kReadyMax, burst_), 0);
+      for (int i = 0; i < ready && count_ < burst_; i++) {
+        receiveFrom(static_cast<int32_t>(events[i].data.u32), burst_ / ready);
+      }
+    }
+    statistics_->datagramsReceived += count_;
+    return count_;
+  }
+
+  int send(int32_t endpoint, const Outgoing* outgoing, int count, int32_t address, int32_t port) {
+    Socket* socket = at(endpoint);
+    if (socket == nullptr) return 0;
+    iovec datagrams[kBurst];
     int valid = 0;
     for (; valid < count; valid++) {
       const Outgoing& datagram = outgoing[valid];
       uint8_t* bytes = regionTable->at(datagram.handle, datagram.offset, datagram.length);
       if (bytes == nullptr) break;
-      buffers[valid] = {bytes, datagram.length};
-      msghdr& header = messages[valid].msg_hdr;
-      header = {};
-      header.msg_iov = &buffers[valid];
-      header.msg_iovlen = 1;
-      if (port != 0) {
-        header.msg_name = &destination;
-        header.msg_namelen = sizeof(destination);
-      }
+      datagrams[valid] = {bytes, datagram.length};
     }
-
-    int accepted = 0;
-    if (valid > 0) {
-      const int result = sendmmsg(fd, messages, static_cast<unsigned>(valid), 0);
-      if (result < 0) {
-        if (!isSoft(errno)) {
-          statistics_->sendErrors++;
-          statistics_->lastErrno = errno;
-        }
-      } else {
-        accepted = result;
-        statistics_->datagramsSent += accepted;
-        for (int i = 0; i < accepted; i++) statistics_->bytesSent += messages[i].msg_len;
-      }
-    }
+    sockaddr_in destination = socketAddress(address, port);
+    int accepted = valid == 0 ? 0 : transmit(*socket, datagrams, valid, port == 0 ? nullptr : &destination);
     // Bytes outside every region can never be sent: they pass for accepted, or the caller would try them for ever.
     if (accepted == valid && valid < count) {
       statistics_->invalidSends++;
@@ -185,46 +289,150 @@ class SocketSet {
   }
 
  private:
-  int watch(Socket socket) {
-    epoll_event event = {};
-    event.events = EPOLLIN;
-    static_assert(sizeof(socket) == sizeof(event.data));
-    memcpy(&event.data, &socket, sizeof(socket));
-    return epoll_ctl(epoll_, EPOLL_CTL_ADD, socket.fd, &event) == 0 ? 0 : errno;
+  // What came in a slot: one datagram, or several of `segmentLength` bytes each, the last one perhaps shorter.
+  struct Received {
+    int32_t endpoint;  // -1: closed since.
+    int32_t segmentLength;
+  };
+
+  Socket* at(int32_t endpoint) {
+    const auto index = static_cast<size_t>(endpoint);
+    return index < sockets_.size() && sockets_[index].fd >= 0 ? &sockets_[index] : nullptr;
   }
 
-  // Receives up to `limit` datagrams into the slots from `first` on. Returns how many.
-  int receiveFrom(Socket socket, int first, int limit) {
-    if (limit == 0) return 0;
-    const int count = recvmmsg(socket.fd, messages_ + first, static_cast<unsigned>(limit), MSG_DONTWAIT, nullptr);
-    if (count < 0) {
+  // As far as the kernel knows how: before 4.18 it takes a coalesced message for one long datagram.
+  static void startCoalescing(Socket& socket) {
+    int value = 0;
+    socklen_t length = sizeof(value);
+    const bool isKnown = getsockopt(socket.fd, SOL_UDP, UDP_SEGMENT, &value, &length) == 0;
+    socket.segmentLengthMax = isKnown ? kCoalescedLengthMax : 0;
+    socket.hasRefused = false;
+    value = 1;
+    if (setsockopt(socket.fd, SOL_UDP, UDP_GRO, &value, sizeof(value)) == 0) socket.datagramsPerMessage = kSegmentsMax;
+  }
+
+  int watch(int32_t endpoint) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    event.data.u32 = static_cast<uint32_t>(endpoint);
+    return epoll_ctl(epoll_, EPOLL_CTL_ADD, sockets_[endpoint].fd, &event) == 0 ? 0 : errno;
+  }
+
+  // Sends datagrams, coalesced as far as the socket's route allows. Returns how many the kernel accepted.
+  int transmit(Socket& socket, const iovec* datagrams, int count, sockaddr_in* destination) {
+    Messages messages(datagrams, count, socket.segmentLengthMax, destination);
+    const int sent = messages.send(socket.fd);
+    if (sent >= 0) return accept(messages, sent);
+    const int error = errno;
+    if (messages.isCoalesced(0) && isRefusal(error)) {
+      Messages alone(datagrams, count, 0, destination);
+      const int sentAlone = alone.send(socket.fd);
+      if (sentAlone > 0) refuse(socket, error, datagrams[0].iov_len);
+      if (sentAlone >= 0) return accept(alone, sentAlone);
+    }
+    if (!isSoft(errno)) {
+      statistics_->sendErrors++;
+      statistics_->lastErrno = errno;
+    }
+    return 0;
+  }
+
+  int accept(const Messages& messages, int sent) {
+    const int accepted = messages.datagrams(sent);
+    statistics_->datagramsSent += accepted;
+    for (int i = 0; i < sent; i++) {
+      statistics_->bytesSent += messages.bytesSent(i);
+      if (messages.isCoalesced(i)) statistics_->coalescedSends++;
+    }
+    return accepted;
+  }
+
+  // Datagrams went alone that were refused together: those of that length are not coalesced any more, or none is.
+  void refuse(Socket& socket, int error, size_t length) {
+    socket.segmentLengthMax = error == EMSGSIZE ? length - 1 : 0;
+    if (!socket.hasRefused) statistics_->coalescingRefusals++;
+    socket.hasRefused = true;
+  }
+
+  // Receives up to `limit` messages into the free slots and describes what came, as far as there is room in the table.
+  void receiveFrom(int32_t endpoint, int limit) {
+    Socket& socket = sockets_[endpoint];
+    const int room = std::min({limit, burst_ - count_, burst_ - messageCount_});
+    const int first = messageCount_;
+    if (room == 0) return;
+    const int asked = std::max(1, room / socket.datagramsPerMessage);
+    const int received = recvmmsg(socket.fd, messages_ + first, static_cast<unsigned>(asked), MSG_DONTWAIT, nullptr);
+    if (received < 0) {
       if (!isSoft(errno)) {
         statistics_->receiveErrors++;
         statistics_->lastErrno = errno;
       }
-      return 0;
+      return;
     }
-    double bytes = 0;
-    for (int i = first; i < first + count; i++) {
-      incoming_[i] = {socket.endpoint, i * slotLength_, static_cast<int32_t>(messages_[i].msg_len),
-                      static_cast<int32_t>(ntohl(sources_[i].sin_addr.s_addr)), ntohs(sources_[i].sin_port)};
-      bytes += messages_[i].msg_len;
+    if (received == 0) return;
+    messageCount_ += received;
+    socket.datagramsPerMessage = 1;
+    for (int i = first; i < messageCount_; i++) {
+      const auto length = static_cast<int32_t>(messages_[i].msg_len);
+      const int32_t segment = segmentLength(messages_[i]);
+      received_[i] = {endpoint, segment};
+      if (isCoalescing_) messages_[i].msg_hdr.msg_controllen = sizeof(Control);
+      if (segment >= length) continue;
+      socket.datagramsPerMessage = std::max(socket.datagramsPerMessage, (length + segment - 1) / segment);
+      statistics_->coalescedReceives++;
     }
-    statistics_->datagramsReceived += count;
-    statistics_->bytesReceived += bytes;
-    return count;
+    describe();
+  }
+
+  // Of the datagrams in a message. The kernel names it when there may be more than one.
+  static int32_t segmentLength(const mmsghdr& message) {
+    const auto length = static_cast<int32_t>(message.msg_len);
+    if (message.msg_hdr.msg_controllen < CMSG_LEN(sizeof(int))) return length;
+    const auto* control = static_cast<const Control*>(message.msg_hdr.msg_control);
+    if (control->header.cmsg_level != SOL_UDP || control->header.cmsg_type != UDP_GRO) return length;
+    int named;
+    memcpy(&named, CMSG_DATA(&control->header), sizeof(named));
+    return named > 0 ? named : length;
+  }
+
+  // Enters the datagrams of received messages into the table until it is full; the rest stays for the next call.
+  void describe() {
+    for (; nextMessage_ < messageCount_; nextMessage_++, nextOffset_ = 0) {
+      const Received& received = received_[nextMessage_];
+      if (received.endpoint < 0) continue;
+      const auto length = static_cast<int32_t>(messages_[nextMessage_].msg_len);
+      const sockaddr_in& source = sources_[nextMessage_];
+      const auto address = static_cast<int32_t>(ntohl(source.sin_addr.s_addr));
+      const int32_t port = ntohs(source.sin_port);
+      do {
+        if (count_ == burst_) return;
+        const int32_t segment = std::min(received.segmentLength, length - nextOffset_);
+        const int32_t offset = nextMessage_ * slotLength_ + nextOffset_;
+        incoming_[count_++] = {received.endpoint, offset, segment, address, port};
+        statistics_->bytesReceived += segment;
+        nextOffset_ += segment;
+      } while (nextOffset_ < length);
+    }
   }
 
   const int burst_;
   const int32_t slotLength_;
+  const bool isCoalescing_;
   Incoming* const incoming_;
   Statistics* const statistics_;
-  std::vector<Socket> sockets_;
-  size_t first_ = 0;  // The socket that was asked first.
+  std::vector<Socket> sockets_;  // By endpoint.
+  std::vector<int32_t> open_;    // Endpoints.
+  size_t first_ = 0;             // Of those, which was asked first.
   int epoll_ = -1;
+  int count_ = 0;         // Datagrams in the table.
+  int messageCount_ = 0;  // Slots in use.
+  int nextMessage_ = 0;   // Of the first datagram that is not in the table yet,
+  int32_t nextOffset_ = 0;  // where it starts.
+  Received received_[kBurst];
   mmsghdr messages_[kBurst] = {};
   iovec buffers_[kBurst];
   sockaddr_in sources_[kBurst];
+  Control controls_[kBurst];
 };
 
 // The sets of this isolate: an isolate keeps to its thread. An index stays taken when its set is gone.
@@ -238,8 +446,8 @@ SocketSet* socketsAt(const Arguments& args, int index) {
 // attach(regionTable): the table of the shm addon, before anything else.
 void attach(const Arguments& args) { regionTable = tableAt(args, 0); }
 
-// createSet(slotsHandle, slotLength, burst, incomingHandle, statisticsHandle) → set, or -1 when a region is too small.
-// The regions must outlive the set.
+// createSet(slotsHandle, slotLength, burst, incomingHandle, statisticsHandle, isCoalescing) → set, or -1 when a region
+// is too small. The regions must outlive the set.
 void createSet(const Arguments& args) {
   const int32_t slotLength = int32At(args, 1);
   const int32_t burst = int32At(args, 2);
@@ -250,7 +458,8 @@ void createSet(const Arguments& args) {
   uint8_t* statistics = regionTable->at(int32At(args, 4), 0, sizeof(Statistics));
   if (slots == nullptr || incoming == nullptr || statistics == nullptr) return;
   socketSets.push_back(std::make_unique<SocketSet>(slots, slotLength, burst, reinterpret_cast<Incoming*>(incoming),
-                                                   reinterpret_cast<Statistics*>(statistics)));
+                                                   reinterpret_cast<Statistics*>(statistics),
+                                                   args[5]->IsTrue()));
   args.GetReturnValue().Set(static_cast<int32_t>(socketSets.size()) - 1);
 }
 
@@ -282,7 +491,7 @@ const char* prepare(int fd, const Arguments& args) {
 }
 
 // open(set, endpoint, localAddress, localPort, remoteAddress, remotePort, receiveBufferLength, sendBufferLength)
-// → { fd, localAddress, localPort, receiveBufferLength, sendBufferLength }, the latter four as the kernel has them.
+// → { localAddress, localPort, receiveBufferLength, sendBufferLength }, as the kernel has them.
 // Remote port 0 leaves the socket unconnected. Throws the failed step's error; its message is "<step>: <strerror>".
 void open(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
@@ -299,12 +508,11 @@ void open(const Arguments& args) {
     close(fd);
     return throwErrno(isolate, error, failed);
   }
-  const int error = sockets->add({fd, int32At(args, 1)});
+  const int error = sockets->add(int32At(args, 1), fd);
   if (error != 0) return throwErrno(isolate, error, "epoll");
 
   v8::Local<v8::Object> result = v8::Object::New(isolate);
   const auto put = [&](const char* name, int32_t value) { set(isolate, result, name, v8::Integer::New(isolate, value)); };
-  put("fd", fd);
   put("localAddress", static_cast<int32_t>(ntohl(local.sin_addr.s_addr)));
   put("localPort", ntohs(local.sin_port));
   put("receiveBufferLength", getOption(fd, SO_RCVBUF));
@@ -312,14 +520,15 @@ void open(const Arguments& args) {
   args.GetReturnValue().Set(result);
 }
 
-// reconnect(fd, remoteAddress, remotePort)
+// reconnect(set, endpoint, remoteAddress, remotePort)
 void reconnect(const Arguments& args) {
-  const sockaddr_in remote = socketAddress(int32At(args, 1), int32At(args, 2));
-  if (connect(int32At(args, 0), reinterpret_cast<const sockaddr*>(&remote), sizeof(remote)) != 0)
-    throwErrno(args.GetIsolate(), errno, "connect");
+  SocketSet* sockets = socketsAt(args, 0);
+  const sockaddr_in remote = socketAddress(int32At(args, 2), int32At(args, 3));
+  const int error = sockets == nullptr ? EBADF : sockets->reconnect(int32At(args, 1), remote);
+  if (error != 0) throwErrno(args.GetIsolate(), error, "connect");
 }
 
-// close(set, fd)
+// close(set, endpoint)
 void closeSocket(const Arguments& args) {
   SocketSet* sockets = socketsAt(args, 0);
   if (sockets != nullptr) sockets->remove(int32At(args, 1));
@@ -331,7 +540,7 @@ void receive(const Arguments& args) {
   args.GetReturnValue().Set(sockets == nullptr ? 0 : sockets->receive());
 }
 
-// send(set, fd, outgoingHandle, count, address, port) → datagrams accepted, in order from the first.
+// send(set, endpoint, outgoingHandle, count, address, port) → datagrams accepted, in order from the first.
 // Port 0: to where the socket is connected.
 void send(const Arguments& args) {
   SocketSet* sockets = socketsAt(args, 0);

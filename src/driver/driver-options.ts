@@ -58,6 +58,7 @@ export interface DriverOptions {
 
   readonly socketSoRcvbuf: number;
   readonly socketSoSndbuf: number;
+  readonly udpGso: boolean;
   readonly rcvInitialWindowLength: number;
   readonly rcvStatusMessageTimeoutNs: number;
   readonly sendToStatusPollRatio: number;

@@ -209,6 +209,7 @@ export interface NetworkAgentConfig {
   readonly lossReport: SharedRegion;
   readonly transport: TransportConfig;
   readonly ioVectorCapacity: number;
+  /** 0: as suits the transport. */
   readonly maxMessagesPerSend: number;
   readonly sendToStatusPollRatio: number;
   readonly statusMessageTimeoutNs: number;
@@ -229,7 +230,11 @@ export interface NetworkAgentConfig {
 /** Which wire the network agent uses. */
 export type TransportConfig =
   | { readonly kind: 'none' }
-  | { readonly kind: 'kernel'; readonly connectSendSockets: boolean }
+  | {
+      readonly kind: 'kernel';
+      readonly connectSendSockets: boolean;
+      readonly coalesceDatagrams: boolean;
+    }
   | { readonly kind: 'bypass'; readonly dpdk: DpdkConfig };
 
 /** A DPDK port and the addresses our stack uses on it. */

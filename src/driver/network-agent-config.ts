@@ -39,7 +39,11 @@ function transportConfig(options: DriverOptions): TransportConfig {
     case 'none':
       return { kind: 'none' };
     case 'kernel':
-      return { kind: 'kernel', connectSendSockets: options.driverConnect };
+      return {
+        kind: 'kernel',
+        connectSendSockets: options.driverConnect,
+        coalesceDatagrams: options.udpGso,
+      };
     case 'dpdk':
       return {
         kind: 'bypass',

@@ -2,7 +2,6 @@ import { loadAddon, shm } from './addons.ts';
 
 /** A socket as the kernel made it. */
 export interface OpenedSocket {
-  readonly fd: number;
   readonly localAddress: number;
   readonly localPort: number;
   readonly receiveBufferLength: number;
@@ -21,6 +20,7 @@ export interface UdpAddon {
     burst: number,
     incomingHandle: number,
     statisticsHandle: number,
+    isCoalescing: boolean,
   ): number;
   destroySet(set: number): void;
   open(
@@ -33,10 +33,17 @@ export interface UdpAddon {
     receiveBufferLength: number,
     sendBufferLength: number,
   ): OpenedSocket;
-  reconnect(fd: number, remoteAddress: number, remotePort: number): void;
-  close(set: number, fd: number): void;
+  reconnect(set: number, endpoint: number, remoteAddress: number, remotePort: number): void;
+  close(set: number, endpoint: number): void;
   receive(set: number): number;
-  send(set: number, fd: number, outgoingHandle: number, count: number, address: number, port: number): number;
+  send(
+    set: number,
+    endpoint: number,
+    outgoingHandle: number,
+    count: number,
+    address: number,
+    port: number,
+  ): number;
 }
 
 /** Loads the udp addon and shows it where regions are. Throws as {@link loadAddon}. */

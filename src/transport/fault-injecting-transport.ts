@@ -25,6 +25,7 @@ export interface FaultOptions {
 /** A transport whose network is bad: it drops, duplicates, delays and so reorders the datagrams of another. */
 export class FaultInjectingTransport implements Transport {
   readonly maxDatagramLength: number;
+  readonly coalescedLengthMax: number;
   readonly inbound: FaultDirection;
   readonly outbound: FaultDirection;
   /** Time of the latest flush. */
@@ -39,6 +40,7 @@ export class FaultInjectingTransport implements Transport {
   /** Somebody else keeps the clock up to date. */
   constructor(inner: Transport, clock: Clock, options: FaultOptions) {
     this.maxDatagramLength = inner.maxDatagramLength;
+    this.coalescedLengthMax = inner.coalescedLengthMax;
     this.inner = inner;
     this.clock = clock;
     this.inbound = new FaultDirection(options.seed, options.inbound, options.delayNsMax);

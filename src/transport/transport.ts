@@ -97,6 +97,12 @@ export interface Transport {
   /** The largest UDP payload that can be sent, in bytes. */
   readonly maxDatagramLength: number;
 
+  /**
+   * Bytes of equally long datagrams that one send carries for little more than a single datagram costs; 0: each costs
+   * the same.
+   */
+  readonly coalescedLengthMax: number;
+
   /** Throws AeronError, for instance with code `EADDRINUSE`, when the endpoint cannot be had. Cold. */
   open(options: EndpointOptions, handler: DatagramHandler): Endpoint;
 

@@ -22,6 +22,7 @@ import {
  */
 class StrictTransport implements Transport {
   readonly maxDatagramLength = 65507;
+  readonly coalescedLengthMax = 0;
   readonly sent: number[] = [];
   readonly arriving: number[] = [];
   /** Datagrams that the next send accepts at most. */

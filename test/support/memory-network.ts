@@ -90,6 +90,7 @@ class MemoryEndpoint implements Endpoint {
 /** One machine on a {@link MemoryNetwork}. */
 export class MemoryTransport implements Transport {
   readonly maxDatagramLength: number = SLOT_LENGTH;
+  readonly coalescedLengthMax = 0;
   private readonly network: MemoryNetwork;
   private readonly capacity: number = 1024;
   private readonly slots: Region = Region.allocate(this.capacity * SLOT_LENGTH);

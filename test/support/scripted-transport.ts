@@ -21,6 +21,7 @@ export interface SentDatagram {
 /** A transport whose other end is the test: what it sends is kept, what it receives was given to {@link deliver}. */
 export class ScriptedTransport implements Transport {
   readonly maxDatagramLength = 65504;
+  coalescedLengthMax = 0;
   readonly sent: SentDatagram[] = [];
   readonly handlers: (DatagramHandler | null)[] = [];
   readonly reconnects: { address: number; port: number }[] = [];

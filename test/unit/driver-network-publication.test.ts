@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import type { NetworkPublicationSpec } from '../../src/driver/messages.ts';
+import { SimulatedClock } from '../../src/concurrent/clock.ts';
+import type { NetworkAgentConfig, NetworkPublicationSpec } from '../../src/driver/messages.ts';
 import type { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
 import { Region } from '../../src/memory/region.ts';
 import { writeError } from '../../src/protocol/error-frame.ts';
@@ -63,12 +64,18 @@ function nak(termOffset: number, length: number, termId = INITIAL_TERM_ID): Buff
 
 class Sender {
   readonly transport = new ScriptedTransport();
-  readonly agent = new TestAgent(this.transport);
+  readonly agent: TestAgent;
   readonly log: LogBuffers;
   readonly spec: NetworkPublicationSpec;
   readonly publisher: TestPublisher;
 
-  constructor(overrides: Partial<NetworkPublicationSpec> = {}) {
+  constructor(
+    overrides: Partial<NetworkPublicationSpec> = {},
+    config: Partial<NetworkAgentConfig> = {},
+    coalescedLengthMax = 0,
+  ) {
+    this.transport.coalescedLengthMax = coalescedLengthMax;
+    this.agent = new TestAgent(this.transport, new SimulatedClock(), config);
     const { startPosition = 0, isExclusive = true } = overrides;
     const logType = isExclusive ? 'exclusivePublication' : 'concurrentPublication';
     this.log = directory.createLog(`publication-${logCount++}`, { startPosition, logType });
@@ -176,6 +183,38 @@ test('a cycle sends at most as many datagrams as configured', () => {
     sender.cycle();
     assert.equal(sender.transport.takeSent().length, expected);
   }
+});
+
+for (const [maxMessagesPerSend, coalescedLengthMax, counts] of [
+  [0, 0, [4, 4, 4, 4, 2]],
+  [0, 10 * MTU + 100, [10, 8, 0]],
+  [0, 3 * MTU, [4, 4, 4, 4, 2]],
+  [0, 65489, [18, 0]],
+  [5, 65489, [5, 5, 5, 3]],
+  [16, 0, [16, 2]],
+] as const) {
+  test(`at most ${maxMessagesPerSend} messages a send, and ${coalescedLengthMax} bytes together`, () => {
+    using sender = new Sender({}, { maxMessagesPerSend }, coalescedLengthMax);
+    sender.connect();
+    for (let i = 0; i < 18; i++) sender.publisher.offer(Buffer.alloc(MTU - 32));
+    const sent = counts.map(() => {
+      sender.cycle();
+      return sender.transport.takeSent().length;
+    });
+    assert.deepEqual(sent, counts);
+  });
+}
+
+test('a send goes on beyond four datagrams only while they are equally long', () => {
+  using sender = new Sender({}, { maxMessagesPerSend: 0 }, 65489);
+  sender.connect();
+  const lengths = [1408, 1376, 1344, 1376, 1408, 1408, 1408, 1408, 704, 1408, 1408];
+  for (const length of lengths) sender.publisher.offer(Buffer.alloc(length - 32));
+  const sent = [0, 1, 2].map(() => {
+    sender.cycle();
+    return sender.transport.takeSent().map(({ bytes }) => bytes.length);
+  });
+  assert.deepEqual(sent, [[1408, 1376, 1344, 1376, 1408], [1408, 1408, 1408, 704, 1408], [1408]]);
 });
 
 test('the receiver window stops the sender, and each stall counts once', () => {

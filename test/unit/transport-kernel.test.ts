@@ -181,7 +181,7 @@ test('reconnect turns a connected endpoint to another remote address, and leaves
 
 test('sockets that are not to be connected still send to the remote address, and hear others', () => {
   transport.close();
-  transport = openKernelTransport({ connectSendSockets: false });
+  transport = openKernelTransport({ connectSendSockets: false, coalesceDatagrams: true });
   const before = new Inbox();
   const after = new Inbox();
   const heard = new Inbox();

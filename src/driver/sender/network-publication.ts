@@ -41,6 +41,9 @@ const ERROR_INTERVAL_NS = 100_000_000;
 /** Zeroing costs a native call: it waits until this much is dirty, unless the limit depends on it. */
 const CLEAN_BATCH_LENGTH = 16384;
 
+/** Datagrams of a send, where neither the settings nor the transport want more: as the official drivers. */
+const MESSAGES_PER_SEND = 4;
+
 const ACTIVE = 0;
 const DRAINING = 1;
 const LINGER = 2;
@@ -62,7 +65,9 @@ export class NetworkPublication implements Resender {
   private readonly handle: number;
   private readonly initialTermId: number;
   private readonly mtu: number;
-  private readonly maxMessagesPerSend: number;
+  private readonly messagesPerSend: number;
+  /** So many when all after {@link messagesPerSend} are equally long: the transport takes them together. */
+  private readonly coalescedMessagesPerSend: number;
   private readonly publisherPosition: PositionCounter;
   private readonly publisherLimit: PositionCounter;
   private readonly senderPosition: PositionCounter;
@@ -113,7 +118,13 @@ export class NetworkPublication implements Resender {
     this.handle = log.region.handle;
     this.initialTermId = initialTermId;
     this.mtu = spec.mtu;
-    this.maxMessagesPerSend = Math.min(config.maxMessagesPerSend, DatagramBurst.CAPACITY);
+    const { maxMessagesPerSend } = config;
+    this.messagesPerSend = maxMessagesPerSend === 0 ? MESSAGES_PER_SEND : maxMessagesPerSend;
+    const coalesced = maxMessagesPerSend === 0 ? Math.floor(endpoint.coalescedLengthMax / spec.mtu) : 0;
+    this.coalescedMessagesPerSend = Math.min(
+      Math.max(this.messagesPerSend, coalesced),
+      DatagramBurst.CAPACITY,
+    );
     this.publisherPosition = context.position(spec.publisherPositionCounterId, startPosition);
     this.publisherLimit = context.position(spec.publisherLimitCounterId, startPosition);
     this.senderPosition = context.position(spec.senderPositionCounterId, startPosition);
@@ -173,7 +184,8 @@ export class NetworkPublication implements Resender {
     const endOffset = window < termLength - termOffset ? (termOffset + window) | 0 : termLength;
     burst.clear();
     let bytes = 0;
-    for (let i = 0; i < this.maxMessagesPerSend && termOffset < endOffset; i++) {
+    let lastLength = 0;
+    for (let i = 0; i < this.coalescedMessagesPerSend && termOffset < endOffset; i++) {
       const available = scanner.scan(i32, termStart, termOffset, Math.min(mtu, endOffset - termOffset));
       if (available <= 0) {
         if (available < 0) this.onBackPressure();
@@ -184,6 +196,8 @@ export class NetworkPublication implements Resender {
       termOffset = Math.min(termOffset + available + scanner.padding, termLength);
       endOffsets[i] = termOffset;
       bytes += available;
+      if (i >= this.messagesPerSend && available !== lastLength) break;
+      lastLength = available;
     }
     return burst.count === 0 ? 0 : this.sendBurst(bytes);
   }

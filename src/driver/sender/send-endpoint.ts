@@ -51,6 +51,11 @@ export class SendEndpoint implements DatagramHandler {
     this.frames = frames;
   }
 
+  /** See {@link Transport.coalescedLengthMax}. */
+  get coalescedLengthMax(): number {
+    return this.transport.coalescedLengthMax;
+  }
+
   /** Throws what {@link Transport.open} throws. Cold. */
   open(options: EndpointOptions): Endpoint {
     this.endpoint = this.transport.open(options, this);

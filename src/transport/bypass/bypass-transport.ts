@@ -80,6 +80,7 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): BypassT
  */
 export class BypassTransport implements Transport, UdpListener, HandOverListener {
   readonly maxDatagramLength: number;
+  readonly coalescedLengthMax = 0;
   readonly statistics: BypassStatistics;
   readonly device: Device;
   private readonly clock: Clock;

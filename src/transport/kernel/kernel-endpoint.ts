@@ -18,8 +18,7 @@ export class KernelEndpoint implements Endpoint {
   remotePort: number;
   /** Place in the transport's table of endpoints. */
   readonly index: number;
-  /** -1 once closed. */
-  fd: number;
+  isClosed = false;
   private readonly transport: KernelTransport;
 
   constructor(
@@ -40,7 +39,6 @@ export class KernelEndpoint implements Endpoint {
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
     this.index = index;
-    this.fd = socket.fd;
     this.transport = transport;
   }
 

@@ -11,7 +11,10 @@ const SEND_ERRORS = 5;
 const RECEIVE_ERRORS = 6;
 const INVALID_SENDS = 7;
 const LAST_ERRNO = 8;
-const WORDS = 9;
+const COALESCED_SENDS = 9;
+const COALESCED_RECEIVES = 10;
+const COALESCING_REFUSALS = 11;
+const WORDS = 12;
 
 /** Statistics that native code keeps, in the order of `Statistics` in native/udp.cc. */
 export class KernelStatistics implements TransportStatistics {
@@ -51,6 +54,21 @@ export class KernelStatistics implements TransportStatistics {
 
   get invalidSends(): number {
     return this.words[INVALID_SENDS]!;
+  }
+
+  /** Messages to the kernel that held several datagrams each. */
+  get coalescedSends(): number {
+    return this.words[COALESCED_SENDS]!;
+  }
+
+  /** Messages from the kernel that held several datagrams each. */
+  get coalescedReceives(): number {
+    return this.words[COALESCED_RECEIVES]!;
+  }
+
+  /** Sockets whose route does not take coalesced messages, or none with datagrams of some length. */
+  get coalescingRefusals(): number {
+    return this.words[COALESCING_REFUSALS]!;
   }
 
   get lastError(): string {

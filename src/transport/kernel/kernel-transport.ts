@@ -17,6 +17,9 @@ import { openSocket, reconnectSocket } from './open-socket.ts';
 /** What IPv4 leaves for the payload of a UDP datagram: 65535 less the two headers, 20 and 8 bytes. */
 const MAX_DATAGRAM_LENGTH = 65507;
 
+/** `kCoalescedLengthMax` of native/udp.cc. */
+const COALESCED_LENGTH_MAX = 65489;
+
 /** Datagrams that one poll receives at most. */
 const RECEIVE_BURST_LENGTH = 64;
 
@@ -31,7 +34,7 @@ const ADDRESS = 3;
 const PORT = 4;
 const WORDS_PER_DATAGRAM = 5;
 
-/** The descriptor of a closed endpoint, and its number in datagrams that it left behind in the burst. */
+/** The number of a closed endpoint in datagrams that it left behind in the burst. */
 const CLOSED = -1;
 
 export interface KernelTransportConfig {
@@ -40,6 +43,11 @@ export interface KernelTransportConfig {
    * spares the look-up of a route for each datagram, and others are not heard.
    */
   readonly connectSendSockets: boolean;
+  /**
+   * Whether datagrams to one destination go to the kernel several in a message (UDP GSO), and come from it so (UDP
+   * GRO), where the kernel can.
+   */
+  readonly coalesceDatagrams: boolean;
 }
 
 /**
@@ -47,7 +55,7 @@ export interface KernelTransportConfig {
  * @throws AeronError `NATIVE_NOT_BUILT` or `NATIVE_NOT_LOADED`.
  */
 export function openKernelTransport(
-  config: KernelTransportConfig = { connectSendSockets: true },
+  config: KernelTransportConfig = { connectSendSockets: true, coalesceDatagrams: true },
 ): KernelTransport {
   return new KernelTransport(config);
 }
@@ -55,18 +63,13 @@ export function openKernelTransport(
 /** See {@link openKernelTransport}. A poll is one native call and so is a send; neither makes garbage. */
 export class KernelTransport implements Transport {
   readonly maxDatagramLength: number = MAX_DATAGRAM_LENGTH;
+  readonly coalescedLengthMax: number;
   readonly statistics: KernelStatistics = new KernelStatistics();
   private readonly udp: UdpAddon = loadUdp();
   private readonly packets: Region = Region.allocate(RECEIVE_BURST_LENGTH * SLOT_LENGTH);
   private readonly incoming: Region = Region.allocate(RECEIVE_BURST_LENGTH * WORDS_PER_DATAGRAM * 4);
   private readonly words: Int32Array = this.incoming.i32;
-  private readonly sockets: number = this.udp.createSet(
-    this.packets.handle,
-    SLOT_LENGTH,
-    RECEIVE_BURST_LENGTH,
-    this.incoming.handle,
-    this.statistics.region.handle,
-  );
+  private readonly sockets: number;
   /** By the number that the native side calls each by. */
   private readonly endpoints: (KernelEndpoint | null)[] = [];
   /** Datagrams of the burst that is being handed over. */
@@ -76,6 +79,15 @@ export class KernelTransport implements Transport {
 
   constructor(config: KernelTransportConfig) {
     this.connectSendSockets = config.connectSendSockets;
+    this.coalescedLengthMax = config.coalesceDatagrams ? COALESCED_LENGTH_MAX : 0;
+    this.sockets = this.udp.createSet(
+      this.packets.handle,
+      SLOT_LENGTH,
+      RECEIVE_BURST_LENGTH,
+      this.incoming.handle,
+      this.statistics.region.handle,
+      config.coalesceDatagrams,
+    );
   }
 
   open(options: EndpointOptions, handler: DatagramHandler): KernelEndpoint {
@@ -114,12 +126,12 @@ export class KernelTransport implements Transport {
 
   send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
     const socket = endpoint as KernelEndpoint;
-    if (socket.fd === CLOSED) return 0;
+    if (socket.isClosed) return 0;
     const hasRemote = socket.remotePort !== 0;
     const toAddress = hasRemote ? socket.remoteAddress : address;
     // Port 0 tells the native side that the kernel knows the destination.
     const toPort = socket.isConnected ? 0 : hasRemote ? socket.remotePort : port;
-    return this.udp.send(this.sockets, socket.fd, burst.region.handle, burst.count, toAddress, toPort);
+    return this.udp.send(this.sockets, socket.index, burst.region.handle, burst.count, toAddress, toPort);
   }
 
   /** Nothing waits here: the kernel has taken what was sent. */
@@ -138,17 +150,18 @@ export class KernelTransport implements Transport {
 
   /** For {@link KernelEndpoint.reconnect}. */
   reconnect(endpoint: KernelEndpoint, remoteAddress: Ipv4Address, remotePort: number): void {
-    if (endpoint.remotePort === 0 || endpoint.fd === CLOSED) return;
-    if (endpoint.isConnected) reconnectSocket(this.udp, endpoint.fd, remoteAddress, remotePort);
+    if (endpoint.remotePort === 0 || endpoint.isClosed) return;
+    if (endpoint.isConnected)
+      reconnectSocket(this.udp, this.sockets, endpoint.index, remoteAddress, remotePort);
     endpoint.remoteAddress = remoteAddress;
     endpoint.remotePort = remotePort;
   }
 
   /** For {@link KernelEndpoint.close}. */
   closeEndpoint(endpoint: KernelEndpoint): void {
-    if (endpoint.fd === CLOSED) return;
-    this.udp.close(this.sockets, endpoint.fd);
-    endpoint.fd = CLOSED;
+    if (endpoint.isClosed) return;
+    this.udp.close(this.sockets, endpoint.index);
+    endpoint.isClosed = true;
     this.endpoints[endpoint.index] = null;
     for (let i = 0; i < this.burstCount; i++) {
       const at = i * WORDS_PER_DATAGRAM + ENDPOINT;

@@ -43,12 +43,13 @@ export function openSocket(
  */
 export function reconnectSocket(
   udp: UdpAddon,
-  fd: number,
+  sockets: number,
+  endpoint: number,
   remoteAddress: Ipv4Address,
   remotePort: number,
 ): void {
   try {
-    udp.reconnect(fd, remoteAddress, remotePort);
+    udp.reconnect(sockets, endpoint, remoteAddress, remotePort);
   } catch (error) {
     const code = codeOf(error);
     const what = `cannot point a UDP socket at ${formatSocketAddress(remoteAddress, remotePort)}`;
