@@ -1,4 +1,5 @@
 import type { Contestant } from '../contestant.ts';
+import { bareStack } from './bare-stack.ts';
 import { officialC } from './official-c.ts';
 import { oursDpdk, oursKernel, oursKernelGso } from './ours.ts';
 import { rawDpdk } from './raw-dpdk.ts';
@@ -13,4 +14,5 @@ export const CONTESTANTS: readonly Contestant[] = [
   rawDpdk,
   rawUdp,
   rawUdpGso,
+  bareStack,
 ];
