@@ -27,9 +27,6 @@ th:first-child,td:first-child{text-align:left}td:first-child{white-space:normal;
 pre{overflow-x:auto;font-size:12px;padding:12px;background:var(--surface);border:1px solid var(--grid);border-radius:8px}
 summary{cursor:pointer;color:var(--muted)}`;
 
-/** Tables whose cells are sentences. */
-const WORDY = ['contestants', 'failures'];
-
 const SECTIONS: readonly { title: string; charts: RegExp; tables: RegExp }[] = [
   { title: 'Throughput', charts: /^throughput/, tables: /^throughput/ },
   { title: 'Round trips', charts: /^(?:round-trip|tail)/, tables: /^(?:round-trip|tail)/ },
@@ -109,9 +106,7 @@ function figure({ caption, svg }: Chart): string {
 }
 
 function titled(table: Table): string {
-  const html = toHtml(table);
-  const heading = `<h3>${escapeXml(table.title)}</h3>`;
-  return WORDY.includes(table.id) ? `${heading}\n<div class="words">${html}</div>` : `${heading}\n${html}`;
+  return `<h3>${escapeXml(table.title)}</h3>\n${toHtml(table)}`;
 }
 
 function remarks(list: readonly Remark[]): string {

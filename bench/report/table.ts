@@ -8,20 +8,22 @@ export interface Table {
   readonly head: readonly string[];
   /** Cells of plain text, the first of each row its name. */
   readonly rows: readonly (readonly string[])[];
+  /** Whether the cells are words rather than figures. */
+  readonly isText?: boolean;
 }
 
-export function toMarkdown({ head, rows }: Table): string {
+export function toMarkdown({ head, rows, isText = false }: Table): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ')).join(' | ')} |`;
-  const rule = `|${head.map((_, i) => (i === 0 ? ' --- |' : ' ---: |')).join('')}`;
+  const rule = `|${head.map((_, i) => (i === 0 || isText ? ' --- |' : ' ---: |')).join('')}`;
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
-export function toHtml({ head, rows }: Table): string {
+export function toHtml({ head, rows, isText = false }: Table): string {
   const line = (tag: string, cells: readonly string[]): string =>
     `<tr>${cells.map((cell) => `<${tag}>${escapeXml(cell)}</${tag}>`).join('')}</tr>`;
   return [
-    '<div class="scroll"><table>',
+    `<div class="${isText ? 'scroll words' : 'scroll'}"><table>`,
     `<thead>${line('th', head)}</thead>`,
     `<tbody>${rows.map((cells) => line('td', cells)).join('\n')}</tbody>`,
     '</table></div>',

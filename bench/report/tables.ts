@@ -237,7 +237,13 @@ function contestantTable({ contestants }: BenchResult): Table {
     missing === '' ? version : 'left out',
     missing === '' ? note : missing,
   ]);
-  return { id: 'contestants', title: 'Contestants', head: ['', 'version', 'what its figures count'], rows };
+  return {
+    id: 'contestants',
+    title: 'Contestants',
+    head: ['', 'version', 'what its figures count'],
+    rows,
+    isText: true,
+  };
 }
 
 function failureTable({ runs }: BenchResult): Table {
@@ -247,5 +253,11 @@ function failureTable({ runs }: BenchResult): Table {
       `${workload}, ${contestant}, round ${round}`,
       failure,
     ]);
-  return { id: 'failures', title: 'Runs that failed; none was repeated', head: ['run', 'why'], rows };
+  return {
+    id: 'failures',
+    title: 'Runs that failed; none was repeated',
+    head: ['run', 'why'],
+    rows,
+    isText: true,
+  };
 }
