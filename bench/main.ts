@@ -13,7 +13,7 @@ import { pageOf } from './report/page.ts';
 import { type Table, toText } from './report/table.ts';
 import { tablesOf } from './report/tables.ts';
 import type { BenchResult } from './result.ts';
-import { killSides, type Run } from './run.ts';
+import { cleanUp, type Run } from './run.ts';
 import { buildAll, type Entrant, estimateMs, pairsOf, runAll } from './runner.ts';
 import { renderSoak, soak } from './soak.ts';
 import { WORKLOADS, type Workload } from './workloads.ts';
@@ -106,7 +106,7 @@ async function main(): Promise<void> {
     return result;
   };
   process.once('exit', () => {
-    killSides();
+    cleanUp();
     limits.restore();
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));

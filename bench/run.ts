@@ -38,11 +38,18 @@ const COUNTERPART: Readonly<Record<WorkloadRun['role'], Role>> = { publish: 'cou
 const READY_MS = 20_000;
 /** Above the time that the run itself asks for. */
 const SLACK_MS = 15_000;
-const LIVE = new Set<Side>();
+const LIVE_SIDES = new Set<Side>();
+const LIVE_FOLDERS = new Set<string>();
 
-/** For the end of the harness itself: nothing it has started stays. */
-export function killSides(): void {
-  for (const side of LIVE) side.signal('SIGKILL');
+/** For the end of the harness itself: nothing it has started or made stays. */
+export function cleanUp(): void {
+  for (const side of LIVE_SIDES) side.signal('SIGKILL');
+  for (const folder of LIVE_FOLDERS) removeFolder(folder);
+}
+
+function removeFolder(folder: string): void {
+  // Again where a process that is just being killed adds to it.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
 }
 
 /** Runs a workload once. Does not throw for what a contestant does. */
@@ -53,6 +60,7 @@ export async function runOnce(
   hugepages: boolean,
 ): Promise<Run> {
   const folder = mkdtempSync('/dev/shm/aeron-bypass-bench-');
+  LIVE_FOLDERS.add(folder);
   const ports = [await freePort(), await freePort()] as const;
   const commands = ([0, 1] as const).map((side) => {
     const role = side === 0 ? workload.run.role : COUNTERPART[workload.run.role];
@@ -78,7 +86,8 @@ export async function runOnce(
   } catch (error) {
     return { ...identity, failure: messageOf(error), measured: null };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
+    LIVE_FOLDERS.delete(folder);
   }
 }
 
@@ -89,7 +98,7 @@ async function measure(
 ): Promise<Measurement> {
   const startMs = performance.now();
   const sides = [new Side('side 0', commands[0]), new Side('side 1', commands[1])] as const;
-  for (const side of sides) LIVE.add(side);
+  for (const side of sides) LIVE_SIDES.add(side);
   const active = run.role === 'ping' ? sides[0] : sides[1];
   const passive = run.role === 'ping' ? sides[1] : sides[0];
   const collections = countCollections(passive);
@@ -130,7 +139,7 @@ async function measure(
     throw new Error([messageOf(error), ...sides.map(stderrOf)].filter((text) => text !== '').join('\n'));
   } finally {
     await Promise.all(sides.map((side) => side.stop()));
-    for (const side of sides) LIVE.delete(side);
+    for (const side of sides) LIVE_SIDES.delete(side);
   }
 }
 

@@ -2,6 +2,7 @@
  * One side of a run over our own driver: driver and clients on one thread (INVOKER), nothing idles. See
  * `bench/contestant.ts` for what a side is asked and what it prints.
  */
+import { writeSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 
@@ -14,6 +15,8 @@ const { parseSideArguments } = await import('./side-arguments.ts');
 let gcCount = 0;
 new PerformanceObserver((list) => {
   gcCount += list.getEntries().length;
+  // For publishers and echoes, who have no result to say it in.
+  writeSync(1, `{"event":"gc","count":${gcCount}}\n`);
 }).observe({ entryTypes: ['gc'] });
 
 await runOurSide(parseSideArguments(process.argv.slice(2)), () => gcCount);
