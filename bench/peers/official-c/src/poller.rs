@@ -12,8 +12,6 @@ pub type Handler = unsafe extern "C-unwind" fn(*mut c_void, *const u8, usize, *m
 /// Polls one subscription a stream, each stream with a state of its own.
 pub struct Poller {
     streams: Vec<PolledStream>,
-    /// Where the next poll begins, so that a busy stream does not keep the others waiting.
-    first: usize,
 }
 
 struct PolledStream {
@@ -39,34 +37,23 @@ impl Poller {
                 PolledStream { subscription, handler, clientd }
             }
         });
-        Poller { streams: streams.collect(), first: 0 }
+        Poller { streams: streams.collect() }
     }
 
     pub fn is_connected(&self) -> bool {
         self.streams.iter().all(|stream| unsafe { aeron_subscription_is_connected(stream.subscription) })
     }
 
-    /// Hands out up to 64 fragments, and returns how many.
+    /// Hands out up to 64 fragments of each stream.
     #[inline]
-    pub fn poll(&mut self) -> usize {
-        let count = self.streams.len();
-        let mut fragments = 0;
-        let mut index = self.first;
-        for _ in 0..count {
-            let stream = &self.streams[index];
-            fragments += unsafe {
-                let limit = FRAGMENT_LIMIT - fragments;
-                let polled =
-                    aeron_subscription_poll(stream.subscription, Some(stream.handler), stream.clientd, limit);
-                check(polled, "poll") as usize
+    pub fn poll(&self) {
+        for stream in &self.streams {
+            let handler = Some(stream.handler);
+            let fragments = unsafe {
+                aeron_subscription_poll(stream.subscription, handler, stream.clientd, FRAGMENT_LIMIT)
             };
-            index = if index + 1 == count { 0 } else { index + 1 };
-            if fragments >= FRAGMENT_LIMIT {
-                break;
-            }
+            check(fragments, "poll");
         }
-        self.first = index;
-        fragments
     }
 }
 

@@ -31,8 +31,9 @@ pub fn publish(arguments: &Arguments) {
 pub fn count(arguments: &Arguments) {
     let aeron = Aeron::start(arguments);
     let counts: &'static Counts = Box::leak(Box::default());
-    let mut poller = Poller::new(aeron.add_subscriptions(arguments), arguments, on_counted, |_| {
-        CountedStream { next_sequence: 0, counts }
+    let poller = Poller::new(aeron.add_subscriptions(arguments), arguments, on_counted, |_| CountedStream {
+        next_sequence: 0,
+        counts,
     });
     report::ready();
 
@@ -71,8 +72,9 @@ pub fn ping(arguments: &Arguments) {
     let aeron = Aeron::start(arguments);
     let mut sender = Sender::new(&aeron, arguments);
     let trips: &'static RoundTrips = Box::leak(Box::default());
-    let mut poller = Poller::new(aeron.add_subscriptions(arguments), arguments, on_answer, |_| {
-        PingedStream { next_sequence: 0, trips }
+    let poller = Poller::new(aeron.add_subscriptions(arguments), arguments, on_answer, |_| PingedStream {
+        next_sequence: 0,
+        trips,
     });
     report::ready();
     while !(sender.is_connected() && poller.is_connected()) {
@@ -110,8 +112,9 @@ pub fn echo(arguments: &Arguments) {
     let aeron = Aeron::start(arguments);
     let publications = aeron.add_publications(arguments);
     let answers: &'static RefCell<Vec<Answer>> = Box::leak(Box::new(RefCell::new(Vec::with_capacity(64))));
-    let mut poller = Poller::new(aeron.add_subscriptions(arguments), arguments, on_ping, |stream| {
-        EchoedStream { stream, answers }
+    let poller = Poller::new(aeron.add_subscriptions(arguments), arguments, on_ping, |stream| EchoedStream {
+        stream,
+        answers,
     });
     let mut message = vec![FILL; arguments.message_length];
     let mut offered = 0;
