@@ -1,6 +1,7 @@
 import type { Contestant } from '../contestant.ts';
 import { bareStack } from './bare-stack.ts';
 import { officialC } from './official-c.ts';
+import { officialJava } from './official-java.ts';
 import { oursDpdk, oursKernel, oursKernelGso } from './ours.ts';
 import { rawDpdk } from './raw-dpdk.ts';
 import { rawUdp, rawUdpGso } from './raw-udp.ts';
@@ -10,6 +11,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   oursDpdk,
   oursKernel,
   oursKernelGso,
+  officialJava,
   officialC,
   rawDpdk,
   rawUdp,

@@ -17,8 +17,8 @@ const CMAKE_OF_OURS = `${CMAKE_FOLDER}/cmake/data/bin/cmake`;
 const CMAKE_VERSION_MIN = [3, 30] as const;
 const CMAKE_PACKAGE = 'cmake==3.31.10';
 
-/** Frame types data, NAK, status message, error, setup and round-trip measurement, as bits: what Java loses, too. */
-const LOST_FRAMES = '7e';
+/** Frame types data, NAK, status message, setup and round-trip measurement, as bits: what Java loses, too. */
+const LOST_FRAMES = '6e';
 
 export const officialC: Contestant = {
   name: 'official-c',

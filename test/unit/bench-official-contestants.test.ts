@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SideRun } from '../../bench/contestant.ts';
 import { officialC } from '../../bench/contestants/official-c.ts';
+import { officialJava } from '../../bench/contestants/official-java.ts';
 
 const RUN: SideRun = {
   role: 'count',
@@ -21,7 +22,7 @@ const RUN: SideRun = {
   hugepages: false,
 };
 
-for (const contestant of [officialC]) {
+for (const contestant of [officialC, officialJava]) {
   test(`${contestant.name}: a side is pinned and told what to do`, () => {
     const { file, args, env } = contestant.command(RUN);
     assert.deepEqual([file, ...args.slice(0, 2)], ['taskset', '-c', '1']);
