@@ -20,6 +20,8 @@ export const CounterType = {
   MDC_DESTINATIONS: 18,
   SENDER_NAKS_RECEIVED: 19,
   RECEIVER_NAKS_SENT: 20,
+  /** Ours: between the official drivers' types and those from 1000 on, which are applications'. */
+  NETWORK_AGENT: 900,
 } as const;
 
 /** The type and the name of a counter that a stream has, for {@link streamCounterLabel}. */

@@ -18,15 +18,19 @@ import {
 
 export { type LossObservation, readLossReport } from './loss-report-reader.ts';
 
-/** Which streams lost how much, for other processes to read. One thread writes; it starts from a region of zeros. */
+/**
+ * Which streams lost how much, for other processes to read. It starts from a region of zeros. Several threads may write, each
+ * to entries of its own, when they share the word that says how much of the region is taken.
+ */
 export class LossReport {
   private readonly region: Region;
   private readonly clock: Clock;
-  private nextOffset = 0;
+  private readonly tail: Int32Array;
 
-  constructor(region: Region, clock: Clock) {
+  constructor(region: Region, clock: Clock, tail: Int32Array = new Int32Array(1)) {
     this.region = region;
     this.clock = clock;
+    this.tail = tail;
   }
 
   /** Starts the entry of a stream with its first loss. Returns what to call the entry, or -1 when the report is full. */
@@ -37,9 +41,10 @@ export class LossReport {
     channel: string,
     source: string,
   ): number {
-    const entry = this.nextOffset;
     const { i32, b64, bytes, byteLength } = this.region;
     const length = lossEntryLength(channel.length, source.length);
+    if (Atomics.load(this.tail, 0) + length > byteLength) return -1;
+    const entry = Atomics.add(this.tail, 0, align(length, 64));
     if (entry + length > byteLength) return -1;
     const time = Math.floor(this.clock.epochMs);
     setPositionRelease(i32, b64, (entry + LOSS_BYTES_LOST) >> 2, bytesLost);
@@ -53,7 +58,6 @@ export class LossReport {
     i32[sourceOffset >> 2] = source.length;
     bytes.write(source, sourceOffset + 4, 'latin1');
     setPositionRelease(i32, b64, (entry + LOSS_OBSERVATION_COUNT) >> 2, 1);
-    this.nextOffset = align(entry + length, 64);
     return entry;
   }
 

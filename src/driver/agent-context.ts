@@ -43,8 +43,16 @@ export class AgentContext {
     this.clock = clock;
     this.emit = emit;
     this.values = Region.adopt(config.cnc.buffer, config.cnc.handle);
-    this.counters = new AgentCounters(this.values, config.countersValuesOffset);
-    this.lossReport = new LossReport(Region.adopt(config.lossReport.buffer, config.lossReport.handle), clock);
+    const lossReport = Region.adopt(config.lossReport.buffer, config.lossReport.handle);
+    const { place } = config;
+    if (place === null) {
+      this.counters = new AgentCounters(this.values, config.countersValuesOffset);
+      this.lossReport = new LossReport(lossReport, clock);
+    } else {
+      const { buffer, handle } = place.systemCounters;
+      this.counters = new AgentCounters(Region.adopt(buffer, handle), 0);
+      this.lossReport = new LossReport(lossReport, clock, new Int32Array(place.lossReportTail));
+    }
   }
 
   counter(id: number): AtomicCounter {

@@ -3,6 +3,43 @@ import { SystemCounter } from '../cnc/counter-types.ts';
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import type { Region } from '../memory/region.ts';
 
+/** Ids of the counters below, for whoever adds up those of several agents. */
+export const SHARED_SYSTEM_COUNTERS: readonly number[] = [
+  SystemCounter.BYTES_SENT,
+  SystemCounter.BYTES_RECEIVED,
+  SystemCounter.CONDUCTOR_PROXY_FAILS,
+  SystemCounter.NAK_MESSAGES_SENT,
+  SystemCounter.NAK_MESSAGES_RECEIVED,
+  SystemCounter.STATUS_MESSAGES_SENT,
+  SystemCounter.STATUS_MESSAGES_RECEIVED,
+  SystemCounter.HEARTBEATS_SENT,
+  SystemCounter.HEARTBEATS_RECEIVED,
+  SystemCounter.RETRANSMITS_SENT,
+  SystemCounter.FLOW_CONTROL_UNDER_RUNS,
+  SystemCounter.FLOW_CONTROL_OVER_RUNS,
+  SystemCounter.INVALID_PACKETS,
+  SystemCounter.SHORT_SENDS,
+  SystemCounter.SENDER_FLOW_CONTROL_LIMITS,
+  SystemCounter.UNBLOCKED_PUBLICATIONS,
+  SystemCounter.LOSS_GAP_FILLS,
+  SystemCounter.SENDER_MAX_CYCLE_TIME,
+  SystemCounter.SENDER_CYCLE_TIME_THRESHOLD_EXCEEDED,
+  SystemCounter.RECEIVER_MAX_CYCLE_TIME,
+  SystemCounter.RECEIVER_CYCLE_TIME_THRESHOLD_EXCEEDED,
+  SystemCounter.RETRANSMITTED_BYTES,
+  SystemCounter.ERROR_FRAMES_RECEIVED,
+  SystemCounter.ERROR_FRAMES_SENT,
+  SystemCounter.PUBLICATIONS_REVOKED,
+  SystemCounter.PUBLICATION_IMAGES_REVOKED,
+  SystemCounter.STATUS_MESSAGES_REJECTED,
+];
+
+/** Those of them that are maxima and not counts. */
+export const CYCLE_TIME_COUNTERS: readonly number[] = [
+  SystemCounter.SENDER_MAX_CYCLE_TIME,
+  SystemCounter.RECEIVER_MAX_CYCLE_TIME,
+];
+
 /** The system counters that the sender and the receiver keep. The conductor allocates them, id by id, before they run. */
 export class AgentCounters {
   readonly bytesSent: AtomicCounter;

@@ -179,6 +179,7 @@ export function validate(options: DriverOptions): DriverOptions {
     socketHolds('socketSoRcvbuf', 'rcvInitialWindowLength', options);
     socketHolds('socketSoSndbuf', 'mtuLength', options);
   }
+  checkNetworkAgents(options);
   checkDpdk(options);
   return options.dir === '' ? { ...options, dir: defaultAeronDirectory() } : options;
 }
@@ -247,6 +248,15 @@ function longer(key: NumberKey, other: NumberKey, options: DriverOptions): void 
 function socketHolds(key: NumberKey, content: NumberKey, options: DriverOptions): void {
   if (options[key] === 0 || options[content] <= 2 * options[key]) return;
   fail(content, options, 'does not fit into', key, `Set ${SETTINGS[key].property}=${options[content]}.`);
+}
+
+function checkNetworkAgents(options: DriverOptions): void {
+  const { networkAgents, threadingMode } = options;
+  if (networkAgents === 1 || threadingMode === 'DEDICATED' || threadingMode === 'SHARED_NETWORK') return;
+  throw new ConfigurationError(
+    `${named('networkAgents', options)} needs as many threads, and ${SETTINGS.threadingMode.property}=${threadingMode} ` +
+      `has one. Use ${SETTINGS.threadingMode.property}=SHARED_NETWORK, or ${SETTINGS.networkAgents.property}=1.`,
+  );
 }
 
 function checkDpdk(options: DriverOptions): void {

@@ -95,6 +95,7 @@ export interface DriverOptions {
   readonly senderCpuAffinity: number;
   readonly receiverCpuAffinity: number;
 
+  readonly networkAgents: number;
   readonly transport: 'auto' | 'kernel' | 'dpdk' | 'none';
   readonly dpdkLocalIpv4Address: Ipv4Interface | null;
   readonly dpdkGatewayIpv4Address: Ipv4Address;

@@ -9,6 +9,7 @@ import { createIdleStrategy, type IdleStrategy } from '../concurrent/idle-strate
 import { shm } from '../native/addons.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { AeronError, codeOf, messageOf } from '../util/errors.ts';
+import { AgentSharing } from './agent-sharing.ts';
 import { Conductor } from './conductor/conductor.ts';
 import { DutyCycleTracker } from './conductor/duty-cycle-tracker.ts';
 import { EventTransmitter } from './conductor/event-transmitter.ts';
@@ -19,7 +20,9 @@ import { DriverAgent } from './driver-agent.ts';
 import { prepareDirectory } from './driver-directory.ts';
 import { DriverFiles } from './driver-files.ts';
 import type { DriverOptions } from './driver-options.ts';
+import type { NetworkAgentConfig } from './messages.ts';
 import { networkAgentConfig, transportKind } from './network-agent-config.ts';
+import { NetworkAgents } from './network-agents.ts';
 import type { RunningNetwork } from './network-link.ts';
 import { SameIsolateNetwork } from './same-isolate-network.ts';
 import { WorkerNetwork } from './worker-network.ts';
@@ -167,9 +170,25 @@ function startNetwork(
   files: DriverFiles,
   onFailure: (error: Error) => void,
 ): Promise<RunningNetwork> {
-  const config = networkAgentConfig(options, files.cnc, files.lossReport, randomInt32);
-  if (runsHere(options)) return SameIsolateNetwork.start(config, files.clock);
+  const configOf = (sharing: AgentSharing | null, index: number): NetworkAgentConfig =>
+    networkAgentConfig(options, files.cnc, files.lossReport, randomInt32, sharing, index);
+  if (runsHere(options)) return SameIsolateNetwork.start(configOf(null, 0), files.clock);
+  const count = options.networkAgents;
+  if (count === 1) return startWorker(options, files, configOf(null, 0), onFailure);
+  const sharing = new AgentSharing(count, files);
+  return NetworkAgents.start(sharing, files.clock, (index) =>
+    startWorker(options, files, configOf(sharing, index), onFailure),
+  );
+}
+
+function startWorker(
+  options: DriverOptions,
+  files: DriverFiles,
+  config: NetworkAgentConfig,
+  onFailure: (error: Error) => void,
+): Promise<WorkerNetwork> {
   const { senderCpuAffinity, receiverCpuAffinity } = options;
+  const firstCpu = senderCpuAffinity >= 0 ? senderCpuAffinity : receiverCpuAffinity;
   // Who asks for a sender thread says with its strategy how the network is to be polled.
   const isDedicated = options.threadingMode === 'DEDICATED';
   return WorkerNetwork.start({
@@ -179,7 +198,7 @@ function startNetwork(
     idleStrategyInitArgs: isDedicated
       ? options.senderIdleStrategyInitArgs
       : options.sharedNetworkIdleStrategyInitArgs,
-    cpu: senderCpuAffinity >= 0 ? senderCpuAffinity : receiverCpuAffinity,
+    cpu: firstCpu < 0 ? -1 : firstCpu + (config.place?.index ?? 0),
     onFailure,
   });
 }

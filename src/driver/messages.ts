@@ -5,6 +5,7 @@
  * The conductor owns names, files, counters and clients. The network agent owns every stream's state from the moment
  * a message hands it over until it says `streamReleased`.
  */
+import type { HandOverConfig } from '../transport/bypass/hand-over.ts';
 import type { EndpointOptions, Ipv4Address } from '../transport/transport.ts';
 
 /** A region of the conductor's, to be adopted by the network agent's isolate. */
@@ -208,6 +209,8 @@ export interface NetworkAgentConfig {
   readonly countersValuesLength: number;
   readonly lossReport: SharedRegion;
   readonly transport: TransportConfig;
+  /** Among several agents of the driver; null: there is one. */
+  readonly place: AgentPlace | null;
   readonly ioVectorCapacity: number;
   /** 0: as suits the transport. */
   readonly maxMessagesPerSend: number;
@@ -225,6 +228,18 @@ export interface NetworkAgentConfig {
   /** Random start of receiver ids. */
   readonly receiverIdHigh: number;
   readonly receiverIdLow: number;
+}
+
+/** What a network agent has to know when it is one of several. */
+export interface AgentPlace {
+  readonly index: number;
+  readonly count: number;
+  /** Its own values of the system counters, laid out like those of the CnC file; the conductor's isolate adds them up. */
+  readonly systemCounters: SharedRegion;
+  /** A word for all agents: how many bytes of the loss report are taken. */
+  readonly lossReportTail: SharedArrayBuffer;
+  /** Counters of its traffic, in the order of `TRAFFIC`. */
+  readonly trafficCounterIds: readonly number[];
 }
 
 /** Which wire the network agent uses. */
@@ -249,4 +264,8 @@ export interface DpdkConfig {
   readonly mtu: number;
   readonly rxQueueSize: number;
   readonly txQueueSize: number;
+  /** The agent's queue pair, of so many, and its ways to the agents of the others; `null`: there are none. */
+  readonly queue: number;
+  readonly queues: number;
+  readonly handOver: HandOverConfig | null;
 }

@@ -1,21 +1,25 @@
 import type { CncFile } from '../cnc/cnc-file.ts';
 import type { Region } from '../memory/region.ts';
+import type { AgentSharing } from './agent-sharing.ts';
 import type { DriverOptions } from './driver-options.ts';
 import type { NetworkAgentConfig, TransportConfig } from './messages.ts';
 
-/** What the network agent needs to know of the driver's settings. */
+/** What network agent `index` needs to know of the driver's settings; `sharing` is null when there is one agent. */
 export function networkAgentConfig(
   options: DriverOptions,
   cnc: CncFile,
   lossReport: Region,
   randomInt32: () => number,
+  sharing: AgentSharing | null = null,
+  index = 0,
 ): NetworkAgentConfig {
   return {
     cnc: { buffer: cnc.region.buffer, handle: cnc.region.handle },
     countersValuesOffset: cnc.countersValues.offset,
     countersValuesLength: cnc.countersValues.length,
     lossReport: { buffer: lossReport.buffer, handle: lossReport.handle },
-    transport: transportConfig(options),
+    transport: transportConfig(options, sharing, index),
+    place: sharing === null ? null : sharing.place(index),
     ioVectorCapacity: options.receiverIoVectorCapacity,
     maxMessagesPerSend: options.networkPublicationMaxMessagesPerSend,
     sendToStatusPollRatio: options.sendToStatusPollRatio,
@@ -34,7 +38,11 @@ export function networkAgentConfig(
   };
 }
 
-function transportConfig(options: DriverOptions): TransportConfig {
+function transportConfig(
+  options: DriverOptions,
+  sharing: AgentSharing | null,
+  index: number,
+): TransportConfig {
   switch (transportKind(options)) {
     case 'none':
       return { kind: 'none' };
@@ -57,6 +65,9 @@ function transportConfig(options: DriverOptions): TransportConfig {
           mtu: options.dpdkMtu,
           rxQueueSize: options.dpdkRxQueueSize,
           txQueueSize: options.dpdkTxQueueSize,
+          queue: index,
+          queues: sharing?.count ?? 1,
+          handOver: sharing === null ? null : sharing.handOver(index),
         },
       };
   }

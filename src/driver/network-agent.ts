@@ -2,11 +2,13 @@
 import type { Clock } from '../concurrent/clock.ts';
 import { MAX_UDP_PAYLOAD_LENGTH } from '../protocol/frame.ts';
 import type { Transport } from '../transport/transport.ts';
+import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { AgentContext } from './agent-context.ts';
 import { AgentStreams } from './agent-streams.ts';
 import { CommandHandler } from './command-handler.ts';
 import { FrameSender } from './frame-sender.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
+import { TrafficCounters } from './traffic-counters.ts';
 
 const PENDING_SETUP_CHECK_INTERVAL_NS = 100_000_000;
 /** Looking at the clock is a sixth of an idle duty cycle: of those that find nothing to do, one in four looks. */
@@ -25,6 +27,8 @@ export class NetworkAgent {
   private readonly frames: FrameSender | null;
   private readonly streams: AgentStreams = new AgentStreams();
   private readonly commands: CommandHandler;
+  /** Null unless the agent is one of several. */
+  private readonly traffic: TrafficCounters | null;
   private roundRobinIndex = 0;
   /** Duty cycles until the next look at the clock, unless one finds work. */
   private idleCyclesToTime = 0;
@@ -35,12 +39,13 @@ export class NetworkAgent {
   private nextTimerNs = Number.NaN;
   private nextPendingSetupCheckNs = Number.NaN;
 
-  /** Without a transport the agent serves IPC only. Emits `started`. */
+  /** Without a transport the agent serves IPC only. `statistics` are those of the transport. Emits `started`. */
   constructor(
     config: NetworkAgentConfig,
     transport: Transport | null,
     clock: Clock,
     emit: (event: NetworkEvent) => void,
+    statistics: TransportStatistics | null = null,
   ) {
     this.context = new AgentContext(config, clock, emit);
     this.config = config;
@@ -48,6 +53,13 @@ export class NetworkAgent {
     this.transport = transport;
     this.frames = transport === null ? null : new FrameSender(transport, this.context.counters);
     this.commands = new CommandHandler(this.context, this.streams, transport, this.frames);
+    this.traffic =
+      config.place === null || statistics === null
+        ? null
+        : new TrafficCounters(
+            statistics,
+            config.place.trafficCounterIds.map((id) => this.context.counter(id)),
+          );
     clock.update();
     this.timeOfLastCycleNs = clock.nanoTime;
     this.maxCycleNs = 0;
@@ -123,6 +135,7 @@ export class NetworkAgent {
     for (let i = 0; i < ipcPublications.length; i++) ipcPublications[i]!.onTimer();
     for (let i = 0; i < images.length; i++) images[i]!.onTimer();
     this.streams.release(this.context);
+    this.traffic?.update();
   }
 
   /** The time between two cycles, idle ones in fours, is what a stall costs, whoever caused it. */
@@ -146,6 +159,7 @@ export class NetworkAgent {
     if (this.isClosed) return;
     this.isClosed = true;
     this.streams.close();
+    this.traffic?.update();
     this.transport?.close();
     this.frames?.close();
     this.context.close();

@@ -9,6 +9,8 @@ export interface NetworkWorkerData {
   readonly doorbell: SharedArrayBuffer;
   readonly idleStrategy: string;
   readonly idleStrategyInitArgs: string;
+  /** Of the thread, for tools that list threads: at most 15 characters. */
+  readonly name: string;
   /** CPU to run on; -1: any. */
   readonly cpu: number;
 }

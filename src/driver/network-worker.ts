@@ -38,7 +38,7 @@ class NetworkThread {
     const clock: Clock = new SystemClock();
     try {
       const transport = await openTransport(config.transport, clock);
-      this.agent = new NetworkAgent(config, transport, clock, this.emit);
+      this.agent = new NetworkAgent(config, transport, clock, this.emit, transport?.statistics);
     } catch (error) {
       this.isClosed = true;
       this.emit({ kind: 'startFailed', code: codeOf(error), message: messageOf(error) });
@@ -88,7 +88,7 @@ class NetworkThread {
 }
 
 const data = workerData as NetworkWorkerData;
-shm.nameThread('aeron-network');
+shm.nameThread(data.name);
 if (data.cpu >= 0) shm.pin(data.cpu);
 const thread = new NetworkThread(data);
 await thread.start(data.config);

@@ -205,10 +205,12 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   sharedNetworkIdleStrategyInitArgs: setting('aeron.sharednetwork.idle.strategy.init.args', 'string', '',
     'its arguments'),
   conductorCpuAffinity: int('aeron.conductor.cpu.affinity', '-1', -1, 255, 'CPU of the conductor; -1: any'),
-  senderCpuAffinity: int('aeron.sender.cpu.affinity', '-1', -1, 255, 'CPU of the network thread; -1: any'),
+  senderCpuAffinity: int('aeron.sender.cpu.affinity', '-1', -1, 255, 'CPU of the network thread, the next ones of further network threads; -1: any'),
   receiverCpuAffinity: int('aeron.receiver.cpu.affinity', '-1', -1, 255,
     'CPU of the network thread where the sender names none'),
 
+  networkAgents: int('aeron.network.agents', '1', 1, 16,
+    'network threads, each with its own sockets or queue pair of the DPDK port; a stream has one, by its UDP port'),
   transport: choice('aeron.transport', 'auto', same('auto', 'kernel', 'dpdk', 'none'),
     'kernel sockets, a DPDK port, or none (IPC only); auto: DPDK when its address or EAL arguments are given'),
   dpdkLocalIpv4Address: setting('aeron.dpdk.local.ipv4.address', 'ipv4Interface', '',

@@ -35,6 +35,8 @@ export class WorkerNetwork implements RunningNetwork {
   private readonly port: MessagePort;
   private readonly doorbell: Int32Array;
   private readonly hasTransport: boolean;
+  /** What it is called in messages. */
+  private readonly who: string;
   private eventsSeen = 0;
   private isClosing = false;
   maxDatagramLength = 0;
@@ -56,6 +58,7 @@ export class WorkerNetwork implements RunningNetwork {
       doorbell,
       idleStrategy,
       idleStrategyInitArgs,
+      name: config.place === null ? 'aeron-network' : `aeron-net-${config.place.index}`,
       cpu,
     };
     this.clock = clock;
@@ -65,18 +68,19 @@ export class WorkerNetwork implements RunningNetwork {
     this.worker = new Worker(new URL('./network-worker.js', import.meta.url), {
       workerData,
       transferList: [port2],
-      name: 'aeron-network',
+      name: workerData.name,
     });
+    this.who = config.place === null ? 'the network thread' : `network thread ${config.place.index}`;
     const fail = (error: Error): void => {
       if (this.isClosing) return;
       this.isClosing = true;
       onFailure(error);
     };
     this.worker.once('error', (error: unknown) => {
-      fail(new AeronError('NETWORK_THREAD_FAILED', `the network thread ended: ${messageOf(error)}`));
+      fail(new AeronError('NETWORK_THREAD_FAILED', `${this.who} ended: ${messageOf(error)}`));
     });
     this.worker.once('exit', (code) => {
-      fail(new AeronError('NETWORK_THREAD_FAILED', `the network thread ended with exit code ${code}`));
+      fail(new AeronError('NETWORK_THREAD_FAILED', `${this.who} ended with exit code ${code}`));
     });
   }
 
@@ -105,7 +109,7 @@ export class WorkerNetwork implements RunningNetwork {
         if (clock.nanoTime > deadlineNs) {
           throw new AeronError(
             'NETWORK_THREAD_FAILED',
-            `the network thread did not start in ${START_TIMEOUT_MS} ms`,
+            `${network.who} did not start in ${START_TIMEOUT_MS} ms`,
           );
         }
         await new Promise((resolve) => setTimeout(resolve, 1));

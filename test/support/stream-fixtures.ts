@@ -77,6 +77,7 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       countersValuesLength: this.values.byteLength,
       lossReport: this.lossReport,
       transport: { kind: 'none' },
+      place: null,
       ioVectorCapacity: 4,
       maxMessagesPerSend: 4,
       sendToStatusPollRatio: 6,

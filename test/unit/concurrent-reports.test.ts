@@ -141,6 +141,22 @@ test('a full loss report takes no more streams', () => {
   assert.equal(lossesIn(region).length, 2);
 });
 
+test('several writers of a loss report take different entries', () => {
+  const region = Region.allocate(256);
+  const tail = new Int32Array(new SharedArrayBuffer(4));
+  const reports = [new LossReport(region, clock, tail), new LossReport(region, clock, tail)] as const;
+  const entries: number[] = [];
+  for (const i of [0, 1, 1, 0] as const) {
+    clock.epochMs = 1;
+    entries.push(reports[i].createEntry(i + 1, 1, 1, 'a', 'b'));
+  }
+  assert.deepEqual(entries, [0, 64, 128, 192]);
+  assert.deepEqual(
+    lossesIn(region).map(({ bytesLost }) => bytesLost),
+    [1, 2, 2, 1],
+  );
+});
+
 test('a loss report with impossible lengths ends there', () => {
   const region = Region.allocate(256);
   const report = new LossReport(region, clock);

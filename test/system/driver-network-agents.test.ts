@@ -1,0 +1,231 @@
+/** Several network agents of a driver: every stream arrives, whichever agent has it, and each agent has its share. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Aeron } from '../../src/client/aeron.ts';
+import type { ExclusivePublication } from '../../src/client/exclusive-publication.ts';
+import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
+import type { Subscription } from '../../src/client/subscription.ts';
+import { SystemCounter } from '../../src/cnc/counter-types.ts';
+import { sharedMemoryWire } from '../../src/device/dpdk/shared-memory-wire.ts';
+import type { DriverOptions } from '../../src/driver/driver-options.ts';
+import { MediaDriver } from '../../src/driver/media-driver.ts';
+import { codeOf } from '../../src/util/errors.ts';
+import { startDriver } from '../interop/drivers.ts';
+import { CheckedMessageVerifier, CheckedMessageWriter } from '../support/checked-message.ts';
+import { SKIP_WITHOUT_DPDK } from '../support/dpdk.ts';
+
+const COUNT = 500;
+const STREAM_ID = 1001;
+const DEADLINE_MS = 60_000;
+const AGENTS = 2;
+const STREAM = { seed: 815, maxLength: 4000 };
+
+function freshDirectory(t: TestContext): string {
+  const parent = mkdtempSync('/dev/shm/aeron-bypass-test-');
+  t.after(() => rmSync(parent, { recursive: true, force: true }));
+  return join(parent, 'aeron');
+}
+
+async function launch(t: TestContext, options: Partial<DriverOptions>): Promise<MediaDriver> {
+  const driver = await MediaDriver.launch({
+    threadingMode: 'SHARED_NETWORK',
+    networkAgents: AGENTS,
+    socketSoRcvbuf: 2 * 1024 * 1024,
+    timerIntervalNs: 50e6,
+    ...options,
+  });
+  t.after(() => driver.close());
+  return driver;
+}
+
+async function connect(t: TestContext, directory: string): Promise<Aeron> {
+  const aeron = await Aeron.connect({ directory });
+  t.after(() => aeron.close());
+  return aeron;
+}
+
+/** Goes on with the event loop until something is so. */
+async function until(isTrue: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS;
+  while (!isTrue()) {
+    assert.ok(performance.now() < deadline, `${what} did not come in ${DEADLINE_MS} ms`);
+    await nextTurn();
+  }
+}
+
+/** One stream of checked messages. */
+class Flow {
+  private readonly publication: ExclusivePublication;
+  private readonly subscription: Subscription;
+  private readonly writer: CheckedMessageWriter;
+  private readonly verifier: CheckedMessageVerifier = new CheckedMessageVerifier(STREAM, 1, COUNT);
+  private readonly assembler: FragmentAssembler = new FragmentAssembler((buffer, offset, length) => {
+    const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    this.verifier.onMessage(view, offset, length);
+  });
+  private readonly buffer: Buffer = Buffer.alloc(STREAM.maxLength);
+  private readonly view: DataView = new DataView(
+    this.buffer.buffer,
+    this.buffer.byteOffset,
+    this.buffer.byteLength,
+  );
+  private sent = 0;
+
+  static async start(from: Aeron, publish: string, to: Aeron, subscribe: string): Promise<Flow> {
+    const subscription = await to.addSubscription(subscribe, STREAM_ID);
+    const publication = await from.addExclusivePublication(publish, STREAM_ID);
+    return new Flow(publication, subscription);
+  }
+
+  private constructor(publication: ExclusivePublication, subscription: Subscription) {
+    this.publication = publication;
+    this.subscription = subscription;
+    this.writer = new CheckedMessageWriter(STREAM, 0);
+  }
+
+  /** Some of the work. Returns whether all of it is done. */
+  advance(): boolean {
+    for (let i = 0; i < 32 && this.sent < COUNT; i++) {
+      const length = this.writer.write(this.view, 0, this.sent);
+      if (this.publication.offer(this.buffer, 0, length) < 0) break;
+      this.sent++;
+    }
+    this.subscription.poll(this.assembler.handler, 64);
+    if (!this.verifier.isComplete) return false;
+    this.verifier.finish();
+    const { received, lost, duplicated, reordered, corrupted } = this.verifier;
+    assert.deepEqual([received, lost, duplicated, reordered, corrupted], [COUNT, 0, 0, 0, 0]);
+    return true;
+  }
+}
+
+/** Runs flows to their end. */
+async function run(flows: readonly Flow[]): Promise<void> {
+  const open = new Set(flows);
+  await until(() => {
+    for (const flow of open) if (flow.advance()) open.delete(flow);
+    return open.size === 0;
+  }, 'the last message');
+}
+
+/** What each agent of a driver counted under a name. */
+function traffic({ countersReader }: Aeron, name: string): number[] {
+  const values: number[] = [];
+  countersReader.forEach(({ label, registrationId, value }) => {
+    if (label === `network agent ${registrationId}: ${name}`) values[registrationId] = value;
+  });
+  return values;
+}
+
+test('two agents share kernel sockets and IPC streams, and their counts are added up', async (t) => {
+  const dir = freshDirectory(t);
+  await launch(t, { dir });
+  const aeron = await connect(t, dir);
+  const channels = [
+    ...[24610, 24611, 24612, 24613].map((port) => `aeron:udp?endpoint=127.0.0.1:${port}|term-length=1m`),
+    'aeron:ipc?term-length=1m',
+  ];
+  await run(await Promise.all(channels.map((channel) => Flow.start(aeron, channel, aeron, channel))));
+  await until(() => traffic(aeron, 'datagrams sent').every((sent) => sent > COUNT / 4), 'both counts');
+  const bytesSent = aeron.countersReader.value(SystemCounter.BYTES_SENT);
+  const bytesReceived = aeron.countersReader.value(SystemCounter.BYTES_RECEIVED);
+  assert.ok(bytesSent > 4 * COUNT * 32, `${bytesSent}`);
+  assert.ok(bytesReceived > 4 * COUNT * 32, `${bytesReceived}`);
+  assert.deepEqual(traffic(aeron, 'hand-overs dropped'), [0, 0]);
+});
+
+test('a driver with several agents closes itself and says why when one of them fails', async (t) => {
+  const driver = await launch(t, { dir: freshDirectory(t) });
+  const { network } = driver as unknown as {
+    network: { agents: { worker: { terminate(): Promise<number> } }[] };
+  };
+  await network.agents[1]!.worker.terminate();
+  await assert.rejects(driver.terminated, (error) => {
+    assert.equal(codeOf(error), 'NETWORK_THREAD_FAILED');
+    assert.match(String(error), /network thread 1 ended with exit code 1/);
+    return true;
+  });
+});
+
+test('several agents are refused where there is one thread', async (t) => {
+  for (const threadingMode of ['SHARED', 'INVOKER'] as const) {
+    await assert.rejects(
+      launch(t, { dir: freshDirectory(t), threadingMode }),
+      new RegExp(`aeron.network.agents=2 needs as many threads, and aeron.threading.mode=${threadingMode}`),
+    );
+  }
+});
+
+describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHOUT_DPDK }, () => {
+  const ADDRESS = { a: '10.0.0.1', b: '10.0.0.2' } as const;
+
+  async function startSide(t: TestContext, role: 'a' | 'b', socketPath: string): Promise<Aeron> {
+    const { ealArguments } = sharedMemoryWire({ role, socketPath, useHugepages: false, queues: AGENTS });
+    const { directory } = await startDriver(t, 'ours', {
+      ealArguments,
+      properties: {
+        'aeron.threading.mode': 'SHARED_NETWORK',
+        'aeron.network.agents': String(AGENTS),
+        'aeron.dpdk.local.ipv4.address': `${ADDRESS[role]}/24`,
+        'aeron.timer.interval': '50ms',
+      },
+    });
+    return connect(t, directory);
+  }
+
+  test('carry every stream, each on the queue of its port, and hand over what comes to another', async (t) => {
+    const folder = mkdtempSync('/dev/shm/bypass-wire-');
+    t.after(() => rmSync(folder, { recursive: true }));
+    const socketPath = join(folder, 'wire.sock');
+    const [a, b] = await Promise.all([startSide(t, 'a', socketPath), startSide(t, 'b', socketPath)]);
+
+    const toB = [40100, 40101, 40102, 40103].map((port) => `aeron:udp?endpoint=${ADDRESS.b}:${port}`);
+    const toA = [40200, 40201].map((port) => `aeron:udp?endpoint=${ADDRESS.a}:${port}`);
+    await run(
+      await Promise.all([
+        ...toB.map((channel) => Flow.start(a, channel, b, channel)),
+        ...toA.map((channel) => Flow.start(b, channel, a, channel)),
+      ]),
+    );
+    for (const side of [a, b]) {
+      await until(() => traffic(side, 'datagrams sent').every((sent) => sent > COUNT / 4), 'both counts');
+      await until(
+        () => traffic(side, 'datagrams received').every((received) => received > COUNT / 4),
+        'both counts',
+      );
+      assert.deepEqual(traffic(side, 'datagrams handed over to other agents'), [0, 0]);
+    }
+
+    // From a port of agent 1, so over queue 1, to a port of agent 0; status messages come back the other way round.
+    const astray = `aeron:udp?endpoint=${ADDRESS.b}:40104|interface=${ADDRESS.a}:40301`;
+    await run([await Flow.start(a, astray, b, `aeron:udp?endpoint=${ADDRESS.b}:40104`)]);
+    const name = 'datagrams handed over to other agents';
+    await until(() => traffic(b, name)[1]! > COUNT / 4, 'handed over data');
+    await until(() => traffic(a, name)[0]! > 0, 'handed over status messages');
+    assert.deepEqual(traffic(b, 'hand-overs dropped'), [0, 0]);
+  });
+
+  test('refuse a port that has not enough queues', async (t) => {
+    const { ealArguments } = sharedMemoryWire({
+      role: 'b',
+      socketPath: '/dev/shm/nobody',
+      useHugepages: false,
+    });
+    const starting = launch(t, {
+      dir: freshDirectory(t),
+      ealArguments,
+      dpdkLocalIpv4Address: { address: 0x0a000002, prefixLength: 24 },
+    });
+    await assert.rejects(starting, (error) => {
+      assert.equal(codeOf(error), 'DPDK_PORT');
+      assert.match(
+        String(error),
+        /2 queue pairs are wanted, one for each network agent, and the port has 1 receive and 1 transmit queues/,
+      );
+      return true;
+    });
+  });
+});
