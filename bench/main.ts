@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { reserveHugepages } from '../src/device/dpdk/shared-memory-wire.ts';
 import { messageOf } from '../src/util/errors.ts';
 import { barOf } from './bar.ts';
-import { ROOT } from './contestant.ts';
+import { type Contestant, ROOT } from './contestant.ts';
 import { CONTESTANTS } from './contestants/index.ts';
 import { machine, raiseSocketBufferLimits } from './machine.ts';
 import { writeDocs } from './report/docs.ts';
@@ -14,7 +14,7 @@ import { type Table, toText } from './report/table.ts';
 import { tablesOf } from './report/tables.ts';
 import type { BenchResult } from './result.ts';
 import { cleanUp, type Run } from './run.ts';
-import { buildAll, type Entrant, estimateMs, pairsOf, runAll } from './runner.ts';
+import { buildAll, type Entrant, estimateMs, pairsOf, runRound } from './runner.ts';
 import { renderSoak, soak } from './soak.ts';
 import { WORKLOADS, type Workload } from './workloads.ts';
 
@@ -41,83 +41,90 @@ function say(text: string): void {
   process.stderr.write(`bench: ${text}\n`);
 }
 
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true, default: [] },
+    workload: { type: 'string', multiple: true, default: [] },
+    json: { type: 'boolean', default: false },
+    out: { type: 'string', default: join(ROOT, 'bench-results') },
+    strict: { type: 'boolean', default: false },
+    soak: { type: 'string' },
+    docs: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
 async function main(): Promise<void> {
-  const { values: options } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      rounds: { type: 'string', default: '' },
-      only: { type: 'string', multiple: true, default: [] },
-      workload: { type: 'string', multiple: true, default: [] },
-      json: { type: 'boolean', default: false },
-      out: { type: 'string', default: join(ROOT, 'bench-results') },
-      strict: { type: 'boolean', default: false },
-      soak: { type: 'string' },
-      docs: { type: 'boolean', default: false },
-      report: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
   if (options.help) {
     process.stdout.write(USAGE);
-    return;
-  }
-  if (options.docs || options.report) {
+  } else if (options.docs || options.report) {
     const result = JSON.parse(readFileSync(join(options.out, RESULT), 'utf8')) as BenchResult;
     if (options.docs) writeDocs(ROOT, result);
     if (options.report) writeFileSync(join(options.out, REPORT), pageOf(result));
-    return;
+  } else {
+    const hugepages = reserveHugepages(HUGEPAGES);
+    say(hugepages.reserved ? `${HUGEPAGES} hugepages of 2 MiB are free` : hugepages.reason);
+    if (options.soak === undefined) await bench(hugepages.reserved);
+    else {
+      const results = await soak(Number(options.soak), hugepages.reserved);
+      process.stdout.write(options.json ? `${JSON.stringify(results)}\n` : renderSoak(results));
+    }
   }
-  const hugepages = reserveHugepages(HUGEPAGES);
-  say(hugepages.reserved ? `${HUGEPAGES} hugepages of 2 MiB are free` : hugepages.reason);
-  if (options.soak !== undefined) {
-    const results = await soak(Number(options.soak), hugepages.reserved);
-    process.stdout.write(options.json ? `${JSON.stringify(results, null, 2)}\n` : renderSoak(results));
-    return;
-  }
+}
+
+async function bench(hugepages: boolean): Promise<void> {
   const workloads = chosenWorkloads(options.workload, options.quick);
-  const contestants = CONTESTANTS.filter(
-    ({ name }) =>
-      (options.only.length === 0 || options.only.includes(name)) &&
-      workloads.some((workload) => workload.contestants.includes(name)),
-  );
+  const contestants = chosenContestants(options.only, workloads);
   const entrants = await buildAll(contestants, say);
   const there = contestants.filter((_, i) => entrants[i]!.missing === '');
-  const pairs = pairsOf(workloads, there, hugepages.reserved);
+  const pairs = pairsOf(workloads, there, hugepages);
   const rounds = Number(options.rounds || (options.quick ? 1 : 5));
-  say(
-    `${pairs.length} runs a round; all of it takes about ${Math.ceil(estimateMs(pairs, rounds) / 60_000)} min`,
-  );
+  const minutes = Math.ceil(estimateMs(pairs, rounds) / 60_000);
+  say(`${pairs.length} runs a round, ${rounds} rounds: about ${minutes} min`);
 
   const limits = raiseSocketBufferLimits();
   say(limits.text);
+  const runs: Run[] = [];
   const facts = {
     started: new Date().toISOString(),
     command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
     rounds,
-    machine: { ...machine(), hugepages: hugepages.reserved, socketBuffers: limits.text },
+    machine: { ...machine(), hugepages, socketBuffers: limits.text },
     contestants: entrants,
     workloads: workloads.filter((workload) => pairs.some((pair) => pair.workload === workload)),
   };
-  mkdirSync(options.out, { recursive: true });
-  const write = (runs: readonly Run[]): BenchResult => {
+  const write = (): BenchResult => {
     const result = { ...facts, bar: barOf(runs), runs };
     writeFileSync(join(options.out, RESULT), `${JSON.stringify(result)}\n`);
     writeFileSync(join(options.out, REPORT), pageOf(result));
     return result;
   };
+  mkdirSync(options.out, { recursive: true });
   process.once('exit', () => {
     cleanUp();
     limits.restore();
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  const runs = await runAll(pairs, rounds, hugepages.reserved, say, write);
-  const result = write(runs);
-  const text = options.json
-    ? JSON.stringify(result)
-    : tablesOf(result).filter(isForTerminal).map(toText).join('\n\n');
-  process.stdout.write(`${text}\n`);
-  say(`written: ${join(options.out, RESULT)}, ${join(options.out, REPORT)}`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      write(); // What there is.
+      process.exit(1);
+    });
+  }
+  for (let round = 1; round <= rounds; round++) {
+    await runRound(round, pairs, hugepages, runs, say);
+    write();
+  }
+  print(write());
   if (options.strict && !isComplete(entrants, runs)) process.exitCode = 1;
+}
+
+function print(result: BenchResult): void {
+  const tables = tablesOf(result).filter(isForTerminal).map(toText);
+  process.stdout.write(`${options.json ? JSON.stringify(result) : tables.join('\n\n')}\n`);
+  say(`written: ${join(options.out, RESULT)}, ${join(options.out, REPORT)}`);
 }
 
 /** Sentences do not fit into columns of a terminal; they are in the report. */
@@ -134,6 +141,18 @@ function quick(workload: Workload): Workload {
   const { run, group } = workload;
   const durationMs = group === 'cold-start' ? run.durationMs : QUICK_MS;
   return { ...workload, run: { ...run, warmUpMs: Math.min(run.warmUpMs, QUICK_MS), durationMs } };
+}
+
+function chosenContestants(names: readonly string[], workloads: readonly Workload[]): Contestant[] {
+  const unknown = names.find((name) => !CONTESTANTS.some((contestant) => contestant.name === name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `no contestant is called ${unknown}; there are ${CONTESTANTS.map(({ name }) => name).join(', ')}`,
+    );
+  }
+  return CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name)).filter(({ name }) =>
+    workloads.some(({ contestants }) => contestants.includes(name)),
+  );
 }
 
 function chosenWorkloads(names: readonly string[], isQuick: boolean): Workload[] {

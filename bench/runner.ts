@@ -65,26 +65,19 @@ export function estimateMs(pairs: readonly Pair[], rounds: number): number {
   }, 0);
 }
 
-/** Runs everything; `onRound` gets what there is after each round. A run that fails is not repeated. */
-export async function runAll(
+/** Runs every pair once, and adds what came of it to `runs`. A run that fails is not repeated. */
+export async function runRound(
+  round: number,
   pairs: readonly Pair[],
-  rounds: number,
   hugepages: boolean,
+  runs: Run[],
   say: Say,
-  onRound: (runs: readonly Run[]) => void,
-): Promise<Run[]> {
-  const runs: Run[] = [];
-  for (let round = 1; round <= rounds; round++) {
-    const due = pairs.filter(({ workload }) => round <= workload.roundsMax);
-    for (const [i, { workload, contestant }] of due.entries()) {
-      const run = await runOnce(contestant, workload, round, hugepages);
-      runs.push(run);
-      const outcome = run.measured === null ? `FAILED: ${run.failure}` : describe(run.measured);
-      say(
-        `round ${round} of ${rounds}, ${i + 1} of ${due.length}: ${workload.name}, ${contestant.name}: ${outcome}`,
-      );
-    }
-    onRound(runs);
+): Promise<void> {
+  const due = pairs.filter(({ workload }) => round <= workload.roundsMax);
+  for (const [i, { workload, contestant }] of due.entries()) {
+    const run = await runOnce(contestant, workload, round, hugepages);
+    runs.push(run);
+    const outcome = run.measured === null ? `FAILED: ${run.failure}` : describe(run.measured);
+    say(`round ${round}, ${i + 1} of ${due.length}: ${workload.name}, ${contestant.name}: ${outcome}`);
   }
-  return runs;
 }

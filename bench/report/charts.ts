@@ -237,7 +237,7 @@ function scalingChart(
         contestant: name,
         points: workloads.flatMap((workload): Point[] => {
           const figure = spreadOfRuns(result.runs, workload.name, name, messagesPerSecond);
-          return figure === null ? [] : [[xOf(workload), figure.median]];
+          return figure === null || figure.median === 0 ? [] : [[xOf(workload), figure.median]];
         }),
       }),
     )

@@ -62,6 +62,15 @@ test('should draw what there is of a run that was cut short, and of one that gav
   assert.match(pageOf({ ...RESULT, runs: [] }), /<h1>/);
 });
 
+test('should draw a run in which nothing arrived', () => {
+  const runs = RESULT.runs.map((run) => ({
+    ...run,
+    measured: { ...run.measured!, messages: 0, samples: [], histogram: [] },
+  }));
+  for (const { id, svg } of chartsOf({ ...RESULT, runs })) assert.doesNotMatch(svg, /NaN|Infinity/, id);
+  for (const table of tablesOf({ ...RESULT, runs })) assert.doesNotMatch(toText(table), /NaN|Infinity/);
+});
+
 test('should place a time by how rare a longer one is, the longest by the number of all', () => {
   const points = byPercentile([
     [10, 90],
