@@ -16,13 +16,6 @@ using Arguments = v8::FunctionCallbackInfo<v8::Value>;
 // Hot functions take 32-bit integers only, so nothing is boxed on the way in or out.
 inline int32_t int32At(const Arguments& args, int index) { return args[index].As<v8::Int32>()->Value(); }
 
-// Offsets and lengths reach 4 GiB - 1: JavaScript passes them as any number, wrapped to 32 bits.
-inline uint32_t uint32At(const Arguments& args, int index) {
-  v8::Local<v8::Value> value = args[index];
-  if (value->IsInt32()) return static_cast<uint32_t>(value.As<v8::Int32>()->Value());
-  return static_cast<uint32_t>(static_cast<int64_t>(value.As<v8::Number>()->Value()));
-}
-
 inline double doubleAt(const Arguments& args, int index) { return args[index].As<v8::Number>()->Value(); }
 
 inline std::string stringAt(const Arguments& args, int index) {

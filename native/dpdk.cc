@@ -4,6 +4,7 @@
 // opened it and is used on that isolate's thread only. Packet pools, tables and handles live as long as the process, so a
 // stale view in JavaScript never reaches freed memory.
 #include "addon.h"
+#include "hot_function.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -469,8 +470,7 @@ void openPort(const Arguments& args) {
   args.GetReturnValue().Set(result);
 }
 
-Port* openPortAt(const Arguments& args) {
-  const int32_t handle = int32At(args, 0);
+Port* openPortAt(int32_t handle) {
   if (static_cast<uint32_t>(handle) >= RTE_MAX_ETHPORTS * kQueuesMax) return nullptr;
   Port* port = ports[handle];
   return port == nullptr || !port->open ? nullptr : port;
@@ -480,7 +480,7 @@ Port* openPortAt(const Arguments& args) {
 // as the process.
 void closePort(const Arguments& args) {
   std::lock_guard<std::mutex> lock(mutex);
-  Port* port = openPortAt(args);
+  Port* port = openPortAt(int32At(args, 0));
   if (port == nullptr) return;
   node::RemoveEnvironmentCleanupHook(args.GetIsolate(), stopAtExit, port);
   stop(*port);
@@ -522,9 +522,9 @@ int32_t rxFlags(uint64_t flags) {
 }
 
 // receive(handle) → frames in the RX table, 0 to kBurst. Gives back the buffers of the burst before.
-void receive(const Arguments& args) {
-  Port* port = openPortAt(args);
-  if (port == nullptr) return args.GetReturnValue().Set(0);
+int32_t receive(int32_t handle) {
+  Port* port = openPortAt(handle);
+  if (port == nullptr) return 0;
   if (port->rxCount > 0) rte_pktmbuf_free_bulk(port->rx, static_cast<unsigned>(port->rxCount));
   const int32_t received = rte_eth_rx_burst(port->id, port->queue, port->rx, kBurst);
   port->rxCount = received;
@@ -548,7 +548,7 @@ void receive(const Arguments& args) {
       words.flags |= kSummed;
     }
   }
-  args.GetReturnValue().Set(count);
+  return count;
 }
 
 // Asks for a buffer's cache lines, to be written. The port, or the process at the other end of a shared-memory wire, had
@@ -597,10 +597,10 @@ bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words) {
 // transmit(handle, count) → slots ready for the next call. Sends the backlog, then the frames of slots [0, count): the
 // TX table names their payloads, flags ask for a UDP checksum whose field holds the pseudo-header's sum. What the ring
 // does not take stays behind as backlog and takes up slots. count is at most what the call before returned.
-void transmit(const Arguments& args) {
-  Port* port = openPortAt(args);
-  if (port == nullptr) return args.GetReturnValue().Set(0);
-  const int32_t count = RTE_MIN(int32At(args, 1), RTE_MIN(port->slotCount, kBurst - port->backlogCount));
+int32_t transmit(int32_t handle, int32_t wanted) {
+  Port* port = openPortAt(handle);
+  if (port == nullptr) return 0;
+  const int32_t count = RTE_MIN(wanted, RTE_MIN(port->slotCount, kBurst - port->backlogCount));
   int32_t backlog = port->backlogCount;
   for (int32_t i = 0; i < count; i++) {
     if (i + 1 < count) {
@@ -644,12 +644,12 @@ void transmit(const Arguments& args) {
       port->slots[port->slotCount++] = mbuf;
     }
   }
-  args.GetReturnValue().Set(RTE_MIN(port->slotCount, kBurst - backlog));
+  return RTE_MIN(port->slotCount, kBurst - backlog);
 }
 
 // linkUp(handle) → 1 or 0. May talk to the device: not for every cycle. Drivers are asked by one thread only.
 void linkUp(const Arguments& args) {
-  Port* port = openPortAt(args);
+  Port* port = openPortAt(int32At(args, 0));
   if (port == nullptr) return args.GetReturnValue().Set(0);
   if (port->queue == 0) {
     rte_eth_link link = {};
@@ -662,7 +662,7 @@ void linkUp(const Arguments& args) {
 // readStatistics(handle): fills the statistics table. May talk to the device: not for every cycle. What is counted by port
 // and not by queue is queue 0's, and 0 elsewhere.
 void readStatistics(const Arguments& args) {
-  Port* port = openPortAt(args);
+  Port* port = openPortAt(int32At(args, 0));
   if (port == nullptr) return;
   rte_eth_stats stats = {};
   if (port->queue == 0) rte_eth_stats_get(port->id, &stats);
@@ -695,8 +695,8 @@ void initialiseAddon(v8::Local<v8::Object> exports) {
   function(isolate, exports, "initialise", initialise);
   function(isolate, exports, "openPort", openPort);
   function(isolate, exports, "closePort", closePort);
-  function(isolate, exports, "receive", receive);
-  function(isolate, exports, "transmit", transmit);
+  hotFunction<receive>(isolate, exports, "receive");
+  hotFunction<transmit>(isolate, exports, "transmit");
   function(isolate, exports, "linkUp", linkUp);
   function(isolate, exports, "readStatistics", readStatistics);
   function(isolate, exports, "log", log);

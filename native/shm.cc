@@ -1,5 +1,6 @@
 // Mapped memory, copies, clocks and threads. Knows nothing of what the bytes mean.
 #include "addon.h"
+#include "hot_function.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -84,15 +85,13 @@ struct Copy {
   uint32_t length;
 };
 
-const Copy* copiesAt(const Arguments& args, int32_t count) {
-  return reinterpret_cast<const Copy*>(
-      regionTable.at(int32At(args, 0), 0, static_cast<uint32_t>(count) * sizeof(Copy)));
+const Copy* copiesAt(int32_t handle, int32_t count) {
+  return reinterpret_cast<const Copy*>(regionTable.at(handle, 0, static_cast<uint32_t>(count) * sizeof(Copy)));
 }
 
 // copyBurst(copiesHandle, count) → bytes copied. A copy that is not wholly inside its regions is left out.
-void copyBurst(const Arguments& args) {
-  const int32_t count = int32At(args, 1);
-  const Copy* copies = copiesAt(args, count);
+int32_t copyBurst(int32_t copiesHandle, int32_t count) {
+  const Copy* copies = copiesAt(copiesHandle, count);
   int32_t bytes = 0;
   for (int32_t i = 0; copies != nullptr && i < count; i++) {
     const Copy& copy = copies[i];
@@ -102,15 +101,14 @@ void copyBurst(const Arguments& args) {
     memcpy(to, from, copy.length);
     bytes += static_cast<int32_t>(copy.length);
   }
-  args.GetReturnValue().Set(bytes);
+  return bytes;
 }
 
 // insertBurst(copiesHandle, count) → copies made. As copyBurst, but the first 8 bytes are stored last, with release,
 // and a copy whose first word at the destination is not zero is left out: it is already there.
 // Needs length >= 8 and an 8-byte aligned destination.
-void insertBurst(const Arguments& args) {
-  const int32_t count = int32At(args, 1);
-  const Copy* copies = copiesAt(args, count);
+int32_t insertBurst(int32_t copiesHandle, int32_t count) {
+  const Copy* copies = copiesAt(copiesHandle, count);
   int32_t inserted = 0;
   for (int32_t i = 0; copies != nullptr && i < count; i++) {
     const Copy& copy = copies[i];
@@ -124,67 +122,63 @@ void insertBurst(const Arguments& args) {
     __atomic_store_n(reinterpret_cast<uint64_t*>(to), first, __ATOMIC_RELEASE);
     inserted++;
   }
-  args.GetReturnValue().Set(inserted);
+  return inserted;
 }
 
 // zero(handle, offset, length): the first 8 bytes are zeroed last, with release. Needs length >= 8, aligned to 8.
-void zero(const Arguments& args) {
-  const uint32_t length = uint32At(args, 2);
-  uint8_t* to = regionTable.at(int32At(args, 0), uint32At(args, 1), length);
+void zero(int32_t handle, int32_t offset, int32_t lengthBits) {
+  const uint32_t length = static_cast<uint32_t>(lengthBits);
+  uint8_t* to = regionTable.at(handle, static_cast<uint32_t>(offset), length);
   if (to == nullptr || length < 8) return;
   memset(to + 8, 0, length - 8);
   fenceRelease();
   __atomic_store_n(reinterpret_cast<uint64_t*>(to), 0, __ATOMIC_RELEASE);
 }
 
-// compareAndSet64(handle, offset, expectedLow, expectedHigh, low, high) → whether the word was the expected one and is the
-// other now. In halves, because JavaScript's 64-bit atomics make garbage. The offset is aligned to 8.
-void compareAndSet64(const Arguments& args) {
-  auto* word = reinterpret_cast<uint64_t*>(regionTable.at(int32At(args, 0), uint32At(args, 1), 8));
-  if (word == nullptr) return args.GetReturnValue().Set(false);
-  const auto wordAt = [&args](int index) {
-    return static_cast<uint64_t>(static_cast<uint32_t>(int32At(args, index + 1))) << 32 |
-           static_cast<uint32_t>(int32At(args, index));
-  };
-  uint64_t expected = wordAt(2);
-  args.GetReturnValue().Set(
-      __atomic_compare_exchange_n(word, &expected, wordAt(4), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+uint64_t wordOf(int32_t low, int32_t high) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(high)) << 32 | static_cast<uint32_t>(low);
 }
 
-uint8_t* bytesOf(v8::Local<v8::Value> value, uint32_t offset, uint32_t length) {
-  if (!value->IsArrayBufferView()) return nullptr;
-  v8::Local<v8::ArrayBufferView> view = value.As<v8::ArrayBufferView>();
-  if (static_cast<uint64_t>(offset) + length > view->ByteLength()) return nullptr;
-  return static_cast<uint8_t*>(view->Buffer()->Data()) + view->ByteOffset() + offset;
+// compareAndSet64(handle, offset, expectedLow, expectedHigh, low, high) → whether the word was the expected one and is the
+// other now. In halves, because JavaScript's 64-bit atomics make garbage. The offset is aligned to 8.
+bool compareAndSet64(int32_t handle, int32_t offset, int32_t expectedLow, int32_t expectedHigh, int32_t low,
+                     int32_t high) {
+  auto* word = reinterpret_cast<uint64_t*>(regionTable.at(handle, static_cast<uint32_t>(offset), 8));
+  if (word == nullptr) return false;
+  uint64_t expected = wordOf(expectedLow, expectedHigh);
+  return __atomic_compare_exchange_n(word, &expected, wordOf(low, high), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+// The `length` bytes at `offset` of a view, or nullptr when they are not all in it.
+uint8_t* rangeOf(const Bytes& view, uint32_t offset, uint32_t length) {
+  return static_cast<uint64_t>(offset) + length > view.length ? nullptr : view.data + offset;
 }
 
 // copyIn(handle, offset, view, viewOffset, length) → length, or -1 when either range is out of bounds.
 // Begins with a release fence: what was stored before (a tail intent, a negative length) is visible before the bytes.
-void copyIn(const Arguments& args) {
-  const uint32_t length = uint32At(args, 4);
-  uint8_t* to = regionTable.at(int32At(args, 0), uint32At(args, 1), length);
-  const uint8_t* from = bytesOf(args[2], uint32At(args, 3), length);
-  if (to == nullptr || from == nullptr) return args.GetReturnValue().Set(-1);
+int32_t copyIn(int32_t handle, int32_t offset, Bytes view, int32_t viewOffset, int32_t length) {
+  uint8_t* to = regionTable.at(handle, static_cast<uint32_t>(offset), static_cast<uint32_t>(length));
+  const uint8_t* from = rangeOf(view, static_cast<uint32_t>(viewOffset), static_cast<uint32_t>(length));
+  if (to == nullptr || from == nullptr) return -1;
   fenceRelease();
-  memcpy(to, from, length);
-  args.GetReturnValue().Set(static_cast<int32_t>(length));
+  memcpy(to, from, static_cast<uint32_t>(length));
+  return length;
 }
 
 // copyOut(handle, offset, view, viewOffset, length) → length, or -1 when either range is out of bounds.
-void copyOut(const Arguments& args) {
-  const uint32_t length = uint32At(args, 4);
-  const uint8_t* from = regionTable.at(int32At(args, 0), uint32At(args, 1), length);
-  uint8_t* to = bytesOf(args[2], uint32At(args, 3), length);
-  if (to == nullptr || from == nullptr) return args.GetReturnValue().Set(-1);
-  memcpy(to, from, length);
-  args.GetReturnValue().Set(static_cast<int32_t>(length));
+int32_t copyOut(int32_t handle, int32_t offset, Bytes view, int32_t viewOffset, int32_t length) {
+  const uint8_t* from = regionTable.at(handle, static_cast<uint32_t>(offset), static_cast<uint32_t>(length));
+  uint8_t* to = rangeOf(view, static_cast<uint32_t>(viewOffset), static_cast<uint32_t>(length));
+  if (to == nullptr || from == nullptr) return -1;
+  memcpy(to, from, static_cast<uint32_t>(length));
+  return length;
 }
 
 // readClocks(handle): writes two doubles at the region's start, monotonic nanoseconds and epoch milliseconds; the third
 // is its own. The wall clock is asked at most once a millisecond: nobody needs it finer, and it costs as much again.
 // Through memory, because a returned double would be boxed: garbage on every duty cycle.
-void readClocks(const Arguments& args) {
-  double* out = reinterpret_cast<double*>(regionTable.at(int32At(args, 0), 0, 24));
+void readClocks(int32_t handle) {
+  double* out = reinterpret_cast<double*>(regionTable.at(handle, 0, 24));
   if (out == nullptr) return;
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -205,7 +199,7 @@ void sleep(const Arguments& args) {
 
 void yield(const Arguments&) { sched_yield(); }
 
-void pause(const Arguments&) {
+void pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -232,16 +226,16 @@ void initialise(v8::Local<v8::Object> exports) {
   function(isolate, exports, "map", map);
   function(isolate, exports, "adopt", adopt);
   function(isolate, exports, "retire", retire);
-  function(isolate, exports, "copyBurst", copyBurst);
-  function(isolate, exports, "insertBurst", insertBurst);
-  function(isolate, exports, "zero", zero);
-  function(isolate, exports, "compareAndSet64", compareAndSet64);
-  function(isolate, exports, "copyIn", copyIn);
-  function(isolate, exports, "copyOut", copyOut);
-  function(isolate, exports, "readClocks", readClocks);
+  hotFunction<copyBurst>(isolate, exports, "copyBurst");
+  hotFunction<insertBurst>(isolate, exports, "insertBurst");
+  hotFunction<zero>(isolate, exports, "zero");
+  hotFunction<compareAndSet64>(isolate, exports, "compareAndSet64");
+  hotFunction<copyIn>(isolate, exports, "copyIn");
+  hotFunction<copyOut>(isolate, exports, "copyOut");
+  hotFunction<readClocks>(isolate, exports, "readClocks");
   function(isolate, exports, "sleep", sleep);
   function(isolate, exports, "yield", yield);
-  function(isolate, exports, "pause", pause);
+  hotFunction<pause>(isolate, exports, "pause");
   function(isolate, exports, "pin", pin);
   function(isolate, exports, "nameThread", nameThread);
   set(isolate, exports, "regionTable",

@@ -1,5 +1,6 @@
 // Kernel UDP sockets: the sockets of one transport as a set, a burst a call. Knows nothing of what the bytes mean.
 #include "addon.h"
+#include "hot_function.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -438,8 +439,8 @@ class SocketSet {
 // The sets of this isolate: an isolate keeps to its thread. An index stays taken when its set is gone.
 thread_local std::vector<std::unique_ptr<SocketSet>> socketSets;
 
-SocketSet* socketsAt(const Arguments& args, int index) {
-  const auto set = static_cast<size_t>(int32At(args, index));
+SocketSet* socketsAt(int32_t index) {
+  const auto set = static_cast<size_t>(index);
   return set < socketSets.size() ? socketSets[set].get() : nullptr;
 }
 
@@ -465,7 +466,7 @@ void createSet(const Arguments& args) {
 
 // destroySet(set): closes its sockets.
 void destroySet(const Arguments& args) {
-  if (socketsAt(args, 0) != nullptr) socketSets[static_cast<size_t>(int32At(args, 0))].reset();
+  if (socketsAt(int32At(args, 0)) != nullptr) socketSets[static_cast<size_t>(int32At(args, 0))].reset();
 }
 
 int setOption(int fd, int option, int32_t value) {
@@ -495,7 +496,7 @@ const char* prepare(int fd, const Arguments& args) {
 // Remote port 0 leaves the socket unconnected. Throws the failed step's error; its message is "<step>: <strerror>".
 void open(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
-  SocketSet* sockets = socketsAt(args, 0);
+  SocketSet* sockets = socketsAt(int32At(args, 0));
   if (sockets == nullptr) return throwError(isolate, "EBADF", "the transport is closed");
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return throwErrno(isolate, errno, "socket");
@@ -522,7 +523,7 @@ void open(const Arguments& args) {
 
 // reconnect(set, endpoint, remoteAddress, remotePort)
 void reconnect(const Arguments& args) {
-  SocketSet* sockets = socketsAt(args, 0);
+  SocketSet* sockets = socketsAt(int32At(args, 0));
   const sockaddr_in remote = socketAddress(int32At(args, 2), int32At(args, 3));
   const int error = sockets == nullptr ? EBADF : sockets->reconnect(int32At(args, 1), remote);
   if (error != 0) throwErrno(args.GetIsolate(), error, "connect");
@@ -530,26 +531,24 @@ void reconnect(const Arguments& args) {
 
 // close(set, endpoint)
 void closeSocket(const Arguments& args) {
-  SocketSet* sockets = socketsAt(args, 0);
+  SocketSet* sockets = socketsAt(int32At(args, 0));
   if (sockets != nullptr) sockets->remove(int32At(args, 1));
 }
 
 // receive(set) → datagrams received, at most the set's burst, each described in the incoming table.
-void receive(const Arguments& args) {
-  SocketSet* sockets = socketsAt(args, 0);
-  args.GetReturnValue().Set(sockets == nullptr ? 0 : sockets->receive());
+int32_t receive(int32_t set) {
+  SocketSet* sockets = socketsAt(set);
+  return sockets == nullptr ? 0 : sockets->receive();
 }
 
 // send(set, endpoint, outgoingHandle, count, address, port) → datagrams accepted, in order from the first.
 // Port 0: to where the socket is connected.
-void send(const Arguments& args) {
-  SocketSet* sockets = socketsAt(args, 0);
-  const int count = std::clamp(int32At(args, 3), 0, kBurst);
-  const uint8_t* outgoing = regionTable->at(int32At(args, 2), 0, sizeof(Outgoing) * count);
-  args.GetReturnValue().Set(0);
-  if (sockets == nullptr || outgoing == nullptr || count == 0) return;
-  args.GetReturnValue().Set(sockets->send(int32At(args, 1), reinterpret_cast<const Outgoing*>(outgoing), count,
-                                          int32At(args, 4), int32At(args, 5)));
+int32_t send(int32_t set, int32_t endpoint, int32_t outgoingHandle, int32_t wanted, int32_t address, int32_t port) {
+  SocketSet* sockets = socketsAt(set);
+  const int count = std::clamp(wanted, 0, kBurst);
+  const uint8_t* outgoing = regionTable->at(outgoingHandle, 0, sizeof(Outgoing) * count);
+  if (sockets == nullptr || outgoing == nullptr || count == 0) return 0;
+  return sockets->send(endpoint, reinterpret_cast<const Outgoing*>(outgoing), count, address, port);
 }
 
 void initialise(v8::Local<v8::Object> exports) {
@@ -560,8 +559,8 @@ void initialise(v8::Local<v8::Object> exports) {
   function(isolate, exports, "open", open);
   function(isolate, exports, "reconnect", reconnect);
   function(isolate, exports, "close", closeSocket);
-  function(isolate, exports, "receive", receive);
-  function(isolate, exports, "send", send);
+  hotFunction<receive>(isolate, exports, "receive");
+  hotFunction<send>(isolate, exports, "send");
   // A worker that is terminated closes nothing itself; its ports must come free all the same.
   node::AddEnvironmentCleanupHook(isolate, [](void*) { socketSets.clear(); }, nullptr);
 }
