@@ -177,7 +177,7 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   receiverIoVectorCapacity: int('aeron.receiver.io.vector.capacity', '4', 1, 16,
     'datagrams taken from a socket at a time'),
   networkPublicationMaxMessagesPerSend: int('aeron.network.publication.max.messages.per.send', '0', 0, 64,
-    'datagrams of a publication sent at a time; 0: 4, or as many as UDP GSO takes together'),
+    'datagrams of a publication sent at a time; 0: 8, or as many as UDP GSO takes together'),
 
   reresolutionCheckIntervalNs: duration('aeron.driver.reresolution.check.interval', '1s', 0, LARGEST,
     'how often the names of silent endpoints are looked up again; 0: never'),

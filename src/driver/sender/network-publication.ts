@@ -41,8 +41,11 @@ const ERROR_INTERVAL_NS = 100_000_000;
 /** Zeroing costs a native call: it waits until this much is dirty, unless the limit depends on it. */
 const CLEAN_BATCH_LENGTH = 16384;
 
-/** Datagrams of a send, where neither the settings nor the transport want more: as the official drivers. */
-const MESSAGES_PER_SEND = 4;
+/**
+ * Datagrams of a send, where neither the settings nor the transport say otherwise. The official C driver's 4 cost kernel
+ * sockets a tenth more a datagram; 16 would save a twentieth, and other streams would wait twice as long.
+ */
+const MESSAGES_PER_SEND = 8;
 
 const ACTIVE = 0;
 const DRAINING = 1;
