@@ -4,6 +4,7 @@ import { computePosition, maxMessageLength, PARTITION_COUNT } from '../logbuffer
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { rotateLog } from '../logbuffer/rotate-log.ts';
 import { storeRelease } from '../memory/ordered.ts';
+import { FLAG_UNFRAGMENTED } from '../protocol/data-frame.ts';
 import { HEADER_LENGTH } from '../protocol/frame.ts';
 import { align32 } from '../util/bits.ts';
 import type { BufferClaim } from './buffer-claim.ts';
@@ -22,6 +23,8 @@ export class ExclusiveAppender {
   readonly maxPossiblePosition: number;
   /** Where the term that is being written starts in the stream. The field holds doubles. */
   private termPosition = 0.5;
+  /** The low half of that, as an integer. */
+  private termPositionLow = 0;
   private readonly log: LogBuffers;
   private readonly i32: Int32Array;
   private readonly limit: PositionWord;
@@ -48,6 +51,7 @@ export class ExclusiveAppender {
     this.termId = log.rawTailTermId(this.partition);
     this.termOffset = log.rawTailOffset(this.partition);
     this.termPosition = computePosition(this.termId, 0, log.bits, this.initialTermId);
+    this.termPositionLow = this.termPosition | 0;
   }
 
   /** Where the stream ends now. */
@@ -61,6 +65,29 @@ export class ExclusiveAppender {
    * result.
    */
   append(buffer: Uint8Array, offset: number, length: number, reservedValue: bigint | null): number {
+    if (length > this.maxPayloadLength) return this.appendFragments(buffer, offset, length, reservedValue);
+    const termOffset = this.claimTail(align32(length + HEADER_LENGTH), length);
+    if (termOffset >= 0) {
+      this.writer.writeFrame(
+        this.partition,
+        this.termId,
+        termOffset,
+        FLAG_UNFRAGMENTED,
+        buffer,
+        offset,
+        length,
+        reservedValue,
+      );
+    }
+    return termOffset;
+  }
+
+  private appendFragments(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    reservedValue: bigint | null,
+  ): number {
     const termOffset = this.claimTail(this.writer.framedLength(length), length);
     if (termOffset >= 0) {
       this.writer.writeMessage(
@@ -93,9 +120,10 @@ export class ExclusiveAppender {
   }
 
   private claimTail(required: number, length: number): number {
-    this.limit.load();
-    if (this.termPosition + this.termOffset >= this.limit.value) return this.backPressureStatus(length);
     const termOffset = this.termOffset;
+    // Limit and position are less than 2^31 apart: their low halves tell which is ahead, without a double.
+    if (((this.limit.loadLow() - this.termPositionLow - termOffset) | 0) <= 0)
+      return this.backPressureStatus(length);
     const end = termOffset + required;
     storeRelease(this.i32, this.tailsIndex + 2 * this.partition, end);
     if (end > this.termLength) return this.endTerm(termOffset);
@@ -115,6 +143,7 @@ export class ExclusiveAppender {
     this.partition = (termCount + 1) % PARTITION_COUNT;
     this.termId = (this.termId + 1) | 0;
     this.termPosition += this.termLength;
+    this.termPositionLow = this.termPosition | 0;
     this.termOffset = 0;
     return ADMIN_ACTION;
   }

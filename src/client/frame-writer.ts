@@ -139,7 +139,8 @@ export class FrameWriter {
     storeRelease(this.i32, index, length);
   }
 
-  private writeFrame(
+  /** Writes and commits one frame of at most {@link maxPayloadLength} bytes after its header. */
+  writeFrame(
     partition: number,
     termId: number,
     termOffset: number,

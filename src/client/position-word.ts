@@ -32,4 +32,9 @@ export class PositionWord {
       }
     }
   }
+
+  /** Reads the low half alone, as a signed integer: enough to compare positions that are less than 2^31 apart. */
+  loadLow(): number {
+    return loadAcquire(this.i32, this.index);
+  }
 }
