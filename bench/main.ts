@@ -122,7 +122,11 @@ async function bench(hugepages: boolean): Promise<void> {
 }
 
 function print(result: BenchResult): void {
-  const tables = tablesOf(result).filter(isForTerminal).map(toText);
+  const isPartial = options.only.length + options.workload.length > 0;
+  const bar = result.bar.filter(({ value }) => value !== null || !isPartial);
+  const tables = tablesOf({ ...result, bar })
+    .filter(isForTerminal)
+    .map(toText);
   process.stdout.write(`${options.json ? JSON.stringify(result) : tables.join('\n\n')}\n`);
   say(`written: ${join(options.out, RESULT)}, ${join(options.out, REPORT)}`);
 }

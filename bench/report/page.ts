@@ -95,8 +95,9 @@ export function machineLine({ machine, started, rounds }: BenchResult): string {
 function barHtml(table: Table, { bar }: BenchResult): string {
   let i = 0;
   const html = toHtml(table).replaceAll('<tr><td>', () => {
-    const { value, met } = bar[i++]!;
-    return `<tr class="${value === null ? 'unknown' : met ? 'met' : 'missed'}"><td>`;
+    const { value, atLeast, met, aimMet } = bar[i++]!;
+    const isOpen = value === null || (atLeast === null && !aimMet);
+    return `<tr class="${isOpen ? 'unknown' : met ? 'met' : 'missed'}"><td>`;
   });
   return `<div class="bar">${html}</div>`;
 }

@@ -177,10 +177,10 @@ function cpuTable(result: BenchResult): Table {
   return grid(
     result,
     'cpu',
-    'Processor time of both sides per million messages, and how much of the sending side’s was in the kernel',
+    'Processor time of both sides per million messages, and the share of the sending side’s that was in the kernel',
     costWorkloads(result).flatMap((workload) => [
       column(result, workload, costTitle(workload), cpuSecondsPerMillion, seconds, median),
-      column(result, workload, 'kernel', systemShare, percent, median),
+      column(result, workload, 'in the kernel', systemShare, percent, median),
     ]),
   );
 }
@@ -191,7 +191,7 @@ function memoryTable(result: BenchResult): Table {
   return grid(
     result,
     'memory',
-    'Resident memory of both sides together, logs that they share with nobody else included, hugepages not',
+    'Resident memory of both sides together, without hugepages',
     costWorkloads(result).map((workload) =>
       column(result, workload, costTitle(workload), residentBytes, formatBytes, median),
     ),
