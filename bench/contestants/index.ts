@@ -16,11 +16,11 @@ export const CONTESTANTS: readonly Contestant[] = [
   oursKernelGso,
   officialJava,
   officialC,
+  bareStack,
   rawDpdk,
   rawUdp,
   rawUdpGso,
   dgram,
   zeromq,
   nats,
-  bareStack,
 ];
