@@ -12,9 +12,8 @@ const HINT = 'official-java needs JDK 17 and Maven (apt-get install openjdk-17-j
 
 /** As the official scripts start it, and what Aeron's documentation adds for speed. */
 const JVM_ARGUMENTS: readonly string[] = [
-  '-Xms256m',
+  '-Xms64m',
   '-Xmx256m',
-  '-XX:+AlwaysPreTouch',
   '-XX:+UseParallelGC',
   '-XX:+UnlockExperimentalVMOptions',
   '-XX:+TrustFinalNonStaticFields',

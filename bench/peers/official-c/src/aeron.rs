@@ -21,6 +21,7 @@ pub struct Aeron {
     /// Null where the other side runs the only driver.
     driver: *mut driver::aeron_driver_t,
     client: *mut client::aeron_t,
+    driver_start_ns: i64,
 }
 
 impl Aeron {
@@ -28,8 +29,19 @@ impl Aeron {
         let shares_driver = arguments.is_ipc && arguments.side == 1;
         let driver_side = if shares_driver { 0 } else { arguments.side };
         let dir = c_string(&format!("{}/{driver_side}", arguments.folder));
+        let start_ns = nano_clock();
         let driver = if shares_driver { null_mut() } else { start_driver(&dir, arguments) };
-        Aeron { driver, client: start_client(&dir) }
+        let driver_start_ns = nano_clock() - start_ns;
+        Aeron { driver, client: start_client(&dir), driver_start_ns }
+    }
+
+    /// How long the driver took to start; 0 where the other side runs it.
+    pub fn driver_start_ns(&self) -> i64 {
+        if self.driver.is_null() {
+            0
+        } else {
+            self.driver_start_ns
+        }
     }
 
     /// One duty cycle of the driver and one of the client's conductor.
@@ -209,25 +221,19 @@ fn start_driver(dir: &CStr, arguments: &Arguments) -> *mut driver::aeron_driver_
     let mut context = null_mut();
     let mut started = null_mut();
     unsafe {
-        let codes = [
-            driver::aeron_driver_context_init(&mut context),
-            driver::aeron_driver_context_set_dir(context, dir.as_ptr()),
-            driver::aeron_driver_context_set_threading_mode(
-                context,
-                driver::aeron_threading_mode_t::AERON_THREADING_MODE_INVOKER,
-            ),
-            driver::aeron_driver_context_set_mtu_length(context, arguments.mtu),
-            driver::aeron_driver_context_set_ipc_mtu_length(context, arguments.mtu),
-            driver::aeron_driver_context_set_term_buffer_length(context, arguments.term_length),
-            driver::aeron_driver_context_set_rcv_initial_window_length(context, arguments.window_length),
-            driver::aeron_driver_context_set_socket_so_rcvbuf(context, arguments.socket_buffer_length),
-            driver::aeron_driver_context_set_socket_so_sndbuf(context, arguments.socket_buffer_length),
-            driver::aeron_driver_init(&mut started, context),
-            driver::aeron_driver_start(started, true),
-        ];
-        for code in codes {
-            check(code, "driver start");
-        }
+        let mode = driver::aeron_threading_mode_t::AERON_THREADING_MODE_INVOKER;
+        let (window, socket_buffer) = (arguments.window_length, arguments.socket_buffer_length);
+        check(driver::aeron_driver_context_init(&mut context), "driver context");
+        check(driver::aeron_driver_context_set_dir(context, dir.as_ptr()), "driver dir");
+        check(driver::aeron_driver_context_set_threading_mode(context, mode), "threading mode");
+        check(driver::aeron_driver_context_set_mtu_length(context, arguments.mtu), "mtu");
+        check(driver::aeron_driver_context_set_ipc_mtu_length(context, arguments.mtu), "ipc mtu");
+        check(driver::aeron_driver_context_set_term_buffer_length(context, arguments.term_length), "term");
+        check(driver::aeron_driver_context_set_rcv_initial_window_length(context, window), "window");
+        check(driver::aeron_driver_context_set_socket_so_rcvbuf(context, socket_buffer), "so_rcvbuf");
+        check(driver::aeron_driver_context_set_socket_so_sndbuf(context, socket_buffer), "so_sndbuf");
+        check(driver::aeron_driver_init(&mut started, context), "driver init");
+        check(driver::aeron_driver_start(started, true), "driver start");
     }
     started
 }

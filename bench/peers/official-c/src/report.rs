@@ -3,6 +3,8 @@
 use crate::histogram::Histogram;
 use std::fmt::Display;
 
+const NS_PER_MS: f64 = 1e6;
+
 pub fn ready() {
     println!(r#"{{"event":"ready"}}"#);
 }
@@ -11,18 +13,33 @@ pub fn window() {
     println!(r#"{{"event":"window"}}"#);
 }
 
-pub fn counted(messages: i64, elapsed_ns: i64, lost: i64, samples: &[i64]) {
+/// What any result begins with.
+pub struct Window {
+    pub messages: i64,
+    pub elapsed_ns: i64,
+    pub lost: i64,
+    /// 0 where the other side runs the driver.
+    pub driver_start_ns: i64,
+}
+
+pub fn counted(window: &Window, samples: &[i64]) {
     let samples = joined(samples.iter());
-    result(messages, elapsed_ns, lost, &format!(r#""samples":[{samples}]"#));
+    result(window, &format!(r#""samples":[{samples}]"#));
 }
 
-pub fn pinged(elapsed_ns: i64, lost: i64, histogram: &Histogram) {
+pub fn pinged(window: &Window, histogram: &Histogram) {
     let buckets = joined(histogram.buckets().map(|(ns, count)| format!("[{ns},{count}]")));
-    result(histogram.total() as i64, elapsed_ns, lost, &format!(r#""histogram":[{buckets}]"#));
+    result(window, &format!(r#""histogram":[{buckets}]"#));
 }
 
-fn result(messages: i64, elapsed_ns: i64, lost: i64, more: &str) {
-    println!(r#"{{"event":"result","messages":{messages},"elapsedNs":{elapsed_ns},"lost":{lost},{more}}}"#);
+fn result(window: &Window, more: &str) {
+    let Window { messages, elapsed_ns, lost, driver_start_ns } = *window;
+    let counts = format!(r#""messages":{messages},"elapsedNs":{elapsed_ns},"lost":{lost}"#);
+    let start = match driver_start_ns {
+        0 => String::new(),
+        ns => format!(r#","driverStartMs":{}"#, ns as f64 / NS_PER_MS),
+    };
+    println!(r#"{{"event":"result",{counts}{start},{more}}}"#);
 }
 
 fn joined(items: impl Iterator<Item = impl Display>) -> String {

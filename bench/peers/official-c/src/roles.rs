@@ -2,7 +2,7 @@ use crate::aeron::{nano_clock, read, Aeron, Publication, SEQUENCE_OFFSET, TIME_S
 use crate::arguments::Arguments;
 use crate::histogram::Histogram;
 use crate::poller::Poller;
-use crate::report;
+use crate::report::{self, Window};
 use rusteron_client::bindings::aeron_header_t;
 use std::cell::{Cell, RefCell};
 use std::os::raw::c_void;
@@ -61,9 +61,13 @@ pub fn count(arguments: &Arguments) {
     let before = counts.clone();
     report::window();
     let end_ns = count_until(window_ns + arguments.duration_ns);
-    let messages = counts.messages.get() - before.messages.get();
-    let lost = counts.lost.get() - before.lost.get();
-    report::counted(messages, end_ns - window_ns, lost, &samples);
+    let window = Window {
+        messages: counts.messages.get() - before.messages.get(),
+        elapsed_ns: end_ns - window_ns,
+        lost: counts.lost.get() - before.lost.get(),
+        driver_start_ns: aeron.driver_start_ns(),
+    };
+    report::counted(&window, &samples);
     await_signal();
 }
 
@@ -103,7 +107,13 @@ pub fn ping(arguments: &Arguments) {
     trips.lost.set(0);
     report::window();
     let end_ns = ping_until(window_ns + arguments.duration_ns);
-    report::pinged(end_ns - window_ns, trips.lost.get(), &trips.histogram);
+    let window = Window {
+        messages: trips.histogram.total() as i64,
+        elapsed_ns: end_ns - window_ns,
+        lost: trips.lost.get(),
+        driver_start_ns: aeron.driver_start_ns(),
+    };
+    report::pinged(&window, &trips.histogram);
     await_signal();
 }
 

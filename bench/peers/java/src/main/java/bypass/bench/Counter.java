@@ -50,7 +50,9 @@ final class Counter {
         Report.window();
         final long endNs = countUntil(windowNs + arguments.durationNs);
         final long[] taken = Arrays.copyOf(samples, sampleCount);
-        Report.counted(messages - messagesBefore, endNs - windowNs, lost - lostBefore, taken);
+        final Report.Window window = new Report.Window(
+            messages - messagesBefore, endNs - windowNs, lost - lostBefore, media.driverStartNs);
+        Report.counted(window, taken);
     }
 
     private long countUntil(final long endNs) {

@@ -25,12 +25,16 @@ final class Media {
     private final AgentInvoker driver;
     private final Aeron aeron;
     private final AgentInvoker client;
+    /** How long the driver took to start; 0 where the other side runs it. */
+    final long driverStartNs;
 
     Media(final Arguments arguments) {
         this.arguments = arguments;
         final boolean sharesDriver = arguments.isIpc && arguments.side == 1;
         final String directory = arguments.folder + "/" + (sharesDriver ? 0 : arguments.side);
+        final long startNs = System.nanoTime();
         driver = sharesDriver ? null : launchDriver(directory, arguments);
+        driverStartNs = sharesDriver ? 0 : System.nanoTime() - startNs;
         aeron = Aeron.connect(new Aeron.Context()
             .aeronDirectoryName(directory)
             .useConductorAgentInvoker(true)

@@ -48,7 +48,9 @@ final class Pinger {
         lost = 0;
         Report.window();
         final long endNs = pingUntil(windowNs + arguments.durationNs);
-        Report.pinged(endNs - windowNs, lost, histogram);
+        final Report.Window window = new Report.Window(
+            histogram.getTotalCount(), endNs - windowNs, lost, media.driverStartNs);
+        Report.pinged(window, histogram);
     }
 
     private long pingUntil(final long endNs) {

@@ -7,6 +7,8 @@ import org.HdrHistogram.Histogram;
 
 /** The lines on standard output. */
 final class Report {
+    private static final double NS_PER_MS = 1e6;
+
     private Report() {
     }
 
@@ -18,19 +20,26 @@ final class Report {
         System.out.println("{\"event\":\"window\"}");
     }
 
-    static void counted(final long messages, final long elapsedNs, final long lost, final long[] samples) {
-        result(messages, elapsedNs, lost, "\"samples\":" + Arrays.toString(samples));
+    static void counted(final Window window, final long[] samples) {
+        result(window, "\"samples\":" + Arrays.toString(samples));
     }
 
-    static void pinged(final long elapsedNs, final long lost, final Histogram histogram) {
+    static void pinged(final Window window, final Histogram histogram) {
         final String buckets = StreamSupport.stream(histogram.recordedValues().spliterator(), false)
             .map(bucket -> "[" + bucket.getValueIteratedTo() + "," + bucket.getCountAtValueIteratedTo() + "]")
             .collect(Collectors.joining(","));
-        result(histogram.getTotalCount(), elapsedNs, lost, "\"histogram\":[" + buckets + "]");
+        result(window, "\"histogram\":[" + buckets + "]");
     }
 
-    private static void result(final long messages, final long elapsedNs, final long lost, final String more) {
-        System.out.println("{\"event\":\"result\",\"messages\":" + messages + ",\"elapsedNs\":" + elapsedNs +
-            ",\"lost\":" + lost + "," + more + "}");
+    private static void result(final Window window, final String more) {
+        final String counts = "\"messages\":" + window.messages + ",\"elapsedNs\":" + window.elapsedNs +
+            ",\"lost\":" + window.lost;
+        final String start = window.driverStartNs == 0 ? "" :
+            ",\"driverStartMs\":" + window.driverStartNs / NS_PER_MS;
+        System.out.println("{\"event\":\"result\"," + counts + start + "," + more + "}");
+    }
+
+    /** What any result begins with; driverStartNs is 0 where the other side runs the driver. */
+    record Window(long messages, long elapsedNs, long lost, long driverStartNs) {
     }
 }
