@@ -42,7 +42,7 @@ export interface Usage {
 }
 
 const TICK_MS = 10;
-const PAGE_BYTES = 4096;
+const PAGE_BYTES = Number(outputOf('getconf', ['PAGESIZE'])) || 4096;
 /** Fields of /proc/PID/stat, counted from the one after the name. */
 const [GROUP, USER, SYSTEM, RESIDENT_PAGES] = [2, 11, 12, 21];
 

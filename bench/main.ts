@@ -41,21 +41,30 @@ function say(text: string): void {
   process.stderr.write(`bench: ${text}\n`);
 }
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '' },
-    only: { type: 'string', multiple: true, default: [] },
-    workload: { type: 'string', multiple: true, default: [] },
-    json: { type: 'boolean', default: false },
-    out: { type: 'string', default: join(ROOT, 'bench-results') },
-    strict: { type: 'boolean', default: false },
-    soak: { type: 'string' },
-    docs: { type: 'boolean', default: false },
-    report: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        rounds: { type: 'string', default: '' },
+        only: { type: 'string', multiple: true, default: [] },
+        workload: { type: 'string', multiple: true, default: [] },
+        json: { type: 'boolean', default: false },
+        out: { type: 'string', default: join(ROOT, 'bench-results') },
+        strict: { type: 'boolean', default: false },
+        soak: { type: 'string' },
+        docs: { type: 'boolean', default: false },
+        report: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
+    return process.exit(2);
+  }
+}
+
+const options = parse();
 
 async function main(): Promise<void> {
   if (options.help) {
@@ -88,9 +97,10 @@ async function bench(hugepages: boolean): Promise<void> {
   const limits = raiseSocketBufferLimits();
   say(limits.text);
   const runs: Run[] = [];
+  const words = process.argv.slice(2);
   const facts = {
     started: new Date().toISOString(),
-    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    command: ['npm run bench', ...(words.length > 0 ? ['--', ...words] : [])].join(' '),
     rounds,
     machine: { ...machine(), hugepages, socketBuffers: limits.text },
     contestants: entrants,

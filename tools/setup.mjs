@@ -277,6 +277,7 @@ function removeStaleOutput(folder = '') {
   const output = path.join(ROOT, 'dist', folder);
   for (const entry of fs.readdirSync(output, { withFileTypes: true })) {
     const name = path.join(folder, entry.name);
+    if (name === 'bench/peers') continue; // Built by the benchmark, by other compilers.
     if (entry.isDirectory()) {
       if (folder !== '' || ['src', 'test', 'bench', 'examples'].includes(entry.name)) removeStaleOutput(name);
       continue;
