@@ -6,8 +6,15 @@ import { SimulatedDevice } from '../../src/device/simulated-device.ts';
 import { Region } from '../../src/memory/region.ts';
 import type { BypassEndpoint } from '../../src/transport/bypass/bypass-endpoint.ts';
 import { type BypassTransport, openBypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
+import { HandOverRings } from '../../src/transport/bypass/hand-over.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
-import { ADDRESS_A, ADDRESS_B, bypassTransport, endpointOptions } from '../support/bypass-pair.ts';
+import {
+  ADDRESS_A,
+  ADDRESS_B,
+  bypassTransport,
+  endpointOptions,
+  NO_LISTENER,
+} from '../support/bypass-pair.ts';
 import { SKIP_WITHOUT_DPDK, virtualEal } from '../support/dpdk.ts';
 import { arpFrame } from '../support/frames.ts';
 import { runGcGate } from '../support/gc-gate.ts';
@@ -26,9 +33,9 @@ class Echo {
   private address = 0;
   private port = 0;
 
-  constructor(transport: BypassTransport) {
+  constructor(transport: BypassTransport, localPort = PORT) {
     this.transport = transport;
-    this.endpoint = transport.open(endpointOptions({ localPort: PORT }), this);
+    this.endpoint = transport.open(endpointOptions({ localPort }), this);
   }
 
   onDatagram(region: Region, offset: number, length: number, address: number, port: number): void {
@@ -70,6 +77,40 @@ test('an echo between two stacks makes no garbage', () => {
   assert.equal(collections, 0);
   assert.ok(bytesAllocated < BYTES_MAX, `${bytesAllocated} bytes in ${steps} steps`);
   assert.ok(echoB.count > steps, `${echoB.count} datagrams in ${steps} steps`);
+});
+
+test('hand-over between agents makes no garbage', () => {
+  const clock = new SystemClock();
+  const cables = [SimulatedDevice.pair(), SimulatedDevice.pair()] as const;
+  const agentsOf = (side: 0 | 1, address: number): BypassTransport[] => {
+    const rings = new HandOverRings(2);
+    return [0, 1].map((i) => bypassTransport(cables[i]![side], address, clock, 0, rings.configOf(i)));
+  };
+  const transports = [...agentsOf(0, ADDRESS_A), ...agentsOf(1, ADDRESS_B)];
+  // From agent 0 over queue 0 to a port of agent 1, and from there over queue 1 to a port of agent 0.
+  const echoA = new Echo(transports[0]!, PORT + 1);
+  const echoB = new Echo(transports[3]!, PORT);
+  const listeners = [echoA, NO_LISTENER, NO_LISTENER, echoB];
+  const slots = Region.allocate(16 * 2048);
+  const burst = new DatagramBurst();
+  for (let i = 0; i < 16; i++) burst.add(slots.handle, i * 2048, 4 + i * 90);
+
+  const { collections, bytesAllocated, steps } = runGcGate({
+    ...GATE,
+    step: () => {
+      clock.update();
+      if (echoA.count === 0) transports[0]!.send(echoA.endpoint, burst, ADDRESS_B, PORT);
+      for (let i = 0; i < 4; i++) {
+        transports[i]!.poll(listeners[i]!);
+        transports[i]!.flush();
+      }
+    },
+  });
+  assert.equal(collections, 0);
+  assert.ok(bytesAllocated < BYTES_MAX, `${bytesAllocated} bytes in ${steps} steps`);
+  assert.ok(echoB.count > steps, `${echoB.count} datagrams in ${steps} steps`);
+  const handedOver = transports.map(({ statistics }) => statistics.datagramsHandedOver);
+  assert.ok(handedOver[1]! > steps && handedOver[2]! > steps, `${handedOver}`);
 });
 
 test('datagrams over a DPDK port and to this host make no garbage', { skip: SKIP_WITHOUT_DPDK }, () => {

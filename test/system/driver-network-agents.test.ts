@@ -35,6 +35,9 @@ async function launch(t: TestContext, options: Partial<DriverOptions>): Promise<
     networkAgents: AGENTS,
     socketSoRcvbuf: 2 * 1024 * 1024,
     timerIntervalNs: 50e6,
+    // A machine that is busy with other tests stops threads for seconds.
+    imageLivenessTimeoutNs: 60e9,
+    publicationConnectionTimeoutNs: 60e9,
     ...options,
   });
   t.after(() => driver.close());
@@ -171,6 +174,8 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
         'aeron.network.agents': String(AGENTS),
         'aeron.dpdk.local.ipv4.address': `${ADDRESS[role]}/24`,
         'aeron.timer.interval': '50ms',
+        'aeron.image.liveness.timeout': '60s',
+        'aeron.publication.connection.timeout': '60s',
       },
     });
     return connect(t, directory);
