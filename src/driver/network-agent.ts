@@ -8,6 +8,7 @@ import { AgentStreams } from './agent-streams.ts';
 import { CommandHandler } from './command-handler.ts';
 import { FrameSender } from './frame-sender.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
+import { StreamTurns } from './stream-turns.ts';
 import { TrafficCounters } from './traffic-counters.ts';
 
 const PENDING_SETUP_CHECK_INTERVAL_NS = 100_000_000;
@@ -29,7 +30,8 @@ export class NetworkAgent {
   private readonly commands: CommandHandler;
   /** Null unless the agent is one of several. */
   private readonly traffic: TrafficCounters | null;
-  private roundRobinIndex = 0;
+  private readonly publicationTurns: StreamTurns = new StreamTurns();
+  private readonly imageTurns: StreamTurns = new StreamTurns();
   /** Duty cycles until the next look at the clock, unless one finds work. */
   private idleCyclesToTime = 0;
   private isClosed = false;
@@ -100,17 +102,13 @@ export class NetworkAgent {
     return workCount;
   }
 
-  /** Every publication gets its turn; which one is first goes round. */
   private send(): number {
     const publications = this.streams.networkPublications;
-    const count = publications.length;
-    if (count === 0) return 0;
-    const start = this.roundRobinIndex < count ? this.roundRobinIndex : 0;
-    this.roundRobinIndex = start + 1;
+    const turns = this.publicationTurns;
+    const visits = turns.begin(publications.length);
     let workCount = 0;
-    for (let i = start; i < count; i++) workCount += publications[i]!.doWork();
-    for (let i = 0; i < start; i++) workCount += publications[i]!.doWork();
-    return workCount;
+    for (let i = 0; i < visits; i++) workCount += publications[turns.next()]!.doWork();
+    return turns.end(workCount);
   }
 
   private receive(): number {
@@ -120,7 +118,11 @@ export class NetworkAgent {
     let workCount = transport.poll(inserts);
     inserts.onBurstEnd();
     const images = this.streams.images;
-    for (let i = 0; i < images.length; i++) workCount += images[i]!.doWork();
+    const turns = this.imageTurns;
+    const visits = turns.begin(images.length);
+    let imageWork = 0;
+    for (let i = 0; i < visits; i++) imageWork += images[turns.next()]!.doWork();
+    workCount += turns.end(imageWork);
     if (this.clock.nanoTime >= this.nextPendingSetupCheckNs) {
       this.nextPendingSetupCheckNs = this.clock.nanoTime + PENDING_SETUP_CHECK_INTERVAL_NS;
       this.streams.checkPendingSetups();
