@@ -64,6 +64,23 @@ export function createVethLab(t: TestContext): VethLab {
   return { bare, kernel };
 }
 
+/** An empty network namespace, gone when the test ends. */
+export function createNamespace(t: TestContext): string {
+  const namespace = `aeron-${process.pid}-${labs++}`;
+  run('ip', 'netns', 'add', namespace);
+  t.after(() => run('ip', 'netns', 'del', namespace));
+  return namespace;
+}
+
+/** Gives an interface of a namespace, whose other end is not a kernel's, an address of the kernel's stack. */
+export function setUpInterface(namespace: string, interfaceName: string, address: string): void {
+  const end: VethEnd = { namespace, interfaceName, address };
+  inside(end, 'sysctl', '-qw', `net.ipv6.conf.${interfaceName}.disable_ipv6=1`);
+  inside(end, 'ethtool', '-K', interfaceName, 'tx', 'off');
+  inside(end, 'ip', 'address', 'add', `${address}/${PREFIX_LENGTH}`, 'dev', interfaceName);
+  inside(end, 'ip', 'link', 'set', interfaceName, 'up');
+}
+
 function inside(end: VethEnd, command: string, ...args: string[]): void {
   run('ip', 'netns', 'exec', end.namespace, command, ...args);
 }

@@ -15,7 +15,8 @@ import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { codeOf } from '../../src/util/errors.ts';
 import { startDriver } from '../interop/drivers.ts';
 import { CheckedMessageVerifier, CheckedMessageWriter } from '../support/checked-message.ts';
-import { SKIP_WITHOUT_DPDK } from '../support/dpdk.ts';
+import { SKIP_WITHOUT_DPDK, virtualEal } from '../support/dpdk.ts';
+import { createNamespace, setUpInterface, vethLabMissing } from '../support/veth-lab.ts';
 
 const COUNT = 500;
 const STREAM_ID = 1001;
@@ -233,4 +234,37 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
       return true;
     });
   });
+});
+
+// The kernel spreads flows over the queues by a hash, until it has seen which queue answers come from.
+test('two agents with the queues of a tap device exchange streams with kernel sockets', {
+  skip: SKIP_WITHOUT_DPDK || vethLabMissing(),
+}, async (t) => {
+  const namespace = createNamespace(t);
+  const properties = {
+    'aeron.threading.mode': 'SHARED_NETWORK',
+    'aeron.timer.interval': '50ms',
+    'aeron.image.liveness.timeout': '60s',
+    'aeron.publication.connection.timeout': '60s',
+  };
+  const onTap = await startDriver(t, 'ours', {
+    namespace,
+    ealArguments: virtualEal('net_tap0,iface=tap0'),
+    properties: {
+      ...properties,
+      'aeron.network.agents': String(AGENTS),
+      'aeron.dpdk.local.ipv4.address': '10.77.0.1/24',
+    },
+  });
+  setUpInterface(namespace, 'tap0', '10.77.0.2');
+  const onSockets = await startDriver(t, 'ours', { namespace, properties });
+  const [a, b] = await Promise.all([connect(t, onTap.directory), connect(t, onSockets.directory)]);
+  const flows = [24620, 24621, 24622, 24623].flatMap((port) => [
+    Flow.start(a, `aeron:udp?endpoint=10.77.0.2:${port}`, b, `aeron:udp?endpoint=10.77.0.2:${port}`),
+    Flow.start(b, `aeron:udp?endpoint=10.77.0.1:${port}`, a, `aeron:udp?endpoint=10.77.0.1:${port}`),
+  ]);
+  await run(await Promise.all(flows));
+  await until(() => traffic(a, 'datagrams sent').every((sent) => sent > COUNT / 4), 'both counts');
+  await until(() => traffic(a, 'datagrams received').every((received) => received > 0), 'both counts');
+  assert.deepEqual(traffic(a, 'hand-overs dropped'), [0, 0]);
 });
