@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { CncFile } from '../../src/cnc/cnc-file.ts';
 import { formatConfiguration, loadConfiguration } from '../../src/driver/configuration.ts';
+import { networkAgentConfig } from '../../src/driver/network-agent-config.ts';
 import { parseProperties } from '../../src/driver/properties.ts';
 import { environmentName, IGNORED_SETTINGS, SETTINGS } from '../../src/driver/settings.ts';
+import { Region } from '../../src/memory/region.ts';
 import { ConfigurationError } from '../../src/util/errors.ts';
 
 function load(...args: string[]): ReturnType<typeof loadConfiguration> {
@@ -191,6 +194,18 @@ test('should refuse buffers that do not fit into a CnC file', () => {
     'aeron.counters.buffer.length=1048577 is not a multiple of 128. Use 1048576 or 1048704.',
   );
   load('-Daeron.counters.buffer.length=256m');
+});
+
+test('should let kernel sockets coalesce datagrams unless they are told not to', () => {
+  const region = Region.allocate(64);
+  const section = { offset: 0, length: 64 };
+  const cnc = { region, countersValues: section } as unknown as CncFile;
+  const transport = (...args: string[]) =>
+    networkAgentConfig(loadConfiguration({ env: {}, args }), cnc, region, () => 0).transport;
+  const kernel = { kind: 'kernel', connectSendSockets: true };
+  assert.deepEqual(transport(), { ...kernel, coalesceDatagrams: true });
+  assert.deepEqual(transport('-Daeron.udp.gso=false'), { ...kernel, coalesceDatagrams: false });
+  region.close();
 });
 
 test('should refuse options it does not know', () => {
