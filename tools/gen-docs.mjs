@@ -29,6 +29,7 @@ async function configurationPage() {
     string: 'text',
     bool: '`true` or `false`',
     int: 'integer',
+    fraction: '0 to 1',
     size: 'bytes',
     duration: 'duration',
     idleStrategy: 'idle strategy',

@@ -356,6 +356,7 @@ async function launchDriver(args: SideArguments): Promise<MediaDriver | null> {
       `-Daeron.rcv.initial.window.length=${windowLength}`,
       `-Daeron.mtu.length=${mtu}`,
       `-Daeron.ipc.mtu.length=${mtu}`,
+      `-Daeron.debug.receive.loss.rate=${args.lossRate}`,
       ...args.driverArguments,
     ],
   });

@@ -71,6 +71,8 @@ function parse(setting: Setting, text: string): unknown {
       return parseBool(text);
     case 'int':
       return inRange(setting, parseInteger(text));
+    case 'fraction':
+      return parseFraction(text);
     case 'size':
       return inRange(setting, parseSize(text));
     case 'duration':
@@ -112,6 +114,11 @@ function parseBool(text: string): boolean {
 
 function parseInteger(text: string): number {
   if (!/^[-+]?\d{1,16}$/.test(text)) throw new Error('expected an integer');
+  return Number(text);
+}
+
+function parseFraction(text: string): number {
+  if (!/^\d(\.\d{1,9})?$/.test(text) || Number(text) > 1) throw new Error('expected a number from 0 to 1');
   return Number(text);
 }
 

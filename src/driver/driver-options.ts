@@ -77,6 +77,9 @@ export interface DriverOptions {
   readonly receiverIoVectorCapacity: number;
   readonly networkPublicationMaxMessagesPerSend: number;
 
+  /** 0 to 1. */
+  readonly receiveLossRate: number;
+
   readonly reresolutionCheckIntervalNs: number;
   readonly nameResolverThresholdNs: number;
   readonly conductorCycleThresholdNs: number;

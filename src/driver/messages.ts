@@ -209,6 +209,8 @@ export interface NetworkAgentConfig {
   readonly countersValuesLength: number;
   readonly lossReport: SharedRegion;
   readonly transport: TransportConfig;
+  /** Share of received datagrams to drop, 0 to 1. */
+  readonly receiveLossRate: number;
   /** Among several agents of the driver; null: there is one. */
   readonly place: AgentPlace | null;
   readonly ioVectorCapacity: number;

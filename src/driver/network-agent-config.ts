@@ -19,6 +19,7 @@ export function networkAgentConfig(
     countersValuesLength: cnc.countersValues.length,
     lossReport: { buffer: lossReport.buffer, handle: lossReport.handle },
     transport: transportConfig(options, sharing, index),
+    receiveLossRate: options.receiveLossRate,
     place: sharing === null ? null : sharing.place(index),
     ioVectorCapacity: options.receiverIoVectorCapacity,
     maxMessagesPerSend: options.networkPublicationMaxMessagesPerSend,

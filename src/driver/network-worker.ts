@@ -37,7 +37,7 @@ class NetworkThread {
   async start(config: NetworkAgentConfig): Promise<void> {
     const clock: Clock = new SystemClock();
     try {
-      const transport = await openTransport(config.transport, clock);
+      const transport = await openTransport(config, clock);
       this.agent = new NetworkAgent(config, transport, clock, this.emit, transport?.statistics);
     } catch (error) {
       this.isClosed = true;

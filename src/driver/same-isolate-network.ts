@@ -27,7 +27,7 @@ export class SameIsolateNetwork implements RunningNetwork {
 
   /** @throws AeronError when the transport cannot be opened. */
   static async start(config: NetworkAgentConfig, clock: Clock): Promise<SameIsolateNetwork> {
-    const transport = await openTransport(config.transport, clock);
+    const transport = await openTransport(config, clock);
     const events = new Queue<NetworkEvent>(EVENT_CAPACITY);
     const agent = new NetworkAgent(config, transport, clock, (event) => {
       assert(events.offer(event), 'the conductor keeps up with the network agent');

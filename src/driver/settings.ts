@@ -5,6 +5,8 @@ export type SettingKind =
   | 'string'
   | 'bool'
   | 'int'
+  /** A share: `0.05`. */
+  | 'fraction'
   /** Bytes: `64k`, `16m`, `1g`. */
   | 'size'
   /** Nanoseconds: `100us`, `5s`; a bare number is nanoseconds. */
@@ -178,6 +180,9 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     'datagrams taken from a socket at a time'),
   networkPublicationMaxMessagesPerSend: int('aeron.network.publication.max.messages.per.send', '0', 0, 64,
     'datagrams of a publication sent at a time; 0: 8, or as many as UDP GSO takes together'),
+
+  receiveLossRate: setting('aeron.debug.receive.loss.rate', 'fraction', '0',
+    'share of received datagrams that is dropped, to try what loss does: 0.05 is one in twenty'),
 
   reresolutionCheckIntervalNs: duration('aeron.driver.reresolution.check.interval', '1s', 0, LARGEST,
     'how often the names of silent endpoints are looked up again; 0: never'),
