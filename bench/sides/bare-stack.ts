@@ -1,4 +1,5 @@
 /** One side of a run over our IP stack alone. See `bench/contestant.ts` for what a side is asked and what it prints. */
+import { writeSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 
@@ -11,6 +12,8 @@ const { parseSideArguments } = await import('./side-arguments.ts');
 let gcCount = 0;
 new PerformanceObserver((list) => {
   gcCount += list.getEntries().length;
+  // For publishers and echoes, who have no result to say it in.
+  writeSync(1, `{"event":"gc","count":${gcCount}}\n`);
 }).observe({ entryTypes: ['gc'] });
 
 await runBareStack(parseSideArguments(process.argv.slice(2)), () => gcCount);
