@@ -1,6 +1,6 @@
 /** Several network agents of a driver: every stream arrives, whichever agent has it, and each agent has its share. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -23,6 +23,7 @@ const STREAM_ID = 1001;
 const DEADLINE_MS = 60_000;
 const AGENTS = 2;
 const STREAM = { seed: 815, maxLength: 4000 };
+const SKIP_WITHOUT_TAP = existsSync('/dev/net/tun') ? false : 'needs /dev/net/tun: run "modprobe tun"';
 
 function freshDirectory(t: TestContext): string {
   const parent = mkdtempSync('/dev/shm/aeron-bypass-test-');
@@ -238,7 +239,7 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
 
 // The kernel spreads flows over the queues by a hash, until it has seen which queue answers come from.
 test('two agents with the queues of a tap device exchange streams with kernel sockets', {
-  skip: SKIP_WITHOUT_DPDK || vethLabMissing(),
+  skip: SKIP_WITHOUT_DPDK || vethLabMissing() || SKIP_WITHOUT_TAP,
 }, async (t) => {
   const namespace = createNamespace(t);
   const properties = {
