@@ -34,7 +34,7 @@ export function sharedMemoryWire(options: SharedMemoryWireOptions): SharedMemory
   const { role, socketPath, useHugepages, ringLength = 1024, queues = 1 } = options;
   const port =
     role === 'a'
-      ? `net_virtio_user0,path=${socketPath},server=1,queue_size=${ringLength},in_order=1,mrg_rxbuf=0${
+      ? `net_virtio_user0,path=${socketPath},server=1,queue_size=${ringLength},packed_vq=1,in_order=1,mrg_rxbuf=0${
           queues > 1 ? `,queues=${queues},cq=1` : '' // More than one are set up over a control queue.
         }`
       : `net_vhost0,iface=${socketPath},client=1${queues > 1 ? `,queues=${queues}` : ''}`;
