@@ -246,6 +246,8 @@ export class Image {
     this.termOffset = 0;
     this.publishedOffset = 0;
     this.partition = (this.partition + 1) % PARTITION_COUNT;
-    setPositionRelease(this.counterI32, this.counterB64, this.counterIndex, this.termPosition);
+    // Terms start at multiples of a power of two, so only one that starts at a multiple of 4 GiB changes the high half.
+    if (this.termPositionLow !== 0) storeRelease(this.counterI32, this.counterIndex, this.termPositionLow);
+    else setPositionRelease(this.counterI32, this.counterB64, this.counterIndex, this.termPosition);
   }
 }
