@@ -59,8 +59,6 @@ class OurSide {
   private readonly expected: Float64Array;
   private readonly histogram: LatencyHistogram = new LatencyHistogram();
   private readonly onMessage: FragmentHandler;
-  private view: DataView = new DataView(new ArrayBuffer(0));
-  private viewed: Buffer | null = null;
   private readonly samples: number[] = new Array<number>(SAMPLES_MAX).fill(0);
   private phase = WAITING;
   private messages = 0;
@@ -294,18 +292,8 @@ class OurSide {
     print({ event: 'result', ...result, gcCount, driverStartMs: this.driverStartMs });
   }
 
-  /** A view of the buffer that was asked for last: one for each term buffer, not for each message. */
-  private viewOf(buffer: Buffer): DataView {
-    if (buffer !== this.viewed) {
-      this.viewed = buffer;
-      this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-    }
-    return this.view;
-  }
-
   private readonly onCounted = (buffer: Buffer, offset: number, _length: number, header: Header): void => {
-    const view = this.viewOf(buffer);
-    const sequence = view.getInt32(offset + 4, true) * TWO_32 + view.getUint32(offset, true);
+    const sequence = buffer.readInt32LE(offset + 4) * TWO_32 + buffer.readUInt32LE(offset);
     const stream = this.expected.length === 1 ? 0 : header.streamId - STREAM_ID;
     const expected = this.expected[stream]!;
     if (sequence !== expected) this.lost += sequence - expected;
@@ -314,8 +302,7 @@ class OurSide {
   };
 
   private readonly onPong = (buffer: Buffer, offset: number): void => {
-    const view = this.viewOf(buffer);
-    const sentNs = view.getInt32(offset + 12, true) * TWO_32 + view.getUint32(offset + 8, true);
+    const sentNs = buffer.readInt32LE(offset + 12) * TWO_32 + buffer.readUInt32LE(offset + 8);
     this.clock.update();
     this.histogram.record(this.clock.nanoTime - sentNs);
     this.messages++;
