@@ -60,6 +60,8 @@ export class Publication {
   private readonly log: LogBuffers;
   private readonly limit: PositionWord;
   private closed = false;
+  /** Of the last append or claim. */
+  private result = 0;
   /** The sends that wait, in order. */
   private readonly sends: object[] = [];
 
@@ -97,15 +99,7 @@ export class Publication {
     length: number = buffer.length - offset,
     reservedValue: bigint | null = null,
   ): number {
-    if (
-      !(offset >= 0 && length >= 0 && offset + length <= buffer.length && length <= this.maxMessageLength)
-    ) {
-      this.refuse(buffer.length, offset, length, this.maxMessageLength);
-    }
-    // An integer, whatever V8 inlines and whether it knows an imported constant: where it cannot see that, it boxes the
-    // position as well, 16 bytes a message.
-    const result = (this.closed ? CLOSED : this.appender.append(buffer, offset, length, reservedValue)) | 0;
-    return result < 0 ? result : this.appender.position;
+    return this.append(buffer, offset, length, reservedValue) < 0 ? this.result : this.appender.position;
   }
 
   /**
@@ -114,10 +108,28 @@ export class Publication {
    * result is > 0.
    */
   tryClaim(length: number, claim: BufferClaim): number {
-    if (!(length >= 0 && length <= this.maxPayloadLength))
+    return this.claim(length, claim) < 0 ? this.result : this.appender.position;
+  }
+
+  // What offer and tryClaim return is a double. V8 boxes it, 16 bytes a message, unless it inlines them where they are
+  // called: so they are short, what they do is here, and a negative result waits in a field of integers.
+
+  private append(buffer: Uint8Array, offset: number, length: number, reservedValue: bigint | null): number {
+    if (
+      !(offset >= 0 && length >= 0 && offset + length <= buffer.length && length <= this.maxMessageLength)
+    ) {
+      this.refuse(buffer.length, offset, length, this.maxMessageLength);
+    }
+    this.result = this.closed ? CLOSED : this.appender.append(buffer, offset, length, reservedValue);
+    return this.result;
+  }
+
+  private claim(length: number, claim: BufferClaim): number {
+    if (!(length >= 0 && length <= this.maxPayloadLength)) {
       this.refuse(length, 0, length, this.maxPayloadLength);
-    const result = (this.closed ? CLOSED : this.appender.claim(length, claim)) | 0; // As above.
-    return result < 0 ? result : this.appender.position;
+    }
+    this.result = this.closed ? CLOSED : this.appender.claim(length, claim);
+    return this.result;
   }
 
   /**

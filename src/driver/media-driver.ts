@@ -211,6 +211,7 @@ function newConductor(
 ): Conductor {
   const { cnc, clock, counters, errors, systemCounter } = files;
   const lookups = new DutyCycleTracker(
+    clock,
     systemCounter(SystemCounter.NAME_RESOLVER_MAX_TIME),
     systemCounter(SystemCounter.NAME_RESOLVER_TIME_THRESHOLD_EXCEEDED),
     options.nameResolverThresholdNs,

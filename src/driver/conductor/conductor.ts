@@ -71,6 +71,7 @@ export class Conductor {
       this.linker,
     );
     this.dutyCycle = new DutyCycleTracker(
+      clock,
       systemCounter(SystemCounter.CONDUCTOR_MAX_CYCLE_TIME),
       systemCounter(SystemCounter.CONDUCTOR_CYCLE_TIME_THRESHOLD_EXCEEDED),
       options.conductorCycleThresholdNs,
@@ -79,7 +80,7 @@ export class Conductor {
       this.onCommand(decodeCommand(typeId, bytes, offset, length));
     };
     clock.update();
-    this.dutyCycle.update(clock.nanoTime);
+    this.dutyCycle.start();
     this.nextTimerNs = clock.nanoTime + options.timerIntervalNs;
     this.lastConsumedNs = clock.nanoTime;
   }
@@ -90,7 +91,7 @@ export class Conductor {
    */
   doWork(): number {
     const { clock, cnc, network } = this.context;
-    this.dutyCycle.measureAndUpdate(clock.nanoTime);
+    this.dutyCycle.measure();
     let workCount = 0;
     if (clock.nanoTime >= this.nextTimerNs) {
       this.onTimer();
