@@ -39,6 +39,7 @@ const GROUPS = {
     // As bin/start.js has it.
     nodeOptions: ['--expose-gc', '--max-inlined-bytecode-size-cumulative=5000'],
   },
+  speed: { folders: ['speed'], concurrency: 1, timeoutSeconds: 900, deadlineMinutes: 18 },
 };
 const DEFAULT_GROUPS = ['unit', 'system'];
 

@@ -8,6 +8,8 @@ export interface GcGateOptions {
   readonly measureMs: number;
   /** The work that must not make garbage. */
   readonly step: () => void;
+  /** Runs once, when everything is warm. */
+  readonly beforeMeasuring?: () => void;
 }
 
 export interface GcGateResult {
@@ -49,6 +51,7 @@ export function runGcGate(options: GcGateOptions): GcGateResult {
   for (let i = 0; i < SETTLE_SLICES_MAX && quietCount < QUIET_SLICES; i++) {
     quietCount = measure(step, clock, warmUpMs / 4).bytesAllocated < QUIET_BYTES ? quietCount + 1 : 0;
   }
+  options.beforeMeasuring?.();
   return measure(step, clock, measureMs);
 }
 
