@@ -4,8 +4,13 @@
  */
 import { writeSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
-import { runOurSide } from './our-side.ts';
-import { parseSideArguments } from './side-arguments.ts';
+import { setFlagsFromString } from 'node:v8';
+
+// As bin/start.js does, before any of the code is compiled.
+setFlagsFromString('--max-inlined-bytecode-size-cumulative=5000');
+
+const { runOurSide } = await import('./our-side.ts');
+const { parseSideArguments } = await import('./side-arguments.ts');
 
 let gcCount = 0;
 new PerformanceObserver((list) => {
