@@ -75,6 +75,8 @@ export class Image implements InsertTarget {
   private lossReportEndOffset = 0;
   /** The published receive position: while a burst comes in, the other is ahead of it. */
   private insertedPosition = Number.NaN;
+  /** The rebuild position in the duty cycle before. */
+  private positionBefore = Number.NaN;
   private nextSmPosition = Number.NaN;
   private lastSmPosition = Number.NaN;
   private overRunPosition = Number.NaN;
@@ -110,6 +112,7 @@ export class Image implements InsertTarget {
     const nakDelayNs = spec.isReliable ? spec.nakDelayNs : 0;
     this.loss = new LossDetector(clock, nakDelayNs, nakDelayNs * config.nakRetryDelayRatio);
     this.insertedPosition = joinPosition;
+    this.positionBefore = joinPosition;
     this.nextSmPosition = joinPosition;
     this.lastSmPosition = joinPosition;
     this.overRunPosition = joinPosition + termLength / 2;
@@ -208,6 +211,8 @@ export class Image implements InsertTarget {
       subscribers.limit = this.rcvPos.value;
       if (subscribers.update() && subscribers.min > this.smThresholdPosition) this.scheduleStatusMessage();
     }
+    this.cleaner.cleanSome(this.rcvPos.value === this.positionBefore);
+    this.positionBefore = this.rcvPos.value;
     if (this.isStatusMessagePending || this.clock.nanoTime > this.smDeadlineNs) {
       workCount += this.sendStatusMessage();
     }
@@ -241,7 +246,6 @@ export class Image implements InsertTarget {
     this.smThresholdPosition = minPosition + this.spec.windowLength / 4;
     this.isStatusMessagePending = true;
     this.cleaner.target = minPosition - this.termLength;
-    this.cleaner.clean();
   }
 
   private sendStatusMessage(): number {

@@ -38,8 +38,6 @@ const SETUP_INTERVAL_NS = 100_000_000;
 const HEARTBEAT_INTERVAL_NS = 100_000_000;
 /** Clients hear of rejections at this rate at most, however often a receiver comes back. */
 const ERROR_INTERVAL_NS = 100_000_000;
-/** Zeroing costs a native call: it waits until this much is dirty, unless the limit depends on it. */
-const CLEAN_BATCH_LENGTH = 16384;
 
 /**
  * Datagrams of a send, where neither the settings nor the transport say otherwise. The official C driver's 4 cost kernel
@@ -172,7 +170,7 @@ export class NetworkPublication implements Resender {
       this.pruneReceivers();
     }
     this.retransmits.processTimeouts();
-    if (this.state === ACTIVE) this.updatePublisher();
+    if (this.state === ACTIVE) this.updatePublisher(sent === 0);
     return sent;
   }
 
@@ -295,7 +293,7 @@ export class NetworkPublication implements Resender {
   }
 
   /** Publisher position and limit, and cleaning behind the sender. */
-  private updatePublisher(): void {
+  private updatePublisher(isIdle: boolean): void {
     if (this.tail.update()) this.publishTail();
     const { publisherLimit, cleaner } = this;
     const position = this.senderPosition.value;
@@ -304,11 +302,13 @@ export class NetworkPublication implements Resender {
       publisherLimit.value = position;
     } else {
       cleaner.limit = position + this.spec.termWindowLength;
-      if (cleaner.limit <= publisherLimit.value) return;
       cleaner.target = position - this.termLength;
-      const dirtyLength = cleaner.target - cleaner.position;
-      if (dirtyLength >= CLEAN_BATCH_LENGTH || (dirtyLength > 0 && !cleaner.allowsLimit())) cleaner.clean();
-      if (!cleaner.allowsLimit()) return;
+      cleaner.cleanSome(isIdle);
+      if (cleaner.limit <= publisherLimit.value) return;
+      if (!cleaner.allowsLimit()) {
+        cleaner.clean();
+        if (!cleaner.allowsLimit()) return;
+      }
       publisherLimit.value = cleaner.limit;
     }
     this.publishLimit();
