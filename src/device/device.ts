@@ -34,6 +34,35 @@ export const TX_FLAGS = 4;
 /** Asks the device for the UDP checksum; its field holds the folded sum of the pseudo-header. */
 export const TX_UDP_CHECKSUM = 1;
 
+/** The same, for this module: V8 compiles its constants in, but loads and checks at every use those that it exports. */
+const SLOT_WORDS = TX_WORDS;
+const FRAME = TX_FRAME;
+const HANDLE = TX_HANDLE;
+const OFFSET = TX_OFFSET;
+const LENGTH = TX_LENGTH;
+const FLAGS = TX_FLAGS;
+
+/** Where the header of a slot's frame goes. */
+export function txFrame(words: Int32Array, slot: number): number {
+  return words[slot * SLOT_WORDS + FRAME]!;
+}
+
+/** Says what comes behind a slot's header. */
+export function setTxPayload(
+  words: Int32Array,
+  slot: number,
+  handle: number,
+  offset: number,
+  length: number,
+  flags: number,
+): void {
+  const word = slot * SLOT_WORDS;
+  words[word + HANDLE] = handle;
+  words[word + OFFSET] = offset;
+  words[word + LENGTH] = length;
+  words[word + FLAGS] = flags;
+}
+
 /** What a device counts, index in {@link Device.statistics}. `native/dpdk.cc` agrees. */
 export const DEVICE_STATISTICS: readonly string[] = [
   'rxFrames',

@@ -13,19 +13,27 @@ export const DATAGRAM_HEADER_LENGTH: number = ETHERNET_HEADER_LENGTH + HEADERS_L
 
 /**
  * The 42 bytes before a UDP payload, as eleven words of which only two lengths and the checksums change from datagram to
- * datagram. Pointed at a flow, then written as often as it has datagrams.
+ * datagram. Pointed at a flow, then written as often as it has datagrams. What follows from the length is kept: most
+ * datagrams of a flow are as long as the one before.
  */
 export class DatagramHeader {
   private word0 = 0;
   private word1 = 0;
   private word2 = 0;
-  /** Source and destination address and their halves, as the header has them. */
-  private source = 0;
-  private destination = 0;
-  private ports = 0;
+  private word7 = 0;
+  private word8 = 0;
+  /** The upper half of word 6 is the IPv4 checksum, the lower half of word 9 the length. */
+  private word6 = 0;
+  private word9 = 0;
   /** Sums of what does not change. */
   private ipv4Sum = 0;
   private pseudoSum = 0;
+  /** The length that what follows was made for, -1: none. */
+  private payloadLength = -1;
+  private lengthWord = 0;
+  private checksumWord = 0;
+  private portsWord = 0;
+  private pseudoChecksum = 0;
 
   /** Who speaks to whom. */
   point(
@@ -41,12 +49,14 @@ export class DatagramHeader {
     this.word0 = (destinationHigh << 16) | (destinationLow >>> 16);
     this.word1 = (destinationLow << 16) | sourceHigh;
     this.word2 = sourceLow;
-    this.source = source;
-    this.destination = destination;
-    this.ports = (sourcePort << 16) | destinationPort;
+    this.word6 = source >>> 16;
+    this.word7 = (source << 16) | (destination >>> 16);
+    this.word8 = (destination << 16) | sourcePort;
+    this.word9 = destinationPort << 16;
     const addresses = addWord(addWord(0, source), destination);
     this.ipv4Sum = addresses + VERSION_AND_LENGTH + DONT_FRAGMENT + (FRAGMENT_WORD & 0xffff);
     this.pseudoSum = addresses + PROTOCOL_UDP;
+    this.payloadLength = -1;
   }
 
   /**
@@ -54,21 +64,27 @@ export class DatagramHeader {
    * complete.
    */
   write(view: DataView, offset: number, payloadLength: number): void {
-    const totalLength = HEADERS_LENGTH + payloadLength;
-    const udpLength = UDP_HEADER_LENGTH + payloadLength;
-    const ipv4Checksum = ~fold(this.ipv4Sum + totalLength) & 0xffff;
-    const source = this.source;
-    const destination = this.destination;
+    if (payloadLength !== this.payloadLength) this.setLength(payloadLength);
     view.setInt32(offset, this.word0);
     view.setInt32(offset + 4, this.word1);
     view.setInt32(offset + 8, this.word2);
     view.setInt32(offset + 12, TYPE_WORD);
-    view.setInt32(offset + 16, totalLength << 16);
+    view.setInt32(offset + 16, this.lengthWord);
     view.setInt32(offset + 20, FRAGMENT_WORD);
-    view.setInt32(offset + 24, (ipv4Checksum << 16) | (source >>> 16));
-    view.setInt32(offset + 28, (source << 16) | (destination >>> 16));
-    view.setInt32(offset + 32, (destination << 16) | (this.ports >>> 16));
-    view.setInt32(offset + 36, (this.ports << 16) | udpLength);
-    view.setUint16(offset + 40, fold(this.pseudoSum + udpLength));
+    view.setInt32(offset + 24, this.checksumWord);
+    view.setInt32(offset + 28, this.word7);
+    view.setInt32(offset + 32, this.word8);
+    view.setInt32(offset + 36, this.portsWord);
+    view.setUint16(offset + 40, this.pseudoChecksum);
+  }
+
+  private setLength(payloadLength: number): void {
+    const totalLength = HEADERS_LENGTH + payloadLength;
+    const udpLength = UDP_HEADER_LENGTH + payloadLength;
+    this.payloadLength = payloadLength;
+    this.lengthWord = totalLength << 16;
+    this.checksumWord = (~fold(this.ipv4Sum + totalLength) << 16) | this.word6;
+    this.portsWord = this.word9 | udpLength;
+    this.pseudoChecksum = fold(this.pseudoSum + udpLength);
   }
 }

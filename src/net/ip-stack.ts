@@ -13,13 +13,9 @@ import {
   RX_UDP_BAD,
   RX_UDP_GOOD,
   RX_WORDS,
-  TX_FLAGS,
-  TX_FRAME,
-  TX_HANDLE,
-  TX_LENGTH,
-  TX_OFFSET,
+  setTxPayload,
   TX_UDP_CHECKSUM,
-  TX_WORDS,
+  txFrame,
 } from '../device/device.ts';
 import { fold } from '../util/internet-checksum.ts';
 import {
@@ -61,6 +57,7 @@ import {
 } from './ipv4.ts';
 import { NeighbourCache } from './neighbour-cache.ts';
 import * as count from './net-statistics.ts';
+import { deliverPlain, plainPayloadLength } from './plain-datagram.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Route } from './route.ts';
 import {
@@ -71,6 +68,7 @@ import {
   UDP_HEADER_LENGTH,
   UDP_LENGTH,
   UDP_SOURCE_PORT,
+  type UdpListener,
 } from './udp.ts';
 
 export interface IpStackOptions {
@@ -78,17 +76,6 @@ export interface IpStackOptions {
   readonly prefixLength: number;
   /** 0: none. */
   readonly gatewayAddress: number;
-}
-
-/** Receives UDP payloads for our address, of any port, valid until the next {@link IpStack.receive}. */
-export interface UdpListener {
-  onUdp(
-    offset: number,
-    length: number,
-    sourceAddress: number,
-    sourcePort: number,
-    destinationPort: number,
-  ): void;
 }
 
 /** Hears of every neighbour that says something of itself. */
@@ -141,6 +128,9 @@ export class IpStack {
   private readonly header: DatagramHeader = new DatagramHeader();
   /** Frames written into the device's slots and not yet handed over. */
   private queued = 0;
+  /** Those of them that are datagrams, and their payloads' bytes: counted when they are handed over. */
+  private queuedDatagrams = 0;
+  private queuedDatagramBytes = 0;
   private linkCheckNs = -1e18;
   /** The flow that `header` points at, and the state of the neighbours it was made from. */
   private headerAddress = 0;
@@ -167,17 +157,29 @@ export class IpStack {
     if (this.queued > 0) this.push();
     const words = this.rxWords;
     const frames = this.device.receive();
+    const view = this.view;
+    const address = this.address;
+    const { macHigh, macLow } = this.device;
+    let datagrams = 0;
+    let datagramBytes = 0;
     for (let i = 0; i < frames; i++) {
       const word = i * RX_WORDS;
-      this.onFrame(
-        words[word + RX_OFFSET]!,
-        words[word + RX_LENGTH]!,
-        words[word + RX_FLAGS]!,
-        words[word + RX_SUM]!,
-        listener,
-      );
+      const offset = words[word + RX_OFFSET]!;
+      const length = words[word + RX_LENGTH]!;
+      const flags = words[word + RX_FLAGS]!;
+      const payloadLength = plainPayloadLength(view, offset, length, flags, macHigh, macLow, address);
+      if (payloadLength >= 0) {
+        datagrams++;
+        datagramBytes += payloadLength;
+        deliverPlain(view, offset, payloadLength, listener);
+      } else {
+        this.onFrame(offset, length, flags, words[word + RX_SUM]!, listener);
+      }
     }
-    this.statistics[count.RX_FRAMES]! += frames;
+    const statistics = this.statistics;
+    statistics[count.RX_FRAMES]! += frames;
+    statistics[count.RX_DATAGRAMS]! += datagrams;
+    statistics[count.RX_DATAGRAM_BYTES]! += datagramBytes;
     return frames;
   }
 
@@ -225,16 +227,11 @@ export class IpStack {
    */
   addDatagram(handle: number, offset: number, length: number): boolean {
     if (!this.hasRoom()) return false;
-    const word = this.queued * TX_WORDS;
-    const words = this.txWords;
-    this.header.write(this.view, words[word + TX_FRAME]!, length);
-    words[word + TX_HANDLE] = handle;
-    words[word + TX_OFFSET] = offset;
-    words[word + TX_LENGTH] = length;
-    words[word + TX_FLAGS] = TX_UDP_CHECKSUM;
+    this.header.write(this.view, this.nextFrame(), length);
+    setTxPayload(this.txWords, this.queued, handle, offset, length, TX_UDP_CHECKSUM);
     this.queued++;
-    this.statistics[count.TX_DATAGRAMS]!++;
-    this.statistics[count.TX_DATAGRAM_BYTES]! += length;
+    this.queuedDatagrams++;
+    this.queuedDatagramBytes += length;
     return true;
   }
 
@@ -260,9 +257,14 @@ export class IpStack {
   }
 
   private push(): void {
-    this.statistics[count.TX_FRAMES]! += this.queued;
+    const statistics = this.statistics;
+    statistics[count.TX_FRAMES]! += this.queued;
+    statistics[count.TX_DATAGRAMS]! += this.queuedDatagrams;
+    statistics[count.TX_DATAGRAM_BYTES]! += this.queuedDatagramBytes;
     this.device.transmit(this.queued);
     this.queued = 0;
+    this.queuedDatagrams = 0;
+    this.queuedDatagramBytes = 0;
   }
 
   /** True when a slot is free, after pushing out what is queued if that makes one. */
@@ -277,17 +279,12 @@ export class IpStack {
 
   /** Queues a frame whose headers the caller wrote at {@link nextFrame}; its payload lies in the device's memory. */
   private addFrame(payloadOffset: number, payloadLength: number): void {
-    const word = this.queued * TX_WORDS;
-    const words = this.txWords;
-    words[word + TX_HANDLE] = this.device.memory.handle;
-    words[word + TX_OFFSET] = payloadOffset;
-    words[word + TX_LENGTH] = payloadLength;
-    words[word + TX_FLAGS] = 0;
+    setTxPayload(this.txWords, this.queued, this.device.memory.handle, payloadOffset, payloadLength, 0);
     this.queued++;
   }
 
   private nextFrame(): number {
-    return this.txWords[this.queued * TX_WORDS + TX_FRAME]!;
+    return txFrame(this.txWords, this.queued);
   }
 
   private onFrame(offset: number, length: number, flags: number, sum: number, listener: UdpListener): void {

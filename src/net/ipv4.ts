@@ -22,7 +22,8 @@ export const VERSION_AND_LENGTH = 0x4500;
 export const DONT_FRAGMENT = 0x4000;
 export const TIME_TO_LIVE = 64;
 
-const MORE_FRAGMENTS_OR_OFFSET = 0x3fff;
+/** Bits of the fragment field that a whole packet has not. */
+export const MORE_FRAGMENTS_OR_OFFSET = 0x3fff;
 
 export function ipv4HeaderLength(view: DataView, offset: number): number {
   return (view.getUint8(offset) & 0x0f) << 2;

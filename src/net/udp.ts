@@ -10,6 +10,17 @@ export const UDP_LENGTH = 4;
 export const UDP_CHECKSUM = 6;
 export const UDP_HEADER_LENGTH = 8;
 
+/** Receives UDP payloads for our address, of any port, valid until the next receive. */
+export interface UdpListener {
+  onUdp(
+    offset: number,
+    length: number,
+    sourceAddress: number,
+    sourcePort: number,
+    destinationPort: number,
+  ): void;
+}
+
 /** The sum of the pseudo-header, not folded. */
 export function pseudoHeaderSum(source: number, destination: number, udpLength: number): number {
   return addWord(addWord(PROTOCOL_UDP + udpLength, source), destination);
