@@ -9,7 +9,7 @@ export const oursDpdk: Contestant = ours(
   'ours-dpdk',
   'aeron-bypass, DPDK',
   'Our driver and client over a DPDK wire in shared memory, one thread a side.',
-  ['wire=dpdk'],
+  ['wire=dpdk', '-Daeron.network.publication.max.messages.per.send=16'],
 );
 
 export const oursKernel: Contestant = ours(

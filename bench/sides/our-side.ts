@@ -8,7 +8,7 @@ import type { FragmentHandler } from '../../src/client/fragment-handler.ts';
 import type { Header } from '../../src/client/header.ts';
 import type { Subscription } from '../../src/client/subscription.ts';
 import { SystemClock } from '../../src/concurrent/clock.ts';
-import { sharedMemoryWire } from '../../src/device/dpdk/shared-memory-wire.ts';
+import { sharedMemoryWire, sharedMemoryWireMade } from '../../src/device/dpdk/shared-memory-wire.ts';
 import { loadConfiguration } from '../../src/driver/configuration.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { shm } from '../../src/native/addons.ts';
@@ -27,6 +27,7 @@ const DPDK_ADDRESSES = ['10.77.0.1', '10.77.0.2'];
 const TWO_32 = 4294967296;
 const FRAME_HEADER_LENGTH = 32;
 const SAMPLES_MAX = 4096;
+const WIRE_TIMEOUT_MS = 10_000;
 
 const WAITING = 0;
 const WARMING_UP = 1;
@@ -104,6 +105,9 @@ class OurSide {
 
   static async start(args: SideArguments, gcCount: () => number): Promise<OurSide> {
     shm.pin(args.cpu);
+    if (args.wire === 'dpdk' && args.side === 1) {
+      await sharedMemoryWireMade(socketPathOf(args), WIRE_TIMEOUT_MS);
+    }
     const startMs = performance.now();
     const driver = await launchDriver(args);
     const driverStartMs = performance.now() - startMs;
@@ -325,7 +329,7 @@ async function launchDriver(args: SideArguments): Promise<MediaDriver | null> {
     ? [
         ...sharedMemoryWire({
           role: side === 0 ? 'a' : 'b',
-          socketPath: join(folder, 'wire.sock'),
+          socketPath: socketPathOf(args),
           useHugepages: args.hugepages,
         }).ealArguments,
         '--',
@@ -363,4 +367,8 @@ function publishChannel(args: SideArguments): string {
 
 function subscribeChannel(args: SideArguments): string {
   return args.media === 'ipc' ? 'aeron:ipc' : endpoint(args, args.side);
+}
+
+function socketPathOf(args: SideArguments): string {
+  return join(args.folder, 'wire.sock');
 }

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+
 export { type HugepageReservation, reserveHugepages } from './hugepages.ts';
 
 export interface SharedMemoryWireOptions {
@@ -46,4 +49,13 @@ export function sharedMemoryWire(options: SharedMemoryWireOptions): SharedMemory
     device: 'net_virtio_user ↔ net_vhost',
     ealArguments: ['--no-pci', ...memory, '--iova-mode=va', `--vdev=${port}`],
   };
+}
+
+/**
+ * Resolves when side a has made its socket, or after `timeoutMs`. For side b, before it opens its port: it starts without a
+ * as well, but then looks for it only once a second.
+ */
+export async function sharedMemoryWireMade(socketPath: string, timeoutMs: number): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!existsSync(socketPath) && performance.now() < deadlineMs) await setTimeout(1);
 }
