@@ -8,12 +8,13 @@ import type { FragmentHandler } from '../../src/client/fragment-handler.ts';
 import type { Header } from '../../src/client/header.ts';
 import type { Subscription } from '../../src/client/subscription.ts';
 import { SystemClock } from '../../src/concurrent/clock.ts';
-import { sharedMemoryWire, sharedMemoryWireMade } from '../../src/device/dpdk/shared-memory-wire.ts';
+import { sharedMemoryWire } from '../../src/device/dpdk/shared-memory-wire.ts';
 import { loadConfiguration } from '../../src/driver/configuration.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { shm } from '../../src/native/addons.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { SideArguments } from './side-arguments.ts';
+import { wireIsMade } from './wire-is-made.ts';
 
 /** Messages offered, and fragments polled, between two duty cycles at most. */
 const BURST = 64;
@@ -106,7 +107,7 @@ class OurSide {
   static async start(args: SideArguments, gcCount: () => number): Promise<OurSide> {
     shm.pin(args.cpu);
     if (args.wire === 'dpdk' && args.side === 1) {
-      await sharedMemoryWireMade(socketPathOf(args), WIRE_TIMEOUT_MS);
+      await wireIsMade(socketPathOf(args), WIRE_TIMEOUT_MS);
     }
     const startMs = performance.now();
     const driver = await launchDriver(args);

@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
-
 export { type HugepageReservation, reserveHugepages } from './hugepages.ts';
 
 export interface SharedMemoryWireOptions {
   /** Each side once. Either may start first, and either may be restarted; side a waits at its start for side b. */
   readonly role: 'a' | 'b';
-  /** A path both sides can reach, short enough for a Unix socket (107 bytes); side a makes it. */
+  /**
+   * A path both sides can reach, short enough for a Unix socket (107 bytes); side a makes it. Side b looks for it once a
+   * second, so it should not start much before that.
+   */
   readonly socketPath: string;
   readonly useHugepages: boolean;
   /** Frames under way in each direction; a power of two up to 32768. 1024 when left out. */
@@ -49,13 +49,4 @@ export function sharedMemoryWire(options: SharedMemoryWireOptions): SharedMemory
     device: 'net_virtio_user ↔ net_vhost',
     ealArguments: ['--no-pci', ...memory, '--iova-mode=va', `--vdev=${port}`],
   };
-}
-
-/**
- * Resolves when side a has made its socket, or after `timeoutMs`. For side b, before it opens its port: it starts without a
- * as well, but then looks for it only once a second.
- */
-export async function sharedMemoryWireMade(socketPath: string, timeoutMs: number): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!existsSync(socketPath) && performance.now() < deadlineMs) await setTimeout(1);
 }
