@@ -2,9 +2,8 @@
  * One side of a run over our own driver: driver and clients on one thread (INVOKER), nothing idles. See
  * `bench/contestant.ts` for what a side is asked and what it prints.
  */
-import { writeSync } from 'node:fs';
-import { PerformanceObserver } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
+import { countCollections } from './collections.ts';
 
 // As bin/start.js does, before any of the code is compiled.
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=5000');
@@ -12,13 +11,6 @@ setFlagsFromString('--max-inlined-bytecode-size-cumulative=5000');
 const { runOurSide } = await import('./our-side.ts');
 const { parseSideArguments } = await import('./side-arguments.ts');
 
-let gcCount = 0;
-new PerformanceObserver((list) => {
-  gcCount += list.getEntries().length;
-  // For publishers and echoes, who have no result to say it in.
-  writeSync(1, `{"event":"gc","count":${gcCount}}\n`);
-}).observe({ entryTypes: ['gc'] });
-
-await runOurSide(parseSideArguments(process.argv.slice(2)), () => gcCount);
+await runOurSide(parseSideArguments(process.argv.slice(2)), countCollections());
 // Who runs the bench still reads this process's times and memory, and then ends it.
 setInterval(() => {}, 1 << 30);

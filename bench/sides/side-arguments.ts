@@ -1,25 +1,9 @@
 /** What a side is asked to do, from its `key=value` arguments. */
-import type { Role } from '../contestant.ts';
+import type { Role, SideRun } from '../contestant.ts';
 
-/** Arguments of our own sides, parsed: those of `SideRun` that a side needs, and what our contestants add. */
-export interface SideArguments {
-  readonly role: Role;
-  readonly side: 0 | 1;
-  readonly folder: string;
-  readonly cpu: number;
-  readonly media: 'udp' | 'ipc';
+/** Arguments of our own sides, parsed: the run, and what our contestants add. */
+export interface SideArguments extends SideRun {
   readonly wire: 'dpdk' | 'kernel';
-  readonly ports: readonly [number, number];
-  readonly messageLength: number;
-  readonly mtu: number;
-  readonly streams: number;
-  readonly clients: number;
-  /** Messages a second; 0: one in flight. */
-  readonly rate: number;
-  readonly lossRate: number;
-  readonly warmUpMs: number;
-  readonly durationMs: number;
-  readonly hugepages: boolean;
   readonly termLength: number;
   readonly windowLength: number;
   readonly socketBufferLength: number;
