@@ -15,6 +15,7 @@ import { shm } from '../../src/native/addons.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { SideArguments } from './side-arguments.ts';
 import { wireIsMade } from './wire-is-made.ts';
+import { WordViews } from './word-views.ts';
 
 /** Messages offered, and fragments polled, between two duty cycles at most. */
 const BURST = 64;
@@ -62,6 +63,7 @@ class OurSide {
   private readonly histogram: LatencyHistogram = new LatencyHistogram();
   private readonly onMessage: FragmentHandler;
   private readonly samples: number[] = new Array<number>(SAMPLES_MAX).fill(0);
+  private readonly wordViews: WordViews = new WordViews();
   private phase = WAITING;
   private messages = 0;
   private lost = 0;
@@ -298,7 +300,8 @@ class OurSide {
   }
 
   private readonly onCounted = (buffer: Buffer, offset: number, _length: number, header: Header): void => {
-    const sequence = buffer.readInt32LE(offset + 4) * TWO_32 + buffer.readUInt32LE(offset);
+    const words = this.wordViews.of(buffer);
+    const sequence = words[(offset >> 2) + 1]! * TWO_32 + (words[offset >> 2]! >>> 0);
     const stream = this.expected.length === 1 ? 0 : header.streamId - STREAM_ID;
     const expected = this.expected[stream]!;
     if (sequence !== expected) this.lost += sequence - expected;
@@ -307,7 +310,8 @@ class OurSide {
   };
 
   private readonly onPong = (buffer: Buffer, offset: number): void => {
-    const sentNs = buffer.readInt32LE(offset + 12) * TWO_32 + buffer.readUInt32LE(offset + 8);
+    const words = this.wordViews.of(buffer);
+    const sentNs = words[(offset >> 2) + 3]! * TWO_32 + (words[(offset >> 2) + 2]! >>> 0);
     this.clock.update();
     this.histogram.record(this.clock.nanoTime - sentNs);
     this.messages++;
