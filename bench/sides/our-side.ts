@@ -30,6 +30,8 @@ const TWO_32 = 4294967296;
 const FRAME_HEADER_LENGTH = 32;
 const SAMPLES_MAX = 4096;
 const WIRE_TIMEOUT_MS = 10_000;
+const ETHERNET_MTU = 1500;
+const IPV4_AND_UDP_LENGTH = 28;
 
 const WAITING = 0;
 const WARMING_UP = 1;
@@ -338,6 +340,7 @@ async function launchDriver(args: SideArguments): Promise<MediaDriver | null> {
           useHugepages: args.hugepages,
         }).ealArguments,
         '--',
+        `-Daeron.dpdk.mtu=${Math.max(ETHERNET_MTU, mtu + IPV4_AND_UDP_LENGTH)}`,
         `-Daeron.dpdk.local.ipv4.address=${DPDK_ADDRESSES[side]}/24`,
       ]
     : [];
