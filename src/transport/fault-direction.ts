@@ -29,6 +29,8 @@ const SLOT_LENGTH = 65600;
 export class FaultDirection {
   /** May be changed at any time: rates of 0 heal the network. */
   rates: FaultRates;
+  /** The time, set by the transport: a double that goes through a field is never boxed. */
+  nowNs = 0.5;
   droppedCount = 0;
   duplicatedCount = 0;
   delayedCount = 0;
@@ -70,7 +72,6 @@ export class FaultDirection {
     length: number,
     address: Ipv4Address,
     port: number,
-    nowNs: number,
   ): void {
     if (fate === PASS) return;
     const slot = fate === DROP ? -1 : this.endpoints.indexOf(null);
@@ -82,7 +83,7 @@ export class FaultDirection {
     this.lengths[slot] = length;
     this.addresses[slot] = address;
     this.ports[slot] = port;
-    this.dueNs[slot] = nowNs + 1 + this.prng.nextFraction() * this.delayNsMax;
+    this.dueNs[slot] = this.nowNs + 1 + this.prng.nextFraction() * this.delayNsMax;
     this.copies.add(this.region.handle, this.offsetOf(slot), handle, offset, length);
     this.copies.copy();
     if (fate === DELAY) this.delayedCount++;
@@ -93,14 +94,14 @@ export class FaultDirection {
     return slot * SLOT_LENGTH;
   }
 
-  isDue(slot: number, nowNs: number): boolean {
-    return this.endpoints[slot] !== null && this.dueNs[slot]! <= nowNs;
+  isDue(slot: number): boolean {
+    return this.endpoints[slot] !== null && this.dueNs[slot]! <= this.nowNs;
   }
 
   /** Frees the slots that were due. */
-  freeDue(nowNs: number): void {
+  freeDue(): void {
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      if (this.isDue(slot, nowNs)) this.endpoints[slot] = null;
+      if (this.isDue(slot)) this.endpoints[slot] = null;
     }
   }
 

@@ -28,8 +28,6 @@ export class FaultInjectingTransport implements Transport {
   readonly coalescedLengthMax: number;
   readonly inbound: FaultDirection;
   readonly outbound: FaultDirection;
-  /** Time of the latest flush. */
-  nowNs = 0.5;
   private readonly inner: Transport;
   private readonly clock: Clock;
   private readonly burst: DatagramBurst = new DatagramBurst();
@@ -76,27 +74,19 @@ export class FaultInjectingTransport implements Transport {
     const accepted = passed < passing.count ? places[passed]! : burst.count;
     // Only now is it known which datagrams the caller will not try again.
     for (let i = 0, at = 0; i < accepted; i++, at += WORDS_PER_DATAGRAM) {
-      outbound.suffer(
-        fates[i]!,
-        faulty,
-        words[at]!,
-        words[at + 1]!,
-        words[at + 2]!,
-        address,
-        port,
-        this.nowNs,
-      );
+      outbound.suffer(fates[i]!, faulty, words[at]!, words[at + 1]!, words[at + 2]!, address, port);
     }
     return accepted;
   }
 
   flush(): void {
     const nowNs = this.clock.nanoTime;
-    this.nowNs = nowNs;
     const outbound = this.outbound;
+    this.inbound.nowNs = nowNs;
+    outbound.nowNs = nowNs;
     const burst = this.burst;
     for (let slot = 0; slot < outbound.slotCount; slot++) {
-      if (!outbound.isDue(slot, nowNs)) continue;
+      if (!outbound.isDue(slot)) continue;
       burst.clear();
       burst.add(outbound.region.handle, outbound.offsetOf(slot), outbound.lengths[slot]!);
       const endpoint = outbound.endpoints[slot]!.inner!;
@@ -104,7 +94,7 @@ export class FaultInjectingTransport implements Transport {
       if (passed === 0) outbound.droppedCount++;
     }
     this.inner.flush();
-    outbound.freeDue(nowNs);
+    outbound.freeDue();
   }
 
   close(): void {
@@ -115,10 +105,9 @@ export class FaultInjectingTransport implements Transport {
 
   private deliverDue(listener: BurstListener): number {
     const inbound = this.inbound;
-    const nowNs = this.nowNs;
     let count = 0;
     for (let slot = 0; slot < inbound.slotCount; slot++) {
-      if (!inbound.isDue(slot, nowNs)) continue;
+      if (!inbound.isDue(slot)) continue;
       inbound.endpoints[slot]!.handler.onDatagram(
         inbound.region,
         inbound.offsetOf(slot),
@@ -130,7 +119,7 @@ export class FaultInjectingTransport implements Transport {
     }
     if (count > 0) {
       listener.onBurstEnd();
-      inbound.freeDue(nowNs);
+      inbound.freeDue();
     }
     return count;
   }
@@ -160,7 +149,7 @@ export class FaultyEndpoint implements Endpoint, DatagramHandler {
   onDatagram(region: Region, offset: number, length: number, address: Ipv4Address, port: number): void {
     const inbound = this.transport.inbound;
     const fate = inbound.nextFate();
-    inbound.suffer(fate, this, region.handle, offset, length, address, port, this.transport.nowNs);
+    inbound.suffer(fate, this, region.handle, offset, length, address, port);
     if (fate === DROP || fate === DELAY) return;
     this.handler.onDatagram(region, offset, length, address, port);
   }
