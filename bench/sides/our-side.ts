@@ -20,7 +20,7 @@ import { WordViews } from './word-views.ts';
 /** Messages offered, and fragments polled, between two duty cycles at most. */
 const BURST = 64;
 /** Duty cycles run this long before the event loop gets a turn. */
-const SLICE_NS = 50_000_000;
+const SLICE_NS = 1_000_000_000;
 const STEPS_PER_CLOCK_UPDATE = 16;
 const SAMPLE_NS = 100_000_000;
 const STREAM_ID = 1001;
