@@ -1,4 +1,3 @@
-import { SystemClock } from '../concurrent/clock.ts';
 import type { CountersReader } from '../concurrent/counters.ts';
 import { COUNTER_KEY_LENGTH_MAX, COUNTER_LABEL_LENGTH_MAX } from '../concurrent/counters.ts';
 import type { AeronError } from '../util/errors.ts';
@@ -79,7 +78,7 @@ export class Aeron {
    */
   static async connect(options: ClientOptions = {}): Promise<Aeron> {
     const context = clientContext(options);
-    const clock = context.driver?.clock ?? new SystemClock();
+    const clock = context.driver?.clock ?? context.machine.newClock();
     const cnc = await attachToDriver(context, clock);
     return new Aeron(context, new ClientConductor(context, cnc, clock));
   }

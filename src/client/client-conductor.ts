@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { CncFile } from '../cnc/cnc-file.ts';
 import { type Command, commandTypeId, encodeCommand } from '../cnc/commands.ts';
 import { SystemCounter } from '../cnc/counter-types.ts';
@@ -75,8 +74,8 @@ export class ClientConductor {
   private readonly publications: Map<number, Publication> = new Map();
   private readonly subscriptions: Map<number, Subscription> = new Map();
   private readonly counters: Map<number, Counter> = new Map();
-  private readonly logs: MappedLogs = new MappedLogs();
-  private readonly timer: NodeJS.Timeout | null;
+  private readonly logs: MappedLogs;
+  private readonly timer: unknown;
   private readonly onEvent = (typeId: number, bytes: Buffer, offset: number, length: number): void =>
     this.dispatch(typeId, bytes, offset, length);
   private nextServiceNs = 0.5;
@@ -86,6 +85,7 @@ export class ClientConductor {
 
   constructor(context: ClientContext, cnc: CncFile, clock: Clock) {
     clock.update();
+    const { machine } = context;
     this.context = context;
     this.cnc = cnc;
     this.clock = clock;
@@ -94,12 +94,15 @@ export class ClientConductor {
     this.receiver = new BroadcastReceiver(cnc.region, cnc.toClients.offset, cnc.toClients.length);
     this.clientId = cnc.toDriver.nextCorrelationId();
     this.heartbeat = new Heartbeat(context, cnc, this.countersReader, this.clientId);
-    this.waits = new EventLoopWaits(() => this.service(), context.idleStrategy !== 'spin');
+    this.logs = new MappedLogs(machine.files);
+    this.waits = new EventLoopWaits(() => this.service(), context.idleStrategy !== 'spin', machine.eventLoop);
     this.availableCounterHandlers.add(context.onAvailableCounter);
     this.unavailableCounterHandlers.add(context.onUnavailableCounter);
     this.lastServiceNs = clock.nanoTime;
     this.nextServiceNs = clock.nanoTime;
-    this.timer = context.useConductorInvoker ? null : setInterval(() => this.service(), SERVICE_INTERVAL_MS);
+    this.timer = context.useConductorInvoker
+      ? null
+      : machine.eventLoop.setInterval(() => this.service(), SERVICE_INTERVAL_MS);
   }
 
   get isClosed(): boolean {
@@ -245,7 +248,7 @@ export class ClientConductor {
   async nextSessionId(streamId: number): Promise<number> {
     this.throwIfClosed();
     if (this.countersReader.value(SystemCounter.CONTROL_PROTOCOL_VERSION) < SESSION_ID_PROTOCOL_VERSION) {
-      return randomInt(-(2 ** 31), 2 ** 31);
+      return this.context.machine.randomInt32();
     }
     return this.request({ type: 'getNextAvailableSessionId', streamId }, (event) => {
       return (event as Event<'nextAvailableSessionId'>).sessionId;
@@ -282,7 +285,7 @@ export class ClientConductor {
     if (this.state === 'closed') return;
     const wasOpen = this.state === 'open';
     this.state = 'closed';
-    if (this.timer !== null) clearInterval(this.timer);
+    if (this.timer !== null) this.context.machine.eventLoop.clear(this.timer);
     this.closeResources(new AeronError('CLIENT_CLOSED', 'the client was closed before the driver answered'));
     if (wasOpen) {
       this.write({ type: 'clientClose', clientId: this.clientId, correlationId: -1 });
@@ -315,7 +318,7 @@ export class ClientConductor {
     if (this.state !== 'open') return;
     this.state = 'lost';
     this.lostReason = reason;
-    if (this.timer !== null) clearInterval(this.timer);
+    if (this.timer !== null) this.context.machine.eventLoop.clear(this.timer);
     this.closeResources(reason);
     this.call(() => this.context.errorHandler(reason));
     this.call(() => this.context.onClose(reason));

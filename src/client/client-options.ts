@@ -1,5 +1,6 @@
 import { defaultAeronDirectory } from '../cnc/cnc-file.ts';
 import type { Clock } from '../concurrent/clock.ts';
+import { type Machine, THIS_MACHINE } from '../concurrent/machine.ts';
 import { ConfigurationError, messageOf } from '../util/errors.ts';
 import type { Image } from './image.ts';
 import type { Subscription } from './subscription.ts';
@@ -64,6 +65,8 @@ export interface ClientOptions {
    * busy core.
    */
   readonly idleStrategy?: 'backoff' | 'spin';
+  /** What the client runs on. Default: this machine; for tests a simulated one. */
+  readonly machine?: Machine;
   /** Told what goes wrong outside of any call, and what handlers throw. Default: written to stderr. */
   readonly errorHandler?: (error: Error) => void;
   readonly onAvailableImage?: ImageHandler;
@@ -94,6 +97,7 @@ export function clientContext(options: ClientOptions): ClientContext {
     useConductorInvoker: options.useConductorInvoker ?? false,
     driver: options.driver ?? null,
     idleStrategy: options.idleStrategy ?? 'backoff',
+    machine: options.machine ?? THIS_MACHINE,
     errorHandler: options.errorHandler ?? ((error) => console.error(`aeron client: ${messageOf(error)}`)),
     onAvailableImage: options.onAvailableImage ?? nothing,
     onUnavailableImage: options.onUnavailableImage ?? nothing,

@@ -30,7 +30,9 @@ export async function attachToDriver(context: ClientContext, clock: Clock): Prom
         { cause: found },
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, context.driver === null ? RETRY_MS : 0));
+    await new Promise<void>((resolve) => {
+      context.machine.eventLoop.setTimeout(resolve, context.driver === null ? RETRY_MS : 0);
+    });
   }
 }
 
@@ -38,7 +40,7 @@ export async function attachToDriver(context: ClientContext, clock: Clock): Prom
 function tryAttach(context: ClientContext, clock: Clock): CncFile | Error {
   let cnc: CncFile;
   try {
-    cnc = CncFile.map(context.directory);
+    cnc = CncFile.map(context.directory, context.machine.files);
   } catch (error) {
     clock.update();
     if (TRANSIENT_CODES.includes(codeOf(error))) return error as Error;

@@ -1,3 +1,5 @@
+import type { EventLoop } from '../concurrent/machine.ts';
+
 /** Turns of the event loop without progress before the waiting rests on a timer. */
 const MAX_IDLE_TURNS = 100;
 const REST_MS = 1;
@@ -21,10 +23,11 @@ interface Waiting {
  */
 export class EventLoopWaits {
   private readonly service: () => number;
+  private readonly eventLoop: EventLoop;
   private readonly restMs: number;
   private readonly waiting: Waiting[] = [];
-  private immediate: NodeJS.Immediate | null = null;
-  private timer: NodeJS.Timeout | null = null;
+  private isTurnNext = false;
+  private timer: unknown = null;
   private idleTurns = 0;
   private budget = BUDGET;
   private readonly turn = (): void => this.runTurn();
@@ -33,8 +36,9 @@ export class EventLoopWaits {
    * `service` is called before each round of attempts and returns the work done. `rests` false: never wait
    * on a timer.
    */
-  constructor(service: () => number, rests: boolean) {
+  constructor(service: () => number, rests: boolean, eventLoop: EventLoop) {
     this.service = service;
+    this.eventLoop = eventLoop;
     this.restMs = rests ? REST_MS : 0;
   }
 
@@ -88,18 +92,19 @@ export class EventLoopWaits {
   }
 
   private schedule(): void {
-    if (this.immediate !== null) return;
+    if (this.isTurnNext) return;
     if (this.idleTurns < MAX_IDLE_TURNS || this.restMs === 0) {
-      if (this.timer !== null) clearTimeout(this.timer);
+      if (this.timer !== null) this.eventLoop.clear(this.timer);
       this.timer = null;
-      this.immediate = setImmediate(this.turn);
+      this.isTurnNext = true;
+      this.eventLoop.setImmediate(this.turn);
     } else {
-      this.timer ??= setTimeout(this.turn, this.restMs);
+      this.timer ??= this.eventLoop.setTimeout(this.turn, this.restMs);
     }
   }
 
   private runTurn(): void {
-    this.immediate = null;
+    this.isTurnNext = false;
     this.timer = null;
     this.budget = BUDGET;
     const workCount = this.service() + this.tryAll();

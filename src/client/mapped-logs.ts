@@ -1,4 +1,5 @@
 import { LogBuffers } from '../logbuffer/log-buffers.ts';
+import type { SharedFiles } from '../memory/shared-files.ts';
 import { HEADER_LENGTH, MAX_UDP_PAYLOAD_LENGTH } from '../protocol/frame.ts';
 import { AeronError } from '../util/errors.ts';
 
@@ -18,13 +19,18 @@ interface MappedLog {
 export class MappedLogs {
   /** How many logs nobody refers to. */
   lingering = 0;
+  private readonly files: SharedFiles;
   private readonly logs: Map<number, MappedLog> = new Map();
+
+  constructor(files: SharedFiles) {
+    this.files = files;
+  }
 
   /** Maps the log, or finds it. Throws AeronError `MALFORMED_LOG`, or errno's name as `code`. */
   acquire(id: number, path: string): LogBuffers {
     let mapped = this.logs.get(id);
     if (mapped === undefined) {
-      mapped = { id, log: mapLog(path), references: 0, deadlineNs: 0 };
+      mapped = { id, log: mapLog(path, this.files), references: 0, deadlineNs: 0 };
       this.logs.set(id, mapped);
     } else if (mapped.references === 0) {
       this.lingering--;
@@ -62,8 +68,8 @@ export class MappedLogs {
 }
 
 /** What the driver wrote is checked here, once; everything after relies on it. */
-function mapLog(path: string): LogBuffers {
-  const log = LogBuffers.map(path);
+function mapLog(path: string, files: SharedFiles): LogBuffers {
+  const log = LogBuffers.map(path, files);
   if (log.mtu <= HEADER_LENGTH || log.mtu > MAX_UDP_PAYLOAD_LENGTH || log.mtu % HEADER_LENGTH !== 0) {
     log.close();
     throw new AeronError(

@@ -1,10 +1,10 @@
-import { mkdirSync, statSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { BroadcastTransmitter } from '../concurrent/broadcast-transmitter.ts';
 import { COUNTER_METADATA_LENGTH, COUNTER_VALUE_LENGTH, type Section } from '../concurrent/counters.ts';
 import { ManyToOneRingBuffer } from '../concurrent/many-to-one-ring-buffer.ts';
-import { Region } from '../memory/region.ts';
+import type { Region } from '../memory/region.ts';
+import { MAPPED_FILES, type SharedFiles } from '../memory/shared-files.ts';
 import { align, isPowerOfTwo } from '../util/bits.ts';
 import { AeronError, codeOf } from '../util/errors.ts';
 
@@ -85,7 +85,7 @@ export class CncFile {
    * Makes the file in a directory, and the directory if need be. Clients wait until {@link publishVersion}.
    * Throws with errno's name as `code`, `EEXIST` for instance.
    */
-  static create(directory: string, options: CncOptions): CncFile {
+  static create(directory: string, options: CncOptions, files: SharedFiles = MAPPED_FILES): CncFile {
     const countersMetadataLength =
       (options.countersValuesLength / COUNTER_VALUE_LENGTH) * COUNTER_METADATA_LENGTH;
     const length =
@@ -95,8 +95,8 @@ export class CncFile {
       countersMetadataLength +
       options.countersValuesLength +
       options.errorLogLength;
-    mkdirSync(directory, { recursive: true });
-    const region = Region.create(join(directory, CNC_FILE), align(length, options.filePageSize));
+    files.makeDirectory(directory);
+    const region = files.create(join(directory, CNC_FILE), align(length, options.filePageSize));
     const { view } = region;
     view.setInt32(TO_DRIVER_LENGTH, options.toDriverLength, true);
     view.setInt32(TO_CLIENTS_LENGTH, options.toClientsLength, true);
@@ -116,15 +116,15 @@ export class CncFile {
    * `CNC_VERSION` when it is another major version; `CNC_TRUNCATED` when it is shorter than it says;
    * `CNC_MALFORMED` when its lengths make no sense.
    */
-  static map(directory: string): CncFile {
+  static map(directory: string, files: SharedFiles = MAPPED_FILES): CncFile {
     const path = join(directory, CNC_FILE);
-    if (fileLength(path) < METADATA_LENGTH) {
+    if (fileLength(path, files) < METADATA_LENGTH) {
       throw new AeronError(
         'CNC_NOT_READY',
         `${path} has no metadata yet. The driver may be starting: try again.`,
       );
     }
-    const region = Region.map(path);
+    const region = files.map(path);
     try {
       check(region, path);
       return new CncFile(region, directory);
@@ -150,9 +150,9 @@ export class CncFile {
   }
 }
 
-function fileLength(path: string): number {
+function fileLength(path: string, files: SharedFiles): number {
   try {
-    return statSync(path).size;
+    return files.byteLength(path);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     throw new AeronError(

@@ -1,8 +1,9 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CNC_FILE, CncFile } from '../cnc/cnc-file.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { readErrorLog } from '../concurrent/distinct-error-log.ts';
+import type { Machine } from '../concurrent/machine.ts';
+import type { SharedFiles } from '../memory/shared-files.ts';
 import { AeronError, codeOf } from '../util/errors.ts';
 import type { DriverOptions } from './driver-options.ts';
 
@@ -18,25 +19,28 @@ const CNC_PID_OFFSET = 40;
  * Makes the Aeron directory ready for a new driver: what a dead driver left is removed, its errors are saved beside it.
  * @throws AeronError `DRIVER_ACTIVE` when a living driver has the directory; nothing is touched then.
  */
-export async function prepareDirectory(options: DriverOptions, clock: Clock): Promise<void> {
+export async function prepareDirectory(options: DriverOptions, machine: Machine): Promise<void> {
   const { dir } = options;
-  if (existsSync(dir)) {
+  const { files } = machine;
+  if (files.exists(dir)) {
     if (options.dirWarnIfExists) process.stderr.write(`WARNING: ${dir} exists\n`);
-    if (!options.dirDeleteOnStart) await takeOver(options, clock);
-    rmSync(dir, { recursive: true, force: true });
+    if (!options.dirDeleteOnStart) await takeOver(options, machine);
+    files.remove(dir);
   }
-  mkdirSync(join(dir, 'publications'), { recursive: true });
-  mkdirSync(join(dir, 'images'), { recursive: true });
+  files.makeDirectory(join(dir, 'publications'));
+  files.makeDirectory(join(dir, 'images'));
 }
 
-async function takeOver({ dir, driverTimeoutMs }: DriverOptions, clock: Clock): Promise<void> {
-  const cnc = await mapExisting(dir);
+async function takeOver({ dir, driverTimeoutMs }: DriverOptions, machine: Machine): Promise<void> {
+  const clock = machine.newClock();
+  const cnc = await mapExisting(dir, clock, machine);
   if (cnc === null) return;
   try {
-    if (await isActive(cnc, driverTimeoutMs, clock)) {
+    if (await isActive(cnc, driverTimeoutMs, clock, machine)) {
       throw driverActive(dir, cnc.pid);
     }
-    saveErrors(cnc, dir);
+    clock.update();
+    saveErrors(cnc, dir, clock.epochMs, machine.files);
   } finally {
     cnc.close();
   }
@@ -50,21 +54,22 @@ function driverActive(dir: string, pid: number): AeronError {
 }
 
 /** The process that a CnC file without a version belongs to; 0 when it does not say yet. */
-function pidIn(path: string): number {
-  const bytes = Buffer.alloc(8);
-  const file = openSync(path, 'r');
-  const length = readSync(file, bytes, 0, 8, CNC_PID_OFFSET);
-  closeSync(file);
-  return length === 8 ? Number(bytes.readBigInt64LE()) : 0;
+function pidIn(path: string, files: SharedFiles): number {
+  if (files.byteLength(path) < CNC_PID_OFFSET + 8) return 0;
+  const region = files.map(path);
+  const pid = Number(region.view.getBigInt64(CNC_PID_OFFSET, true));
+  region.close();
+  return pid;
 }
 
 /** `null` when there is nothing that a driver could be using. */
-async function mapExisting(dir: string): Promise<CncFile | null> {
-  const deadlineMs = performance.now() + READY_WATCH_MS;
+async function mapExisting(dir: string, clock: Clock, machine: Machine): Promise<CncFile | null> {
+  clock.update();
+  const deadlineNs = clock.nanoTime + READY_WATCH_MS * 1e6;
   let pid = 0;
   for (;;) {
     try {
-      return CncFile.map(dir);
+      return CncFile.map(dir, machine.files);
     } catch (error) {
       switch (codeOf(error)) {
         case 'CNC_NOT_FOUND':
@@ -73,10 +78,11 @@ async function mapExisting(dir: string): Promise<CncFile | null> {
           return null;
         case 'CNC_NOT_READY':
           // Another driver is starting this moment, or died while it did.
-          pid = pidIn(join(dir, CNC_FILE));
-          if (isProcess(pid)) throw driverActive(dir, pid);
-          if (performance.now() > deadlineMs) return null;
-          await watchInterval();
+          pid = pidIn(join(dir, CNC_FILE), machine.files);
+          if (machine.isProcess(pid)) throw driverActive(dir, pid);
+          clock.update();
+          if (clock.nanoTime > deadlineNs) return null;
+          await watchInterval(machine);
           break;
         default:
           throw new AeronError(
@@ -93,35 +99,32 @@ async function mapExisting(dir: string): Promise<CncFile | null> {
  * A driver that was killed leaves a fresh heartbeat behind. Official drivers wait until it is old; we look whether the
  * process is there, and because it may be one of another container, whether the heartbeat goes on.
  */
-async function isActive(cnc: CncFile, driverTimeoutMs: number, clock: Clock): Promise<boolean> {
+async function isActive(
+  cnc: CncFile,
+  driverTimeoutMs: number,
+  clock: Clock,
+  machine: Machine,
+): Promise<boolean> {
   clock.update();
   const heartbeatMs = cnc.toDriver.consumerHeartbeatMs();
   if (clock.epochMs - heartbeatMs > driverTimeoutMs) return false;
-  if (isProcess(cnc.pid)) return true;
-  const deadlineMs = performance.now() + Math.min(HEARTBEAT_WATCH_MS, driverTimeoutMs);
-  while (performance.now() < deadlineMs) {
+  if (machine.isProcess(cnc.pid)) return true;
+  const deadlineNs = clock.nanoTime + Math.min(HEARTBEAT_WATCH_MS, driverTimeoutMs) * 1e6;
+  while (clock.nanoTime < deadlineNs) {
     if (cnc.toDriver.consumerHeartbeatMs() !== heartbeatMs)
       return cnc.toDriver.consumerHeartbeatMs() > heartbeatMs;
-    await watchInterval();
+    await watchInterval(machine);
+    clock.update();
   }
   return false;
 }
 
-function isProcess(pid: number): boolean {
-  if (pid <= 0) return false; // Signals to these go to whole groups of processes.
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
-}
-
-function watchInterval(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, WATCH_INTERVAL_MS));
+function watchInterval({ eventLoop }: Machine): Promise<void> {
+  return new Promise((resolve) => void eventLoop.setTimeout(resolve, WATCH_INTERVAL_MS));
 }
 
 /** `<dir>-2026-08-31-12-00-00-000+0000-error.log`, as official drivers call it. Nothing is written without errors. */
-function saveErrors(cnc: CncFile, dir: string): void {
+function saveErrors(cnc: CncFile, dir: string, nowMs: number, files: SharedFiles): void {
   const lines: string[] = [];
   const { region, offset, length } = cnc.errorLog;
   const count = readErrorLog(region, offset, length, (error) => {
@@ -131,8 +134,8 @@ function saveErrors(cnc: CncFile, dir: string): void {
     lines.push(`***\n${error.observationCount} observations from ${first} to ${last} for:\n ${error.text}\n`);
   });
   if (count === 0) return;
-  const time = new Date().toISOString().replace('Z', '+0000').replaceAll(/[T:.]/g, '-');
+  const time = new Date(nowMs).toISOString().replace('Z', '+0000').replaceAll(/[T:.]/g, '-');
   const path = `${dir}-${time}-error.log`;
-  writeFileSync(path, `${lines.join('')}\n${count} distinct errors observed.\n`);
+  files.writeText(path, `${lines.join('')}\n${count} distinct errors observed.\n`);
   process.stderr.write(`WARNING: the errors of the driver before are in ${path}\n`);
 }

@@ -5,7 +5,8 @@ import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { CountersManager } from '../concurrent/counters.ts';
 import { DistinctErrorLog } from '../concurrent/distinct-error-log.ts';
-import { Region } from '../memory/region.ts';
+import type { Region } from '../memory/region.ts';
+import { MAPPED_FILES, type SharedFiles } from '../memory/shared-files.ts';
 import { align } from '../util/bits.ts';
 import { ErrorReporter } from './conductor/error-reporter.ts';
 import type { DriverOptions } from './driver-options.ts';
@@ -20,20 +21,26 @@ export class DriverFiles {
   readonly errors: ErrorReporter;
 
   /** Makes the files. The directory is there and empty. */
-  constructor(options: DriverOptions, clock: Clock) {
+  constructor(
+    options: DriverOptions,
+    clock: Clock,
+    files: SharedFiles = MAPPED_FILES,
+    processId: number = process.pid,
+  ) {
     this.clock = clock;
-    this.cnc = CncFile.create(options.dir, {
+    const cnc = {
       toDriverLength: options.conductorBufferLength,
       toClientsLength: options.clientsBufferLength,
       countersValuesLength: options.countersBufferLength,
       errorLogLength: options.errorBufferLength,
       clientLivenessTimeoutNs: options.clientLivenessTimeoutNs,
       startTimestampMs: clock.epochMs,
-      pid: process.pid,
+      pid: processId,
       filePageSize: options.filePageSize,
-    });
+    };
+    this.cnc = CncFile.create(options.dir, cnc, files);
     const lossReportLength = align(options.lossReportBufferLength, options.filePageSize);
-    this.lossReport = Region.create(join(options.dir, LOSS_REPORT_FILE), lossReportLength);
+    this.lossReport = files.create(join(options.dir, LOSS_REPORT_FILE), lossReportLength);
     this.counters = new CountersManager(
       this.cnc.countersMetadata,
       this.cnc.countersValues,

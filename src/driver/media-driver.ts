@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { SystemCounter } from '../cnc/counter-types.ts';
 import { ErrorCode } from '../cnc/error-codes.ts';
 import type { Agent } from '../concurrent/agent.ts';
 import { AgentRunner } from '../concurrent/agent-runner.ts';
-import { type Clock, SystemClock } from '../concurrent/clock.ts';
+import type { Clock } from '../concurrent/clock.ts';
 import { createIdleStrategy, type IdleStrategy } from '../concurrent/idle-strategy.ts';
 import { shm } from '../native/addons.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
@@ -14,11 +12,12 @@ import { Conductor } from './conductor/conductor.ts';
 import { DutyCycleTracker } from './conductor/duty-cycle-tracker.ts';
 import { EventTransmitter } from './conductor/event-transmitter.ts';
 import { LogStore } from './conductor/log-store.ts';
-import { kernelAddresses, NameResolver, systemLookup } from './conductor/name-resolver.ts';
+import { NameResolver } from './conductor/name-resolver.ts';
 import { formatConfiguration, loadConfiguration, validate } from './configuration.ts';
 import { DriverAgent } from './driver-agent.ts';
 import { prepareDirectory } from './driver-directory.ts';
 import { DriverFiles } from './driver-files.ts';
+import { type DriverMachine, THIS_DRIVER_MACHINE } from './driver-machine.ts';
 import type { DriverOptions } from './driver-options.ts';
 import type { NetworkAgentConfig } from './messages.ts';
 import { networkAgentConfig, transportKind } from './network-agent-config.ts';
@@ -37,6 +36,7 @@ export class MediaDriver {
    */
   readonly terminated: Promise<void>;
   private readonly options: DriverOptions;
+  private readonly machine: DriverMachine;
   private readonly files: DriverFiles;
   private readonly network: RunningNetwork;
   private readonly conductor: Conductor;
@@ -47,6 +47,7 @@ export class MediaDriver {
 
   private constructor(
     options: DriverOptions,
+    machine: DriverMachine,
     files: DriverFiles,
     network: RunningNetwork,
     conductor: Conductor,
@@ -56,6 +57,7 @@ export class MediaDriver {
   ) {
     this.directory = options.dir;
     this.options = options;
+    this.machine = machine;
     this.files = files;
     this.network = network;
     this.conductor = conductor;
@@ -68,28 +70,32 @@ export class MediaDriver {
    * Starts a driver. Settings that are not given have their defaults; `loadConfiguration` reads the environment.
    * @throws ConfigurationError for settings that cannot work together; AeronError `DRIVER_ACTIVE` when another driver has
    * the directory, or the code of the transport when that cannot be opened. Nothing is left behind then.
+   * @param machine - what it runs on; a simulated one for tests, in INVOKER mode.
    */
-  static async launch(given: Partial<DriverOptions> = {}): Promise<MediaDriver> {
+  static async launch(
+    given: Partial<DriverOptions> = {},
+    machine: DriverMachine = THIS_DRIVER_MACHINE,
+  ): Promise<MediaDriver> {
     const options = validate({ ...loadConfiguration(), ...given });
-    await prepareDirectory(options, new SystemClock());
-    const files = makeFiles(options);
+    await prepareDirectory(options, machine);
+    const files = makeFiles(options, machine);
     const { promise, resolve, reject } = withResolvers();
     promise.catch(() => {}); // Whoever awaits `terminated` hears of it; that nobody does is no error.
     let network: RunningNetwork | null = null;
     let driver: MediaDriver;
     try {
-      network = await startNetwork(options, files, reject);
-      const conductor = newConductor(options, files, network, resolve);
+      network = await startNetwork(options, machine, files, reject);
+      const conductor = newConductor(options, machine, files, network, resolve);
       const roleName = runsHere(options) ? '[sender, receiver, conductor]' : 'conductor';
       const agent = new DriverAgent(roleName, network, conductor, files.errors);
       const runner = options.threadingMode === 'INVOKER' ? null : newRunner(options, files, agent);
       // Now that the network thread is there: it would have inherited the CPU.
       if (options.conductorCpuAffinity >= 0 && runner !== null) shm.pin(options.conductorCpuAffinity);
-      driver = new MediaDriver(options, files, network, conductor, agent, runner, promise);
+      driver = new MediaDriver(options, machine, files, network, conductor, agent, runner, promise);
     } catch (error) {
       await network?.close();
       files.close();
-      rmSync(options.dir, { recursive: true, force: true });
+      machine.files.remove(options.dir);
       throw error;
     }
     promise.catch((error: unknown) => {
@@ -135,7 +141,7 @@ export class MediaDriver {
     await this.network.close();
     this.conductor.close();
     this.files.close();
-    if (this.options.dirDeleteOnShutdown) rmSync(this.directory, { recursive: true, force: true });
+    if (this.options.dirDeleteOnShutdown) this.machine.files.remove(this.directory);
   }
 }
 
@@ -153,9 +159,9 @@ function withResolvers(): {
   return { promise, resolve, reject };
 }
 
-function makeFiles(options: DriverOptions): DriverFiles {
+function makeFiles(options: DriverOptions, machine: DriverMachine): DriverFiles {
   try {
-    return new DriverFiles(options, new SystemClock());
+    return new DriverFiles(options, machine.newClock(), machine.files, machine.processId);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
     // Two drivers found the directory free at the same time, and the other one was first.
@@ -167,12 +173,14 @@ function makeFiles(options: DriverOptions): DriverFiles {
 
 function startNetwork(
   options: DriverOptions,
+  machine: DriverMachine,
   files: DriverFiles,
   onFailure: (error: Error) => void,
 ): Promise<RunningNetwork> {
   const configOf = (sharing: AgentSharing | null, index: number): NetworkAgentConfig =>
-    networkAgentConfig(options, files.cnc, files.lossReport, randomInt32, sharing, index);
-  if (runsHere(options)) return SameIsolateNetwork.start(configOf(null, 0), files.clock);
+    networkAgentConfig(options, files.cnc, files.lossReport, machine.randomInt32, sharing, index);
+  if (runsHere(options))
+    return SameIsolateNetwork.start(configOf(null, 0), files.clock, machine.openTransport);
   const count = options.networkAgents;
   if (count === 1) return startWorker(options, files, configOf(null, 0), onFailure);
   const sharing = new AgentSharing(count, files);
@@ -205,6 +213,7 @@ function startWorker(
 
 function newConductor(
   options: DriverOptions,
+  machine: DriverMachine,
   files: DriverFiles,
   network: RunningNetwork,
   terminate: () => void,
@@ -226,17 +235,17 @@ function newConductor(
       events: new EventTransmitter(cnc),
       errors,
       network,
-      logs: new LogStore(options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED)),
-      names: new NameResolver(systemLookup, {
+      logs: new LogStore(options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED), machine.files),
+      names: new NameResolver(machine.lookup, {
         begin: () => clock.nanoTime,
         end: (startNs) => lookups.report(clock.nanoTime - startNs),
       }),
       localAddresses: () =>
         transportKind(options) === 'dpdk' && dpdkAddress !== null
           ? [{ name: `dpdk${options.dpdkPortId}`, address: dpdkAddress.address }]
-          : kernelAddresses(),
+          : machine.localAddresses(),
       maxDatagramLength: network.maxDatagramLength,
-      randomInt32,
+      randomInt32: machine.randomInt32,
       systemCounter,
     },
     () => {
@@ -264,8 +273,4 @@ function newRunner(options: DriverOptions, files: DriverFiles, agent: Agent): Ag
 function mainIdleStrategy(name: string, initArgs: string, files: DriverFiles): IdleStrategy | 'event-loop' {
   if (name === 'backoff' && initArgs === '') return 'event-loop';
   return createIdleStrategy(name, initArgs, files.systemCounter(SystemCounter.CONTROLLABLE_IDLE_STRATEGY));
-}
-
-function randomInt32(): number {
-  return randomBytes(4).readInt32LE();
 }

@@ -6,7 +6,7 @@ import { assert } from '../util/errors.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
 import { NetworkAgent } from './network-agent.ts';
 import type { RunningNetwork } from './network-link.ts';
-import { type OpenedTransport, openTransport } from './open-transport.ts';
+import type { OpenedTransport, openTransport } from './open-transport.ts';
 
 /** The agent answers a command with an event or two, and keeps few setups unanswered: this is never reached. */
 const EVENT_CAPACITY = 16 * 1024;
@@ -26,8 +26,12 @@ export class SameIsolateNetwork implements RunningNetwork {
   }
 
   /** @throws AeronError when the transport cannot be opened. */
-  static async start(config: NetworkAgentConfig, clock: Clock): Promise<SameIsolateNetwork> {
-    const transport = await openTransport(config, clock);
+  static async start(
+    config: NetworkAgentConfig,
+    clock: Clock,
+    open: typeof openTransport,
+  ): Promise<SameIsolateNetwork> {
+    const transport = await open(config, clock);
     const events = new Queue<NetworkEvent>(EVENT_CAPACITY);
     const agent = new NetworkAgent(config, transport, clock, (event) => {
       assert(events.offer(event), 'the conductor keeps up with the network agent');

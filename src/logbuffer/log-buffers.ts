@@ -2,6 +2,7 @@
 import { loadAcquire, storeRelease } from '../memory/ordered.ts';
 import { getPositionVolatile, setPositionRelease } from '../memory/position.ts';
 import { Region } from '../memory/region.ts';
+import { MAPPED_FILES, type SharedFiles } from '../memory/shared-files.ts';
 import { DATA_SESSION_ID, DATA_STREAM_ID } from '../protocol/data-frame.ts';
 import {
   computePosition,
@@ -60,17 +61,17 @@ export class LogBuffers {
   }
 
   /** Makes a new log file. Throws with errno's name as `code` and leaves no file behind when that fails. */
-  static create(path: string, parameters: LogParameters): LogBuffers {
+  static create(path: string, parameters: LogParameters, files: SharedFiles = MAPPED_FILES): LogBuffers {
     const length = logFileLength(parameters.termLength, parameters.pageSize ?? PAGE_MIN_LENGTH);
-    const region = Region.create(path, length, parameters.isSparse ?? true);
+    const region = files.create(path, length, parameters.isSparse ?? true);
     const metadata = length - LOG_METADATA_LENGTH;
     writeMetadata(region, metadata, parameters);
     return new LogBuffers(region, metadata);
   }
 
   /** Maps a log file. Throws AeronError `MALFORMED_LOG` when its metadata does not fit the file. */
-  static map(path: string): LogBuffers {
-    const region = Region.map(path);
+  static map(path: string, files: SharedFiles = MAPPED_FILES): LogBuffers {
+    const region = files.map(path);
     try {
       return new LogBuffers(region, checkMetadata(region, path));
     } catch (error) {

@@ -18,6 +18,7 @@ import { DriverFiles } from '../../src/driver/driver-files.ts';
 import type { DriverOptions } from '../../src/driver/driver-options.ts';
 import type { NetworkCommand, NetworkEvent } from '../../src/driver/messages.ts';
 import type { NetworkLink } from '../../src/driver/network-link.ts';
+import { MAPPED_FILES } from '../../src/memory/shared-files.ts';
 
 export const LOOPBACK = 0x7f000001;
 
@@ -139,12 +140,10 @@ export class ConductorBench {
         events: new EventTransmitter(cnc),
         errors,
         network,
-        logs: new LogStore(
-          this.options,
-          errors,
-          systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED),
-          () => this.usableSpace,
-        ),
+        logs: new LogStore(this.options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED), {
+          ...MAPPED_FILES,
+          usableSpace: () => this.usableSpace,
+        }),
         names: new NameResolver((host, answer) => this.lookups.push({ host, answer }), {
           begin: () => clock.nanoTime,
           end: () => {},

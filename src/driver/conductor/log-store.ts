@@ -1,38 +1,26 @@
-import { rmSync, statfsSync } from 'node:fs';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import { logFileLength } from '../../logbuffer/descriptor.ts';
 import { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import type { LogParameters } from '../../logbuffer/log-metadata.ts';
+import type { SharedFiles } from '../../memory/shared-files.ts';
 import { codeOf, messageOf } from '../../util/errors.ts';
 import type { DriverOptions } from '../driver-options.ts';
 import { CommandError } from './command-error.ts';
 import type { ErrorReporter } from './error-reporter.ts';
-
-/** Bytes that may still be written to the file system of a directory. */
-export function usableSpace(dir: string): number {
-  const { bavail, bsize } = statfsSync(dir);
-  return bavail * bsize;
-}
 
 /** Makes log files and takes them away. */
 export class LogStore {
   private readonly options: DriverOptions;
   private readonly errors: ErrorReporter;
   private readonly bytesMapped: AtomicCounter;
+  private readonly files: SharedFiles;
 
-  private readonly usableSpace: (dir: string) => number;
-
-  constructor(
-    options: DriverOptions,
-    errors: ErrorReporter,
-    bytesMapped: AtomicCounter,
-    usable: (dir: string) => number = usableSpace,
-  ) {
+  constructor(options: DriverOptions, errors: ErrorReporter, bytesMapped: AtomicCounter, files: SharedFiles) {
     this.options = options;
     this.errors = errors;
     this.bytesMapped = bytesMapped;
-    this.usableSpace = usable;
+    this.files = files;
   }
 
   /** @throws CommandError STORAGE_SPACE when there is no room, GENERIC_ERROR for other reasons; no file is left then. */
@@ -40,7 +28,7 @@ export class LogStore {
     const { filePageSize } = this.options;
     this.checkSpace(logFileLength(parameters.termLength, filePageSize));
     try {
-      const log = LogBuffers.create(path, { ...parameters, pageSize: filePageSize });
+      const log = LogBuffers.create(path, { ...parameters, pageSize: filePageSize }, this.files);
       this.bytesMapped.add(log.region.byteLength);
       return log;
     } catch (error) {
@@ -53,13 +41,13 @@ export class LogStore {
   remove(path: string, log: LogBuffers): void {
     this.bytesMapped.add(-log.region.byteLength);
     log.close();
-    rmSync(path, { force: true });
+    this.files.remove(path);
   }
 
   private checkSpace(length: number): void {
     const { dir, performStorageChecks, lowFileStoreWarningThreshold } = this.options;
     if (!performStorageChecks) return;
-    const usable = this.usableSpace(dir);
+    const usable = this.files.usableSpace(dir);
     if (usable < length) {
       throw new CommandError(
         ErrorCode.STORAGE_SPACE,
