@@ -36,6 +36,8 @@ constexpr size_t kCoalescedLengthMax = 65535 - 20 - 8 - 18;  // KernelTransport 
 
 struct Socket {
   int32_t fd = -1;
+  // What datagrams are sent from: the same, or a connected socket beside one that is a member of a group.
+  int32_t sendFd = -1;
   // The longest datagrams that are coalesced when sent. 0: none.
   size_t segmentLengthMax = 0;
   bool hasRefused = false;
@@ -198,15 +200,16 @@ class SocketSet {
   }
 
   ~SocketSet() {
-    for (const int32_t endpoint : open_) close(sockets_[endpoint].fd);
+    for (const int32_t endpoint : open_) closeSockets(sockets_[endpoint]);
     if (epoll_ >= 0) close(epoll_);
   }
 
-  // Takes the socket over. Returns errno, or 0.
-  int add(int32_t endpoint, int fd) {
+  // Takes the sockets over, which may be one. Returns errno, or 0.
+  int add(int32_t endpoint, int fd, int sendFd) {
     if (sockets_.size() <= static_cast<size_t>(endpoint)) sockets_.resize(endpoint + 1);
     sockets_[endpoint] = {};
     sockets_[endpoint].fd = fd;
+    sockets_[endpoint].sendFd = sendFd;
     open_.push_back(endpoint);
     if (isCoalescing_) startCoalescing(sockets_[endpoint]);
     int error = 0;
@@ -227,8 +230,7 @@ class SocketSet {
     open_.erase(std::find(open_.begin(), open_.end(), endpoint));
     // Closing alone would not do while a process being spawned still holds a copy of the descriptor.
     if (epoll_ >= 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
-    close(socket->fd);
-    socket->fd = -1;
+    closeSockets(*socket);
     // The number may soon be another endpoint's.
     for (int i = nextMessage_; i < messageCount_; i++) {
       if (received_[i].endpoint == endpoint) received_[i].endpoint = -1;
@@ -244,7 +246,7 @@ class SocketSet {
   int reconnect(int32_t endpoint, const sockaddr_in& remote) {
     Socket* socket = at(endpoint);
     if (socket == nullptr) return EBADF;
-    if (connect(socket->fd, reinterpret_cast<const sockaddr*>(&remote), sizeof(remote)) != 0) return errno;
+    if (connect(socket->sendFd, reinterpret_cast<const sockaddr*>(&remote), sizeof(remote)) != 0) return errno;
     if (isCoalescing_) startCoalescing(*socket);
     return 0;
   }
@@ -309,11 +311,17 @@ class SocketSet {
     return index < sockets_.size() && sockets_[index].fd >= 0 ? &sockets_[index] : nullptr;
   }
 
+  static void closeSockets(Socket& socket) {
+    if (socket.sendFd != socket.fd) close(socket.sendFd);
+    close(socket.fd);
+    socket.fd = socket.sendFd = -1;
+  }
+
   // As far as the kernel knows how: before 4.18 it takes a coalesced message for one long datagram.
   static void startCoalescing(Socket& socket) {
     int value = 0;
     socklen_t length = sizeof(value);
-    const bool isKnown = getsockopt(socket.fd, SOL_UDP, UDP_SEGMENT, &value, &length) == 0;
+    const bool isKnown = getsockopt(socket.sendFd, SOL_UDP, UDP_SEGMENT, &value, &length) == 0;
     socket.segmentLengthMax = isKnown ? kCoalescedLengthMax : 0;
     socket.hasRefused = false;
     value = 1;
@@ -330,7 +338,7 @@ class SocketSet {
   // Sends a datagram, 0.15 us faster than as a burst of one. Returns 1 when the kernel accepted it, or else 0.
   int transmit(const Socket& socket, const iovec& datagram, const sockaddr_in* destination) {
     const socklen_t length = destination == nullptr ? 0 : sizeof(*destination);
-    const ssize_t sent = sendto(socket.fd, datagram.iov_base, datagram.iov_len, 0,
+    const ssize_t sent = sendto(socket.sendFd, datagram.iov_base, datagram.iov_len, 0,
                                 reinterpret_cast<const sockaddr*>(destination), length);
     if (sent < 0) {
       countError(errno);
@@ -344,12 +352,12 @@ class SocketSet {
   // Sends datagrams, coalesced as far as the socket's route allows. Returns how many the kernel accepted.
   int transmit(Socket& socket, const iovec* datagrams, int count, sockaddr_in* destination) {
     Messages messages(datagrams, count, socket.segmentLengthMax, destination);
-    const int sent = messages.send(socket.fd);
+    const int sent = messages.send(socket.sendFd);
     if (sent >= 0) return accept(messages, sent);
     const int error = errno;
     if (messages.isCoalesced(0) && isRefusal(error)) {
       Messages alone(datagrams, count, 0, destination);
-      const int sentAlone = alone.send(socket.fd);
+      const int sentAlone = alone.send(socket.sendFd);
       if (sentAlone > 0) refuse(socket, error, datagrams[0].iov_len);
       if (sentAlone >= 0) return accept(alone, sentAlone);
     }
@@ -529,37 +537,95 @@ int32_t getOption(int fd, int option) {
   return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : 0;
 }
 
-// Makes fd what the arguments of open() say. Returns the name of the step that failed, errno saying why, or nullptr.
-const char* prepare(int fd, const Arguments& args) {
-  const sockaddr_in local = socketAddress(int32At(args, 2), int32At(args, 3));
-  const sockaddr_in remote = socketAddress(int32At(args, 4), int32At(args, 5));
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&local), sizeof(local)) != 0) return "bind";
-  if (remote.sin_port != 0 && connect(fd, reinterpret_cast<const sockaddr*>(&remote), sizeof(remote)) != 0)
-    return "connect";
-  if (setOption(fd, SO_RCVBUF, int32At(args, 6)) != 0) return "setsockopt SO_RCVBUF";
-  if (setOption(fd, SO_SNDBUF, int32At(args, 7)) != 0) return "setsockopt SO_SNDBUF";
+// What an endpoint asks for: the arguments of open().
+struct Wanted {
+  explicit Wanted(const Arguments& args)
+      : local(socketAddress(int32At(args, 2), int32At(args, 3))), remote(socketAddress(int32At(args, 4), int32At(args, 5))),
+        receiveBufferLength(int32At(args, 6)), sendBufferLength(int32At(args, 7)),
+        group(socketAddress(int32At(args, 8), 0)), interface(socketAddress(int32At(args, 9), 0)), ttl(int32At(args, 10)) {}
+
+  bool isConnected() const { return remote.sin_port != 0; }
+  bool isMulticast() const { return group.sin_addr.s_addr != 0; }
+
+  const sockaddr_in local;
+  const sockaddr_in remote;
+  const int32_t receiveBufferLength;
+  const int32_t sendBufferLength;
+  const sockaddr_in group;  // Its port means nothing, nor the interface's.
+  const sockaddr_in interface;
+  const int32_t ttl;
+};
+
+// Lets others of this machine be members at the same port, and keeps out datagrams of groups that only they are in.
+const char* join(int fd, const Wanted& wanted) {
+  const int yes = 1;
+  const int no = 0;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0) return "setsockopt SO_REUSEADDR";
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) != 0) return "setsockopt SO_REUSEPORT";
+  if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &no, sizeof(no)) != 0 && errno != ENOPROTOOPT) {
+    return "setsockopt IP_MULTICAST_ALL";
+  }
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&wanted.local), sizeof(wanted.local)) != 0) return "bind";
+  const ip_mreq membership = {wanted.group.sin_addr, wanted.interface.sin_addr};
+  if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof(membership)) != 0) {
+    return "setsockopt IP_ADD_MEMBERSHIP";
+  }
   return nullptr;
 }
 
-// open(set, endpoint, localAddress, localPort, remoteAddress, remotePort, receiveBufferLength, sendBufferLength)
+// By which interface datagrams to groups leave, and how many routers they may pass.
+const char* aim(int fd, const Wanted& wanted) {
+  const in_addr interface = wanted.interface.sin_addr;
+  if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof(interface)) != 0) return "setsockopt IP_MULTICAST_IF";
+  const int ttl = wanted.ttl;
+  if (ttl != 0 && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) != 0) return "setsockopt IP_MULTICAST_TTL";
+  return nullptr;
+}
+
+// Makes the sockets what is wanted. Returns the name of the step that failed, errno saying why, or nullptr.
+const char* prepare(int fd, int sendFd, const Wanted& wanted) {
+  const char* failed = nullptr;
+  if (wanted.isMulticast()) {
+    if ((failed = join(fd, wanted)) != nullptr) return failed;
+    if ((failed = aim(sendFd, wanted)) != nullptr) return failed;
+  } else if (bind(fd, reinterpret_cast<const sockaddr*>(&wanted.local), sizeof(wanted.local)) != 0) {
+    return "bind";
+  }
+  if (wanted.isConnected() &&
+      connect(sendFd, reinterpret_cast<const sockaddr*>(&wanted.remote), sizeof(wanted.remote)) != 0) {
+    return "connect";
+  }
+  if (setOption(fd, SO_RCVBUF, wanted.receiveBufferLength) != 0) return "setsockopt SO_RCVBUF";
+  if (setOption(sendFd, SO_SNDBUF, wanted.sendBufferLength) != 0) return "setsockopt SO_SNDBUF";
+  return nullptr;
+}
+
+int newSocket() { return socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+// open(set, endpoint, localAddress, localPort, remoteAddress, remotePort, receiveBufferLength, sendBufferLength,
+//      groupAddress, interfaceAddress, ttl)
 // → { localAddress, localPort, receiveBufferLength, sendBufferLength }, as the kernel has them.
-// Remote port 0 leaves the socket unconnected. Throws the failed step's error; its message is "<step>: <strerror>".
+// Remote port 0 leaves the socket unconnected; group address 0: it is no member of a group. A member that is connected
+// has a second socket to send from: the kernel would not let a connected one hear the members of another group.
+// Throws the failed step's error; its message is "<step>: <strerror>".
 void open(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   SocketSet* sockets = socketsAt(int32At(args, 0));
   if (sockets == nullptr) return throwError(isolate, "EBADF", "the transport is closed");
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return throwErrno(isolate, errno, "socket");
-  const char* failed = prepare(fd, args);
+  const Wanted wanted(args);
+  const int fd = newSocket();
+  const int sendFd = wanted.isMulticast() && wanted.isConnected() && fd >= 0 ? newSocket() : fd;
+  const char* failed = fd < 0 || sendFd < 0 ? "socket" : prepare(fd, sendFd, wanted);
   sockaddr_in local = {};
   socklen_t length = sizeof(local);
   if (failed == nullptr && getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) failed = "getsockname";
   if (failed != nullptr) {
     const int error = errno;
-    close(fd);
+    if (sendFd >= 0 && sendFd != fd) close(sendFd);
+    if (fd >= 0) close(fd);
     return throwErrno(isolate, error, failed);
   }
-  const int error = sockets->add(int32At(args, 1), fd);
+  const int error = sockets->add(int32At(args, 1), fd, sendFd);
   if (error != 0) return throwErrno(isolate, error, "epoll");
 
   v8::Local<v8::Object> result = v8::Object::New(isolate);
@@ -567,7 +633,7 @@ void open(const Arguments& args) {
   put("localAddress", static_cast<int32_t>(ntohl(local.sin_addr.s_addr)));
   put("localPort", ntohs(local.sin_port));
   put("receiveBufferLength", getOption(fd, SO_RCVBUF));
-  put("sendBufferLength", getOption(fd, SO_SNDBUF));
+  put("sendBufferLength", getOption(sendFd, SO_SNDBUF));
   args.GetReturnValue().Set(result);
 }
 

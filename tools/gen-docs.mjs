@@ -29,6 +29,7 @@ async function configurationPage() {
     string: 'text',
     bool: '`true` or `false`',
     int: 'integer',
+    int64: '64-bit integer',
     fraction: '0 to 1',
     size: 'bytes',
     duration: 'duration',
@@ -234,7 +235,6 @@ async function readme() {
   const { UNSUPPORTED_PARAMETERS, ...sentences } = await load('driver/conductor/unsupported');
   const rows = UNSUPPORTED_PARAMETERS.map(({ feature, sentence }) => [feature, sentence]);
   const others = [
-    ['multicast', sentences.MULTICAST_SENTENCE],
     ['IPv6', sentences.IPV6_SENTENCE],
     ['destinations', sentences.DESTINATIONS_SENTENCE],
   ];

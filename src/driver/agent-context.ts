@@ -9,6 +9,7 @@ import {
   ERROR_STREAM_ID,
   errorText,
 } from '../protocol/error-frame.ts';
+import { FLAGS } from '../protocol/frame.ts';
 import {
   SETUP_ACTIVE_TERM_ID,
   SETUP_INITIAL_TERM_ID,
@@ -17,11 +18,14 @@ import {
   SETUP_STREAM_ID,
   SETUP_TERM_LENGTH,
   SETUP_TERM_OFFSET,
+  SETUP_TTL,
 } from '../protocol/setup-frame.ts';
+import { Prng } from '../util/prng.ts';
 import { AgentCounters } from './agent-counters.ts';
-import type { NetworkAgentConfig, NetworkEvent } from './messages.ts';
+import type { ImageSpec, NetworkAgentConfig, NetworkEvent } from './messages.ts';
 import { PositionCounter } from './position-counter.ts';
 import { InsertBurst } from './receiver/insert-burst.ts';
+import { FixedNakDelay, MulticastNakDelay, type NakDelay } from './receiver/nak-delay.ts';
 import { SubscriberPositions } from './subscriber-positions.ts';
 
 /** A conductor that is slow, or a flood of forged setups, must not fill its queue. Senders repeat theirs. */
@@ -35,6 +39,7 @@ export class AgentContext {
   readonly counters: AgentCounters;
   readonly lossReport: LossReport;
   readonly inserts: InsertBurst = new InsertBurst();
+  private readonly multicastNakDelay: MulticastNakDelay;
   private unansweredSetups = 0;
   private readonly values: Region;
 
@@ -44,7 +49,9 @@ export class AgentContext {
     this.emit = emit;
     this.values = Region.adopt(config.cnc.buffer, config.cnc.handle);
     const lossReport = Region.adopt(config.lossReport.buffer, config.lossReport.handle);
-    const { place } = config;
+    const { place, receiverIdLow, nakMulticastGroupSize, nakMulticastMaxBackoffNs } = config;
+    const prng = new Prng(receiverIdLow);
+    this.multicastNakDelay = new MulticastNakDelay(prng, nakMulticastGroupSize, nakMulticastMaxBackoffNs);
     if (place === null) {
       this.counters = new AgentCounters(this.values, config.countersValuesOffset);
       this.lossReport = new LossReport(lossReport, clock);
@@ -70,6 +77,13 @@ export class AgentContext {
   /** The subscribers of a stream that starts at `startPosition`. */
   subscribers(startPosition: number): SubscriberPositions {
     return new SubscriberPositions(this.values, this.config.countersValuesOffset, startPosition);
+  }
+
+  /** How long an image waits with a NAK. */
+  nakDelay({ isReliable, isGroup, nakDelayNs }: ImageSpec): NakDelay {
+    if (!isReliable) return new FixedNakDelay(0, 0);
+    if (isGroup) return this.multicastNakDelay;
+    return new FixedNakDelay(nakDelayNs, nakDelayNs * this.config.nakRetryDelayRatio);
   }
 
   started(maxDatagramLength: number): void {
@@ -114,6 +128,8 @@ export class AgentContext {
     this.emit({
       kind: 'setupReceived',
       endpointId,
+      flags: view.getUint8(offset + FLAGS),
+      ttl: view.getInt32(offset + SETUP_TTL, true),
       sessionId: view.getInt32(offset + SETUP_SESSION_ID, true),
       streamId: view.getInt32(offset + SETUP_STREAM_ID, true),
       initialTermId: view.getInt32(offset + SETUP_INITIAL_TERM_ID, true),

@@ -10,6 +10,7 @@ import type {
   IpcPublicationSpec,
   NetworkCommand,
   NetworkPublicationSpec,
+  ReceiverSpec,
   SharedRegion,
 } from './messages.ts';
 import { Image } from './receiver/image.ts';
@@ -58,7 +59,7 @@ export class CommandHandler {
         this.addSendEndpoint(command.endpointId, command.options);
         break;
       case 'addReceiveEndpoint':
-        this.addReceiveEndpoint(command.endpointId, command.options);
+        this.addReceiveEndpoint(command.endpointId, command.options, command.receiver);
         break;
       case 'removeEndpoint':
         this.removeEndpoint(command.endpointId);
@@ -110,11 +111,19 @@ export class CommandHandler {
     });
   }
 
-  private addReceiveEndpoint(endpointId: number, options: EndpointOptions): void {
+  private addReceiveEndpoint(endpointId: number, options: EndpointOptions, receiver?: ReceiverSpec): void {
     this.open(endpointId, ({ transport, frames }) => {
       const { receiverIdLow, receiverIdHigh } = this.context.config;
       const low = (receiverIdLow + this.receiveEndpointCount++) | 0;
-      const endpoint = new ReceiveEndpoint(this.context, transport, frames, endpointId, low, receiverIdHigh);
+      const endpoint = new ReceiveEndpoint(
+        this.context,
+        transport,
+        frames,
+        endpointId,
+        low,
+        receiverIdHigh,
+        receiver,
+      );
       const opened = endpoint.open(options);
       this.streams.receiveEndpoints.set(endpointId, endpoint);
       return opened;

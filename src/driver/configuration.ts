@@ -8,6 +8,7 @@ import { ConfigurationError, messageOf } from '../util/errors.ts';
 import { formatIpv4, parseIpv4 } from '../util/ipv4.ts';
 import { parseCommandLine, readPropertyFile } from './command-line.ts';
 import type { DriverOptions, Ipv4Interface, PortRange } from './driver-options.ts';
+import { parseGroupTag } from './group-tag.ts';
 import { transportKind } from './network-agent-config.ts';
 import { environmentName, SETTINGS, type Setting, type SettingKind } from './settings.ts';
 
@@ -71,6 +72,8 @@ function parse(setting: Setting, text: string): unknown {
       return parseBool(text);
     case 'int':
       return inRange(setting, parseInteger(text));
+    case 'int64':
+      return text === '' ? null : parseGroupTag(text);
     case 'fraction':
       return parseFraction(text);
     case 'size':
@@ -300,6 +303,6 @@ function format(kind: SettingKind, value: unknown): string {
       return `${formatIpv4(found.address)}${prefix}`;
     }
     default:
-      return String(value);
+      return value === null ? '' : String(value);
   }
 }

@@ -58,6 +58,7 @@ export interface DriverOptions {
 
   readonly socketSoRcvbuf: number;
   readonly socketSoSndbuf: number;
+  readonly socketMulticastTtl: number;
   readonly udpGso: boolean;
   readonly rcvInitialWindowLength: number;
   readonly rcvStatusMessageTimeoutNs: number;
@@ -65,8 +66,13 @@ export interface DriverOptions {
   readonly imageLivenessTimeoutNs: number;
   readonly reliableStream: boolean;
   readonly rejoinStream: boolean;
+  readonly receiverGroupConsideration: 'infer' | 'true' | 'false';
+  /** Null: none. */
+  readonly receiverGroupTag: bigint | null;
   readonly nakUnicastDelayNs: number;
   readonly nakUnicastRetryDelayRatio: number;
+  readonly nakMulticastGroupSize: number;
+  readonly nakMulticastMaxBackoffNs: number;
   readonly retransmitUnicastDelayNs: number;
   readonly retransmitUnicastLingerNs: number;
   readonly maxResend: number;

@@ -21,6 +21,19 @@ export interface SubscriberPosition {
   readonly tether: boolean;
 }
 
+/** A 64-bit tag of a group of receivers, as its two halves. */
+export interface GroupTag {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What a receive endpoint tells senders. */
+export interface ReceiverSpec {
+  /** Where status messages and NAKs go; `null`: to the source of the stream. */
+  readonly control: { readonly address: Ipv4Address; readonly port: number } | null;
+  readonly groupTag: GroupTag | null;
+}
+
 export interface NetworkPublicationSpec {
   readonly registrationId: number;
   readonly endpointId: number;
@@ -37,7 +50,11 @@ export interface NetworkPublicationSpec {
   /** Bytes the publisher may be ahead of the sender. */
   readonly termWindowLength: number;
   readonly lingerTimeoutNs: number;
+  /** Whether the channel may reach several receivers. */
+  readonly isGroup: boolean;
   readonly maxResend: number;
+  /** What multicast receivers are told of the time to live; 0: the system's default, or unicast. */
+  readonly ttl: number;
   /** The remote address of the endpoint. */
   readonly remoteAddress: Ipv4Address;
   readonly remotePort: number;
@@ -79,7 +96,9 @@ export interface ImageSpec {
   readonly isReliable: boolean;
   readonly rejoin: boolean;
   readonly nakDelayNs: number;
-  /** Source of the setup frame: where status messages and NAKs go. */
+  /** Whether others receive the stream too: NAKs are then held back, because one will do for all. */
+  readonly isGroup: boolean;
+  /** Source of the setup frame: where status messages and NAKs go, unless the endpoint has a control address. */
   readonly sourceAddress: Ipv4Address;
   readonly sourcePort: number;
   /** For the loss report. */
@@ -94,7 +113,12 @@ export interface ImageSpec {
 /** Conductor → network agent. */
 export type NetworkCommand =
   | { readonly kind: 'addSendEndpoint'; readonly endpointId: number; readonly options: EndpointOptions }
-  | { readonly kind: 'addReceiveEndpoint'; readonly endpointId: number; readonly options: EndpointOptions }
+  | {
+      readonly kind: 'addReceiveEndpoint';
+      readonly endpointId: number;
+      readonly options: EndpointOptions;
+      readonly receiver?: ReceiverSpec;
+    }
   /** Answered by `endpointClosed`. */
   | { readonly kind: 'removeEndpoint'; readonly endpointId: number }
   /** The remote name resolved to another address. */
@@ -162,6 +186,8 @@ export type NetworkEvent =
   | {
       readonly kind: 'setupReceived';
       readonly endpointId: number;
+      readonly flags: number;
+      readonly ttl: number;
       readonly sessionId: number;
       readonly streamId: number;
       readonly initialTermId: number;
@@ -225,6 +251,9 @@ export interface NetworkAgentConfig {
   readonly retransmitDelayNs: number;
   readonly retransmitLingerNs: number;
   readonly nakRetryDelayRatio: number;
+  /** Of streams with several receivers: how many there are thought to be, and how long a NAK is held back at most. */
+  readonly nakMulticastGroupSize: number;
+  readonly nakMulticastMaxBackoffNs: number;
   readonly initialWindowLength: number;
   readonly cycleThresholdNs: number;
   /** Random start of receiver ids. */

@@ -32,6 +32,8 @@ export function networkAgentConfig(
     retransmitDelayNs: options.retransmitUnicastDelayNs,
     retransmitLingerNs: options.retransmitUnicastLingerNs,
     nakRetryDelayRatio: options.nakUnicastRetryDelayRatio,
+    nakMulticastGroupSize: options.nakMulticastGroupSize,
+    nakMulticastMaxBackoffNs: options.nakMulticastMaxBackoffNs,
     initialWindowLength: options.rcvInitialWindowLength,
     cycleThresholdNs: Math.min(options.senderCycleThresholdNs, options.receiverCycleThresholdNs),
     receiverIdHigh: randomInt32(),

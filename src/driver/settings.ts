@@ -7,6 +7,8 @@ export type SettingKind =
   | 'int'
   /** A share: `0.05`. */
   | 'fraction'
+  /** 64 bits, or not set. */
+  | 'int64'
   /** Bytes: `64k`, `16m`, `1g`. */
   | 'size'
   /** Nanoseconds: `100us`, `5s`; a bare number is nanoseconds. */
@@ -147,6 +149,8 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     'receive buffer of a socket; 0: the system chooses'),
   socketSoSndbuf: size('aeron.socket.so_sndbuf', '0', 0, INT32_MAX,
     'send buffer of a socket; 0: the system chooses'),
+  socketMulticastTtl: int('aeron.socket.multicast.ttl', '0', 0, 255,
+    'time to live of multicast, where the channel does not say; 0: the system chooses, which is 1'),
   udpGso: setting('aeron.udp.gso', 'bool', 'true',
     'datagrams of one stream go through the kernel together: UDP GSO and GRO, where the kernel has them'),
   rcvInitialWindowLength: size('aeron.rcv.initial.window.length', '128k', 256, GIB, 'receiver window'),
@@ -160,10 +164,23 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     'ask again for what was lost, where the channel does not say'),
   rejoinStream: setting('aeron.rejoin.stream', 'bool', 'true',
     'join a stream again after its image went away'),
+  receiverGroupConsideration: choice('aeron.receiver.group.consideration', 'infer', {
+    ...same('infer', 'true', 'false'),
+    INFER: 'infer',
+    FORCE_TRUE: 'true',
+    FORCE_FALSE: 'false',
+  },
+    'whether streams are taken for those of a group, whose NAKs wait; infer: as channel and sender suggest'),
+  receiverGroupTag: setting('aeron.receiver.group.tag', 'int64', '',
+    'group tag that senders are told, where the channel does not say'),
   nakUnicastDelayNs: duration('aeron.nak.unicast.delay', '1us', US, LARGEST,
     'wait before the first NAK of a gap'),
   nakUnicastRetryDelayRatio: int('aeron.nak.unicast.retry.delay.ratio', '100', 1, LARGEST,
     'wait before the next NAK, in first waits'),
+  nakMulticastGroupSize: int('aeron.nak.multicast.group.size', '10', 1, INT32_MAX,
+    'receivers that a group is thought to have, for how long its NAKs wait'),
+  nakMulticastMaxBackoffNs: duration('aeron.nak.multicast.max.backoff', '10ms', US, LARGEST,
+    'longest wait before a NAK in a group'),
   retransmitUnicastDelayNs: duration('aeron.retransmit.unicast.delay', '0', 0, LARGEST,
     'wait before answering a NAK'),
   retransmitUnicastLingerNs: duration('aeron.retransmit.unicast.linger', '10ms', US, LARGEST,
@@ -242,11 +259,6 @@ export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
     'aeron.untethered.resting.timeout',
   ],
   multicast: [
-    'aeron.socket.multicast.ttl',
-    'aeron.nak.multicast.group.size',
-    'aeron.nak.multicast.max.backoff',
-    'aeron.receiver.group.consideration',
-    'aeron.receiver.group.tag',
     'aeron.multicast.FlowControl.supplier',
     'aeron.multicast.flow.control.rrwm',
     'aeron.flow.control.group.tag',

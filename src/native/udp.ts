@@ -32,6 +32,9 @@ export interface UdpAddon {
     remotePort: number,
     receiveBufferLength: number,
     sendBufferLength: number,
+    groupAddress: number,
+    interfaceAddress: number,
+    ttl: number,
   ): OpenedSocket;
   reconnect(set: number, endpoint: number, remoteAddress: number, remotePort: number): void;
   close(set: number, endpoint: number): void;

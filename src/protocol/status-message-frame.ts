@@ -1,5 +1,5 @@
 // hot
-import { FRAME_ALIGNMENT, TYPE_SM, writeFrameHeader } from './frame.ts';
+import { FRAME_ALIGNMENT, FRAME_LENGTH, TYPE_SM, writeFrameHeader } from './frame.ts';
 
 /**
  * A receiver tells the sender what was consumed and how much more may be sent.
@@ -50,6 +50,14 @@ export function writeStatusMessage(
   view.setInt32(offset + STATUS_MESSAGE_RECEIVER_ID, receiverIdLow, true);
   view.setInt32(offset + STATUS_MESSAGE_RECEIVER_ID + 4, receiverIdHigh, true);
   return STATUS_MESSAGE_LENGTH;
+}
+
+/** Adds a group tag, as two int32 halves, to a status message at `offset`. Returns the frame's length. */
+export function addGroupTag(view: DataView, offset: number, tagLow: number, tagHigh: number): number {
+  view.setInt32(offset + FRAME_LENGTH, STATUS_MESSAGE_WITH_GROUP_TAG_LENGTH, true);
+  view.setInt32(offset + STATUS_MESSAGE_GROUP_TAG, tagLow, true);
+  view.setInt32(offset + STATUS_MESSAGE_GROUP_TAG + 4, tagHigh, true);
+  return STATUS_MESSAGE_WITH_GROUP_TAG_LENGTH;
 }
 
 /** Whether the fields of a status message that passed `isValidFrame` are in range for a stream's term length. */

@@ -7,6 +7,16 @@ import { Region } from '../memory/region.ts';
  */
 export type Ipv4Address = number;
 
+/** Membership in a multicast group, and how datagrams to groups leave. */
+export interface MulticastOptions {
+  /** The group whose datagrams arrive; not that of a remote address. */
+  readonly groupAddress: Ipv4Address;
+  /** Our address on the network of the groups. */
+  readonly interfaceAddress: Ipv4Address;
+  /** Routers that datagrams may pass, plus one; 0 leaves the system's default, which is 1. */
+  readonly ttl: number;
+}
+
 /** What a datagram endpoint is: a bound local address, connected to a remote one or open to all. */
 export interface EndpointOptions {
   /** 0 binds every local address. */
@@ -19,6 +29,8 @@ export interface EndpointOptions {
   /** Bytes; 0 leaves the system's default. */
   readonly receiveBufferLength: number;
   readonly sendBufferLength: number;
+  /** Null or left out: unicast. Otherwise other endpoints of this machine may have the same local port. */
+  readonly multicast?: MulticastOptions | null;
 }
 
 /** Receives datagrams of one endpoint. Called on the network agent's thread only. */

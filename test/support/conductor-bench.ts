@@ -288,6 +288,8 @@ export function setupReceived(
   return {
     kind: 'setupReceived',
     endpointId,
+    flags: 0,
+    ttl: 0,
     sessionId: 77,
     streamId: 10,
     initialTermId: 5,

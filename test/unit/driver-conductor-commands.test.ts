@@ -4,7 +4,6 @@ import { ErrorCode } from '../../src/cnc/error-codes.ts';
 import {
   DESTINATIONS_SENTENCE,
   IPV6_SENTENCE,
-  MULTICAST_SENTENCE,
   UNSUPPORTED_PARAMETERS,
 } from '../../src/driver/conductor/unsupported.ts';
 import { ConductorBench, only } from '../support/conductor-bench.ts';
@@ -28,15 +27,11 @@ test('should refuse what this version lacks with one clear sentence', (t) => {
     [PUBLISH, `${UDP}|session-id=tag:1`],
     [SUBSCRIBE, `${UDP}|tether=false`],
     [SUBSCRIBE, 'aeron:ipc?tether=false'],
-    [SUBSCRIBE, `${UDP}|group=true`],
-    [SUBSCRIBE, `${UDP}|gtag=3`],
     [PUBLISH, `${UDP}|fc=min`],
     [SUBSCRIBE, `${UDP}|cc=cubic`],
     [PUBLISH, `${UDP}|channel-snd-ts-offset=0`],
     [SUBSCRIBE, `${UDP}|media-rcv-ts-offset=reserved`],
     [PUBLISH, `${UDP}|ats=true`],
-    [PUBLISH, 'aeron:udp?endpoint=224.0.1.1:4000'],
-    [SUBSCRIBE, 'aeron:udp?endpoint=239.0.0.1:4000'],
     [PUBLISH, 'aeron:udp?endpoint=[::1]:4000'],
     [PUBLISH, `${UDP}|interface=[::1]`],
   ] as const) {
@@ -47,11 +42,7 @@ test('should refuse what this version lacks with one clear sentence', (t) => {
     assert.ok(error.message.endsWith(` channel=${channel}`));
     seen.add(error.message.slice(0, -` channel=${channel}`.length));
   }
-  const sentences = [
-    ...UNSUPPORTED_PARAMETERS.map(({ sentence }) => sentence),
-    MULTICAST_SENTENCE,
-    IPV6_SENTENCE,
-  ];
+  const sentences = [...UNSUPPORTED_PARAMETERS.map(({ sentence }) => sentence), IPV6_SENTENCE];
   assert.deepEqual([...seen].sort(), sentences.sort());
   assert.equal(bench.network.commands.length, 0);
 });
@@ -133,4 +124,80 @@ test('should cut error texts to what fits into an event', (t) => {
   const bench = new ConductorBench(t);
   const channel = `aeron:udp?endpoint=${'x'.repeat(4000)}:1|mtu=1`;
   only(bench.call({ ...PUBLISH, channel }).events, 'error');
+});
+
+test('should send to a group at its odd address, and listen to receivers at the next one', (t) => {
+  const bench = new ConductorBench(t, { socketMulticastTtl: 4 });
+  const channel = 'aeron:udp?endpoint=224.20.30.39:4000|interface=10.0.0.0/24';
+  only(bench.call({ ...PUBLISH, channel }).events, 'publicationReady');
+  only(bench.call({ ...SUBSCRIBE, channel: `${channel}|ttl=300|gtag=-2` }).events, 'subscriptionReady');
+  const [data, control] = [0xe0141e27 | 0, 0xe0141e28 | 0];
+  const membership = { interfaceAddress: 0x0a000001 };
+  assert.deepEqual(bench.network.last('addSendEndpoint').options, {
+    localAddress: 0,
+    localPort: 4000,
+    remoteAddress: data,
+    remotePort: 4000,
+    multicast: { ...membership, groupAddress: control, ttl: 4 },
+    receiveBufferLength: 131_072,
+    sendBufferLength: 0,
+  });
+  const { options, receiver } = bench.network.last('addReceiveEndpoint');
+  assert.deepEqual(options, {
+    localAddress: 0,
+    localPort: 4000,
+    remoteAddress: 0,
+    remotePort: 0,
+    multicast: { ...membership, groupAddress: data, ttl: 255 },
+    receiveBufferLength: 131_072,
+    sendBufferLength: 0,
+  });
+  assert.deepEqual(receiver, {
+    control: { address: control, port: 4000 },
+    groupTag: { low: -2, high: -1 },
+  });
+  const { publication } = bench.network.last('addNetworkPublication');
+  assert.equal(publication.isGroup, true);
+  assert.equal(publication.ttl, 4);
+});
+
+test('should share an endpoint of a group by address, port and interface', (t) => {
+  const bench = new ConductorBench(t);
+  const endpoints = (): number => bench.network.all('addReceiveEndpoint').length;
+  for (const [channel, count] of [
+    ['aeron:udp?endpoint=224.20.30.39:4000', 1],
+    ['aeron:udp?endpoint=224.20.30.39:4000|interface=10.0.0.1|ttl=7', 1],
+    ['aeron:udp?endpoint=224.20.30.39:4000|interface={eth0}', 1],
+    ['aeron:udp?endpoint=224.20.30.39:4001', 2],
+    ['aeron:udp?endpoint=224.20.30.41:4000', 3],
+  ] as const) {
+    only(bench.call({ ...SUBSCRIBE, channel }).events, 'subscriptionReady');
+    assert.equal(endpoints(), count, channel);
+  }
+});
+
+test('should refuse channels of groups that cannot be, and say what can', (t) => {
+  const bench = new ConductorBench(t);
+  for (const [channel, expected] of [
+    [
+      'aeron:udp?endpoint=224.20.30.40:4000',
+      /^Multicast data address must be odd: 224\.20\.30\.40; send to /,
+    ],
+    ['aeron:udp?endpoint=224.20.30.39:0', /needs a port/],
+    ['aeron:udp?endpoint=224.20.30.39:4000|ttl=-1', /^ttl=-1 is not a number from 0 to 255/],
+    ['aeron:udp?endpoint=224.20.30.39:4000|interface=10.9.0.0/16', /there are 10\.0\.0\.1 \(\{eth0\}\)/],
+    ['aeron:udp?endpoint=224.20.30.39:4000|interface={eth7}', /no local address matches interface=\{eth7\}/],
+  ] as const) {
+    const error = only(bench.call({ ...SUBSCRIBE, channel }).events, 'error');
+    assert.equal(error.errorCode, ErrorCode.INVALID_CHANNEL);
+    assert.match(error.message, expected);
+  }
+  for (const [channel, expected] of [
+    [`${UDP}|group=perhaps`, /^group=perhaps: expected true, false or infer/],
+    [`${UDP}|gtag=9223372036854775808`, /^gtag=9223372036854775808: expected a 64-bit integer/],
+  ] as const) {
+    const error = only(bench.call({ ...SUBSCRIBE, channel }).events, 'error');
+    assert.equal(error.errorCode, ErrorCode.GENERIC_ERROR);
+    assert.match(error.message, expected);
+  }
 });

@@ -183,3 +183,24 @@ test('should refuse to reject what is no image, or at length', (t) => {
   const long = only(bench.call({ ...reject, reason: 'x'.repeat(1024) }).events, 'error');
   assert.equal(long.message, 'Invalidation reason_text must be 1023 bytes or less');
 });
+
+test('should take a stream for that of a group when channel, sender or subscription says so', (t) => {
+  const MULTICAST = 'aeron:udp?endpoint=224.20.30.39:24325';
+  const GROUP_FLAG = 0x40;
+  for (const [channel, flags, receiverGroupConsideration, isGroup] of [
+    [UDP, 0, 'infer', false],
+    [UDP, GROUP_FLAG, 'infer', true],
+    [MULTICAST, 0, 'infer', true],
+    [`${UDP}|group=true`, 0, 'infer', true],
+    [`${MULTICAST}|group=false`, GROUP_FLAG, 'infer', false],
+    [UDP, 0, 'true', true],
+    [MULTICAST, 0, 'false', false],
+    [`${MULTICAST}|group=infer`, 0, 'false', true],
+  ] as const) {
+    const bench = new ConductorBench(t, { receiverGroupConsideration });
+    const { endpointId } = subscribe(bench, channel);
+    bench.network.emit(setupReceived(endpointId, { flags }));
+    bench.run();
+    assert.equal(bench.network.last('addImage').image.isGroup, isGroup, channel);
+  }
+});

@@ -78,6 +78,7 @@ test('should know every setting by its property and by its variable', () => {
             ipv4Interface: '10.0.0.1/24',
             string: 'x',
             int: '',
+            int64: '-7',
             fraction: '0.5',
             size: '',
             duration: '',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { readLossReport } from '../../src/concurrent/loss-report.ts';
-import type { ImageSpec } from '../../src/driver/messages.ts';
+import type { ImageSpec, ReceiverSpec } from '../../src/driver/messages.ts';
 import type { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
 import { Region } from '../../src/memory/region.ts';
 import { FLAG_EOS, FLAG_REVOKED, FLAG_UNFRAGMENTED, writeHeartbeat } from '../../src/protocol/data-frame.ts';
@@ -90,10 +90,11 @@ class Receiver {
   readonly subscriberCounterId: number;
   messages = 0;
 
-  constructor(overrides: Partial<ImageSpec> = {}) {
+  constructor(overrides: Partial<ImageSpec> = {}, receiver?: ReceiverSpec) {
     const { joinPosition = 0 } = overrides;
     this.log = directory.createLog(`image-${logCount++}`, { logType: 'image' });
-    this.agent.command({ kind: 'addReceiveEndpoint', endpointId: 2, options: endpointOptions() });
+    const endpoint = { endpointId: 2, options: endpointOptions() };
+    this.agent.command({ kind: 'addReceiveEndpoint', ...endpoint, ...(receiver && { receiver }) });
     this.agent.command({ kind: 'addInterest', endpointId: 2, streamId: STREAM_ID, sessionId: null });
     const counter = this.agent.claimCounter();
     this.subscriberCounterId = counter.id;
@@ -379,6 +380,8 @@ test('a setup frame for a stream somebody wants is passed to the conductor once'
   const expected = {
     kind: 'setupReceived',
     endpointId: 2,
+    flags: 0,
+    ttl: 0,
     sessionId: otherSession,
     streamId: STREAM_ID,
     initialTermId: INITIAL_TERM_ID,
@@ -689,4 +692,61 @@ test('the same holds when the earlier datagram comes in the same burst', () => {
   assert.deepEqual([receiver.position, receiver.hwm], [256, 384]);
   receiver.receive(data(256, 128));
   assert.equal(receiver.position, 384);
+});
+
+const GROUP_CONTROL = { address: 0xe0141e28 | 0, port: 40456 };
+
+test('everything a receiver of a group says goes to the control address, with its tag', () => {
+  const groupTag = { low: -2, high: -1 };
+  using receiver = new Receiver({ isGroup: true }, { control: GROUP_CONTROL, groupTag });
+  receiver.agent.agent.doWork();
+  const unknown = data(0, 64);
+  unknown.writeInt32LE(99, 12);
+  receiver.receive(unknown);
+  receiver.agent.command({ kind: 'rejectImage', registrationId: receiver.spec.registrationId, reason: 'no' });
+  receiver.agent.run(201);
+  const [statusMessage, elicited, error] = receiver.transport.takeSent();
+  const tag = 'feffffff ffffffff';
+  assert.deepEqual(
+    statusMessage!.bytes,
+    hex(`2c000000 0000 0300 34120000 e9030000 07000000 00000000 00800000 04030201 0d0c0b0a ${tag}`),
+  );
+  assert.deepEqual(
+    elicited!.bytes,
+    hex(`2c000000 0080 0300 63000000 e9030000 00000000 00000000 00000000 04030201 0d0c0b0a ${tag}`),
+  );
+  assert.deepEqual(
+    error!.bytes,
+    hex(`2a000000 0008 0400 34120000 e9030000 04030201 0d0c0b0a ${tag} 0d000000 02000000 6e6f`),
+  );
+  for (const { address, port } of [statusMessage!, elicited!, error!]) {
+    assert.deepEqual({ address, port }, GROUP_CONTROL);
+  }
+});
+
+test('a receiver of a group waits at random before it asks, and asks nothing that came meanwhile', () => {
+  using receiver = new Receiver({ isGroup: true }, { control: GROUP_CONTROL, groupTag: null });
+  const maxBackoffMs = 10;
+  const waits: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    const gap = i * 128;
+    receiver.receive(data(gap + 64, 64));
+    receiver.transport.takeSent();
+    let waitMs = 0;
+    let naks: SentDatagram[] = [];
+    for (; naks.length === 0 && waitMs <= maxBackoffMs; waitMs++) {
+      receiver.agent.run(1);
+      naks = ofType(receiver.transport.takeSent(), NAK);
+    }
+    assert.equal(naks.length, 1, `no NAK within ${maxBackoffMs} ms`);
+    assert.deepEqual({ address: naks[0]!.address, port: naks[0]!.port }, GROUP_CONTROL);
+    waits.push(waitMs);
+    receiver.receive(data(gap, 64));
+    receiver.consume();
+    receiver.agent.run(2 * maxBackoffMs);
+    assert.equal(ofType(receiver.transport.takeSent(), NAK).length, 0);
+  }
+  assert.ok(new Set(waits).size > 3, `waits ${waits}`);
+  // Half of the receivers wait for more than three quarters of the time (of a group of 10: 78 %).
+  assert.ok(waits.filter((waitMs) => waitMs > 6).length > 20, `waits ${waits}`);
 });

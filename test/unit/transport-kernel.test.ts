@@ -13,6 +13,7 @@ import {
 import { formatIpv4 } from '../../src/util/ipv4.ts';
 
 const LOOPBACK = 0x7f000001;
+const GROUP = 0xe0141e27 | 0;
 const NO_LISTENER: BurstListener = { onBurstEnd() {} };
 
 let transport: KernelTransport;
@@ -314,15 +315,19 @@ test('a port that is taken is reported with its name and a way out', () => {
   });
 });
 
-test('an address that is not of this machine, or a group, is refused', () => {
+test('an address that is not of this machine is refused', () => {
   assert.throws(() => transport.open(options({ localAddress: 0xc0000201 | 0 }), new Inbox()), {
     code: 'EADDRNOTAVAIL',
     message: /192\.0\.2\.1:0.*one of this machine/,
   });
-  const group = options({ remoteAddress: 0xe0000181 | 0, remotePort: 40456 });
+  const group = options({
+    localAddress: 0,
+    localPort: 40456,
+    multicast: { groupAddress: GROUP, interfaceAddress: 0xc0000201 | 0, ttl: 0 },
+  });
   assert.throws(() => transport.open(group, new Inbox()), {
-    code: 'MULTICAST_UNSUPPORTED',
-    message: /224\.0\.1\.129:40456.*unicast/,
+    code: 'ENODEV',
+    message: /in group 224\.20\.30\.39 on interface 192\.0\.2\.1: .*interface=address/,
   });
 });
 
@@ -467,4 +472,53 @@ test('the ports of a worker that is terminated come free', async () => {
   assert.throws(() => transport.open(options({ localPort }), new Inbox()), { code: 'EADDRINUSE' });
   await worker.terminate();
   assert.equal(transport.open(options({ localPort }), new Inbox()).localPort, localPort);
+});
+
+test('members of a group on one port all hear it, and no group that they are not in', () => {
+  const inboxes = [new Inbox(), new Inbox()];
+  const otherInbox = new Inbox();
+  const multicast = { groupAddress: GROUP, interfaceAddress: LOOPBACK, ttl: 0 };
+  const probe = transport.open(options(), new Inbox());
+  const localPort = probe.localPort;
+  probe.close();
+  const member = { localAddress: 0, localPort, multicast };
+  for (const inbox of inboxes) transport.open(options(member), inbox);
+  const otherGroup = { ...multicast, groupAddress: GROUP + 1 };
+  const sender = transport.open(
+    options({ ...member, multicast: otherGroup, remoteAddress: GROUP, remotePort: localPort }),
+    otherInbox,
+  );
+  const burst = burstOf('to all', 'and again');
+  assert.equal(transport.send(sender, burst, 0, 0), 2);
+  pollUntil(() => inboxes.every(({ texts }) => texts.length === 2));
+  for (const { texts, datagrams } of inboxes) {
+    assert.deepEqual(texts, ['to all', 'and again']);
+    assert.equal(datagrams[0]!.address, LOOPBACK);
+  }
+  assert.deepEqual(otherInbox.texts, []);
+  assert.equal(sender.localPort, localPort);
+});
+
+test('a connected member hears another group than the one that it sends to', () => {
+  const inbox = new Inbox();
+  const probe = transport.open(options(), new Inbox());
+  const localPort = probe.localPort;
+  probe.close();
+  const multicast = { groupAddress: GROUP + 1, interfaceAddress: LOOPBACK, ttl: 3 };
+  transport.open(
+    options({ localAddress: 0, localPort, remoteAddress: GROUP, remotePort: localPort, multicast }),
+    inbox,
+  );
+  const answering = transport.open(
+    options({
+      localAddress: 0,
+      localPort,
+      multicast: { groupAddress: GROUP, interfaceAddress: LOOPBACK, ttl: 0 },
+    }),
+    new Inbox(),
+  );
+  transport.send(answering, burstOf('heard'), GROUP + 1, localPort);
+  pollUntil(() => inbox.texts.length === 1);
+  assert.deepEqual(inbox.texts, ['heard']);
+  assert.equal(inbox.datagrams[0]!.port, localPort);
 });

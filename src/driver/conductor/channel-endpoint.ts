@@ -51,6 +51,15 @@ export class ChannelEndpoint {
     this.registrationId = registrationId;
   }
 
+  get isMulticast(): boolean {
+    return this.addresses.multicast !== null;
+  }
+
+  /** Whether its publications reach several receivers. */
+  get hasGroupSemantics(): boolean {
+    return this.isMulticast;
+  }
+
   /** Whether another channel of the same kind means this endpoint. Those with a port to be chosen never do. */
   serves(kind: EndpointKind, channel: UdpChannel, addresses: UdpAddresses): boolean {
     return (
@@ -61,7 +70,9 @@ export class ChannelEndpoint {
       addresses.localAddress === this.addresses.localAddress &&
       addresses.localPort === this.addresses.localPort &&
       addresses.remoteAddress === this.addresses.remoteAddress &&
-      addresses.remotePort === this.addresses.remotePort
+      addresses.remotePort === this.addresses.remotePort &&
+      addresses.multicast?.groupAddress === this.addresses.multicast?.groupAddress &&
+      addresses.multicast?.interfaceAddress === this.addresses.multicast?.interfaceAddress
     );
   }
 

@@ -1,8 +1,8 @@
 import { ErrorCode } from '../../cnc/error-codes.ts';
-import type { Ipv4Address } from '../../transport/transport.ts';
+import type { Ipv4Address, MulticastOptions } from '../../transport/transport.ts';
 import { ChannelUri } from '../../uri/channel-uri.ts';
 import { messageOf } from '../../util/errors.ts';
-import { isMulticast } from '../../util/ipv4.ts';
+import { formatIpv4, isMulticast } from '../../util/ipv4.ts';
 import { CommandError } from './command-error.ts';
 import {
   findInterface,
@@ -11,7 +11,7 @@ import {
   type NameResolver,
   type Resolution,
 } from './name-resolver.ts';
-import { type ChannelUse, IPV6_SENTENCE, MULTICAST_SENTENCE, unsupportedParameter } from './unsupported.ts';
+import { type ChannelUse, IPV6_SENTENCE, unsupportedParameter } from './unsupported.ts';
 
 /** A channel as the client wrote it, and what it means. */
 export interface Channel {
@@ -51,7 +51,13 @@ export interface UdpAddresses {
   /** 0 for subscriptions. */
   readonly remoteAddress: Ipv4Address;
   readonly remotePort: number;
+  /** Null: unicast. */
+  readonly multicast: MulticastOptions | null;
+  /** Where a subscription's status messages and NAKs go; null: to the source of the stream. */
+  readonly control: { readonly address: Ipv4Address; readonly port: number } | null;
 }
+
+const TTL_MAX = 255;
 
 /**
  * A UDP channel whose host names may still be looked up. {@link addresses} is `null` until they are known.
@@ -68,18 +74,21 @@ export class UdpChannel {
   private readonly endpointResolution: Resolution;
   private readonly controlResolution: Resolution | null;
   private readonly localAddresses: () => readonly LocalAddress[];
+  private readonly ttl: number;
 
-  /** @throws CommandError when a parameter is missing or malformed. */
+  /** `multicastTtl` is for channels that say none. @throws CommandError when a parameter is missing or malformed. */
   constructor(
     channel: Channel,
     use: ChannelUse,
     resolver: NameResolver,
     localAddresses: () => readonly LocalAddress[],
+    multicastTtl: number,
   ) {
     const { uri } = channel;
     this.channel = channel;
     this.use = use;
     this.localAddresses = localAddresses;
+    this.ttl = uri.has('ttl') ? parseTtl(channel) : multicastTtl;
     if (!uri.has('endpoint')) {
       throw invalid(
         channel,
@@ -112,14 +121,16 @@ export class UdpChannel {
     const endpoint = settled(this.endpointResolution);
     const control = this.controlResolution === null ? 0 : settled(this.controlResolution);
     if (endpoint === null || control === null) return null;
-    if (isMulticast(endpoint)) throw notSupported(MULTICAST_SENTENCE, this.channel.text);
+    if (isMulticast(endpoint)) return this.groupAddresses(endpoint);
     const { port } = this.endpoint;
+    const unicast = { multicast: null, control: null };
     if (this.use === 'subscription') {
-      return { localAddress: endpoint, localPort: port, remoteAddress: 0, remotePort: 0 };
+      return { ...unicast, localAddress: endpoint, localPort: port, remoteAddress: 0, remotePort: 0 };
     }
     const local =
-      this.control !== null ? { address: control, port: this.control.port } : this.interfaceAddress();
+      this.control !== null ? { address: control, port: this.control.port } : this.interfaceAddress(false);
     return {
+      ...unicast,
       localAddress: local.address,
       localPort: local.port,
       remoteAddress: endpoint,
@@ -127,10 +138,41 @@ export class UdpChannel {
     };
   }
 
-  /** What `interface` selects: `address[:port][/prefix]` or `{name}[:port]`. Every address when it is not there. */
-  private interfaceAddress(): { address: Ipv4Address; port: number } {
-    const text = this.channel.uri.get('interface');
-    if (text === undefined) return { address: 0, port: 0 };
+  /**
+   * Data goes to a group whose last octet is odd; what receivers say goes to the next address, which is even. Either side
+   * is a member of the group that the other sends to. Whatever `control` says does not matter.
+   */
+  private groupAddresses(dataAddress: Ipv4Address): UdpAddresses {
+    const { port } = this.endpoint;
+    if ((dataAddress & 1) === 0) {
+      const advice = `send to ${formatIpv4(dataAddress - 1)} or ${formatIpv4(dataAddress + 1)}`;
+      throw invalid(
+        this.channel,
+        `Multicast data address must be odd: ${formatIpv4(dataAddress)}; ${advice}`,
+      );
+    }
+    if (port === 0)
+      throw invalid(this.channel, 'a multicast endpoint needs a port: all members have the same');
+    const controlAddress = dataAddress + 1;
+    const interfaceAddress = this.interfaceAddress(true).address;
+    const isSubscription = this.use === 'subscription';
+    const groupAddress = isSubscription ? dataAddress : controlAddress;
+    return {
+      localAddress: 0,
+      localPort: port,
+      remoteAddress: isSubscription ? 0 : dataAddress,
+      remotePort: isSubscription ? 0 : port,
+      multicast: { groupAddress, interfaceAddress, ttl: this.ttl },
+      control: isSubscription ? { address: controlAddress, port } : null,
+    };
+  }
+
+  /**
+   * What `interface` selects: `address[:port][/prefix]` or `{name}[:port]`. Without it every address, or for multicast,
+   * which needs one, the first that is not loopback if there is such.
+   */
+  private interfaceAddress(isForMulticast: boolean): { address: Ipv4Address; port: number } {
+    const text = this.channel.uri.get('interface') ?? (isForMulticast ? '0.0.0.0/0' : '0.0.0.0');
     if (text.startsWith('[')) throw notSupported(IPV6_SENTENCE, this.channel.text);
     const match = /^(?:\{([^}]+)\}|([^:/]+))(?::(\d{1,5}))?(?:\/(\d{1,2}))?$/.exec(text);
     const [, name, host, port = '0', prefix = '32'] = match ?? [];
@@ -144,11 +186,23 @@ export class UdpChannel {
       throw invalid(this.channel, `interface=${text} is not address[:port][/prefix] or {name}`);
     }
     const wanted = name !== undefined ? { name } : { address: address!, prefixLength: Number(prefix) };
-    const isWildcard = 'address' in wanted && wanted.address === 0;
-    const found = isWildcard ? 0 : findInterface(wanted, this.localAddresses());
-    if (found === null) throw invalid(this.channel, `no local address matches interface=${text}`);
+    const isWildcard = !isForMulticast && 'address' in wanted && wanted.address === 0;
+    const found = isWildcard ? 0 : findInterface(wanted, this.localAddresses(), isForMulticast);
+    if (found === null) throw invalid(this.channel, this.noInterface(text));
     return { address: found, port: Number(port) };
   }
+
+  private noInterface(text: string): string {
+    const known = this.localAddresses().map(({ name, address }) => `${formatIpv4(address)} ({${name}})`);
+    return `no local address matches interface=${text}; there are ${known.join(', ')}`;
+  }
+}
+
+/** A larger value than a packet can hold is the largest one, as with the official drivers. */
+function parseTtl(channel: Channel): number {
+  const text = channel.uri.get('ttl') ?? '';
+  if (!/^\d{1,9}$/.test(text)) throw invalid(channel, `ttl=${text} is not a number from 0 to ${TTL_MAX}`);
+  return Math.min(Number(text), TTL_MAX);
 }
 
 function settled(resolution: Resolution): Ipv4Address | null {

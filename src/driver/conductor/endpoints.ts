@@ -10,7 +10,7 @@ import {
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import { messageOf } from '../../util/errors.ts';
 import { formatSocketAddress } from '../../util/ipv4.ts';
-import type { NetworkEvent } from '../messages.ts';
+import type { GroupTag, NetworkEvent } from '../messages.ts';
 import type { UdpAddresses, UdpChannel } from './channel.ts';
 import { ChannelEndpoint, type EndpointKind } from './channel-endpoint.ts';
 import { CommandError } from './command-error.ts';
@@ -82,23 +82,30 @@ export class Endpoints {
     return null;
   }
 
-  /** Asks the network agent for a new endpoint. It is of use once {@link isOpen} says so. */
+  /**
+   * Asks the network agent for a new endpoint. It is of use once {@link isOpen} says so. `groupTag` is what receivers of
+   * subscriptions tell senders of themselves.
+   */
   open(
     kind: EndpointKind,
     channel: UdpChannel,
     addresses: UdpAddresses,
     buffers: SocketBuffers,
     registrationId: number,
+    groupTag: GroupTag | null = null,
   ): ChannelEndpoint {
     const localPort = channel.takesManagedPort ? this.ports[kind].take() : addresses.localPort;
     const bound = { ...addresses, localPort };
     const endpoint = new ChannelEndpoint(this.nextId++, kind, channel, bound, buffers, registrationId);
     this.endpoints.set(endpoint.id, endpoint);
-    this.context.network.send({
-      kind: kind === 'send' ? 'addSendEndpoint' : 'addReceiveEndpoint',
-      endpointId: endpoint.id,
-      options: { ...bound, ...buffers },
-    });
+    const { localAddress, remoteAddress, remotePort, multicast, control } = addresses;
+    const options = { localAddress, localPort, remoteAddress, remotePort, multicast, ...buffers };
+    const added = { endpointId: endpoint.id, options };
+    this.context.network.send(
+      kind === 'send'
+        ? { kind: 'addSendEndpoint', ...added }
+        : { kind: 'addReceiveEndpoint', ...added, receiver: { control, groupTag } },
+    );
     return endpoint;
   }
 
@@ -198,6 +205,7 @@ export class Endpoints {
     this.nextResolutionNs = nowNs + reresolutionCheckIntervalNs;
     for (const endpoint of this.endpoints.values()) {
       if (endpoint.kind !== 'send' || endpoint.state !== 'active' || this.resolutions.has(endpoint)) continue;
+      if (endpoint.isMulticast) continue;
       if (isConnected(endpoint)) endpoint.lastActiveNs = nowNs;
       const host = endpoint.channel.endpointHost;
       if (knownAddress(host) === null && nowNs - endpoint.lastActiveNs > SILENCE_NS) {

@@ -10,6 +10,7 @@ import { ErrorCode } from '../../cnc/error-codes.ts';
 import { ADDRESS_TYPE_IPV4 } from '../../cnc/events.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import { computePosition, positionBits } from '../../logbuffer/descriptor.ts';
+import { SETUP_FLAG_GROUP } from '../../protocol/setup-frame.ts';
 import { formatSocketAddress } from '../../util/ipv4.ts';
 import type { NetworkCommand, NetworkEvent } from '../messages.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
@@ -40,6 +41,7 @@ export class Images {
   private readonly publications: Publications;
   private readonly linker: Linker;
   private readonly rejected: AtomicCounter;
+  private readonly ttlAsymmetries: AtomicCounter;
 
   constructor(
     context: ConductorContext,
@@ -56,6 +58,7 @@ export class Images {
     this.publications = publications;
     this.linker = linker;
     this.rejected = context.systemCounter(SystemCounter.IMAGES_REJECTED);
+    this.ttlAsymmetries = context.systemCounter(SystemCounter.POSSIBLE_TTL_ASYMMETRY);
   }
 
   /** Somebody publishes what a subscription wants. */
@@ -78,7 +81,10 @@ export class Images {
     const { context, linker } = this;
     const { sessionId, streamId, initialTermId, termLength } = setup;
     const { channel, clientId: ownerId, parameters } = subscriptions[0]!;
+    const isGroup = parameters.isGroup ?? (endpoint.isMulticast || (setup.flags & SETUP_FLAG_GROUP) !== 0);
     this.check(setup, endpoint, parameters.windowLength);
+    const { multicast } = endpoint.addresses;
+    if (multicast !== null && multicast.ttl < setup.ttl) this.ttlAsymmetries.increment();
 
     const registrationId = context.cnc.toDriver.nextCorrelationId();
     const identity = { registrationId, sessionId, streamId };
@@ -99,6 +105,7 @@ export class Images {
       rejoin: parameters.rejoin,
       isReliable: parameters.isReliable,
       tether: true,
+      isGroup,
     });
     let counterIds: number[] = [];
     let links: SubscriberLink[] = [];
@@ -124,7 +131,7 @@ export class Images {
     };
     this.streams.images.set(registrationId, image);
     endpoint.users++;
-    context.network.send(addCommand(setup, image, subscriptions[0]!, joinPosition, windowLength));
+    context.network.send(addCommand(setup, image, subscriptions[0]!, joinPosition, windowLength, isGroup));
     for (const link of links) linker.announce(image, link);
   }
 
@@ -222,6 +229,7 @@ function addCommand(
   { channel, parameters }: Subscription,
   joinPosition: number,
   windowLength: number,
+  isGroup: boolean,
 ): NetworkCommand {
   const { registrationId, log, sourceIdentity, counterIds } = image;
   const [rcvHwmCounterId, rcvPosCounterId, rcvNaksSentCounterId] = counterIds as [number, number, number];
@@ -241,6 +249,7 @@ function addCommand(
       isReliable: parameters.isReliable,
       rejoin: parameters.rejoin,
       nakDelayNs: parameters.nakDelayNs,
+      isGroup,
       sourceAddress: setup.sourceAddress,
       sourcePort: setup.sourcePort,
       channel,

@@ -72,17 +72,26 @@ export function kernelAddresses(): LocalAddress[] {
   );
 }
 
-/** The local address that an `interface` parameter selects: `{name}`, or the first one in the network it names. */
+/**
+ * The local address that an `interface` parameter selects: `{name}`, or the first one in the network it names. For
+ * multicast a loopback address is the last choice.
+ */
 export function findInterface(
   wanted: { readonly name: string } | { readonly address: Ipv4Address; readonly prefixLength: number },
   available: readonly LocalAddress[],
+  isForMulticast: boolean,
 ): Ipv4Address | null {
-  const found = available.find((local) =>
+  const found = available.filter((local) =>
     'name' in wanted
       ? local.name === wanted.name
       : inSameNetwork(local.address, wanted.address, wanted.prefixLength),
   );
-  return found?.address ?? null;
+  const [first] = isForMulticast ? found.sort((a, b) => loopbackLast(a) - loopbackLast(b)) : found;
+  return first?.address ?? null;
+}
+
+function loopbackLast({ address }: LocalAddress): number {
+  return address >>> 24 === 127 ? 1 : 0;
 }
 
 /** True when both addresses have the same first `prefixLength` bits. */

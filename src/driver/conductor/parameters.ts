@@ -10,6 +10,7 @@ import { parseDurationNs, parseSize } from '../../uri/units.ts';
 import { isPowerOfTwo } from '../../util/bits.ts';
 import { messageOf } from '../../util/errors.ts';
 import type { DriverOptions } from '../driver-options.ts';
+import { parseGroupTag } from '../group-tag.ts';
 import type { Channel } from './channel.ts';
 import { CommandError } from './command-error.ts';
 
@@ -55,6 +56,10 @@ export interface SubscriptionParameters {
   readonly isSparse: boolean;
   readonly windowLength: number;
   readonly nakDelayNs: number;
+  /** Whether streams are taken for those of a group; null: as sender and channel suggest. */
+  readonly isGroup: boolean | null;
+  /** What senders are told of the receiver; null: nothing. */
+  readonly groupTag: bigint | null;
   readonly buffers: SocketBuffers;
 }
 
@@ -104,6 +109,8 @@ export function subscriptionParameters(channel: Channel, options: DriverOptions)
     isSparse: bool(channel, 'sparse') ?? options.termBufferSparseFile,
     windowLength: size(channel, 'rcv-wnd') ?? options.rcvInitialWindowLength,
     nakDelayNs: duration(channel, 'nak-delay') ?? options.nakUnicastDelayNs,
+    isGroup: group(channel, options),
+    groupTag: parsed(channel, 'gtag', parseGroupTag) ?? options.receiverGroupTag,
     buffers: socketBuffers(channel, options),
   };
 }
@@ -182,6 +189,19 @@ function bool(channel: Channel, key: string): boolean | null {
     if (text === 'true' || text === 'false') return text === 'true';
     throw new Error('expected true or false');
   });
+}
+
+const GROUP_CONSIDERATIONS: Readonly<Record<string, boolean | null>> = {
+  true: true,
+  false: false,
+  infer: null,
+};
+
+function group(channel: Channel, { receiverGroupConsideration }: DriverOptions): boolean | null {
+  const text = channel.uri.get('group') ?? receiverGroupConsideration;
+  const isGroup = Object.hasOwn(GROUP_CONSIDERATIONS, text) ? GROUP_CONSIDERATIONS[text]! : undefined;
+  if (isGroup === undefined) throw refuse(`group=${text}: expected true, false or infer`);
+  return isGroup;
 }
 
 function integer(channel: Channel, key: string): number | null {

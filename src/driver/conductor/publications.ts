@@ -95,7 +95,8 @@ export class Publications {
           `channel=${channel.text}`,
       );
     }
-    const udp = new UdpChannel(channel, 'publication', context.names, context.localAddresses);
+    const { names, localAddresses, options } = context;
+    const udp = new UdpChannel(channel, 'publication', names, localAddresses, options.socketMulticastTtl);
     const { correlationId } = command;
     let opening: ChannelEndpoint | null = null;
     const step = (): boolean => {
@@ -186,6 +187,7 @@ export class Publications {
     const log = context.logs.create(logPath, {
       ...logParameters(parameters),
       ...identity,
+      isGroup: endpoint?.hasGroupSemantics ?? false,
       logType: isExclusive ? 'exclusivePublication' : 'concurrentPublication',
       initialTermId,
       startPosition,
@@ -388,7 +390,9 @@ function addCommand(publication: Publication, log: LogBuffers, startPosition: nu
       mtu: parameters.mtu,
       signalEos: parameters.signalEos,
       lingerTimeoutNs: parameters.lingerTimeoutNs,
+      isGroup: endpoint.hasGroupSemantics,
       maxResend: parameters.maxResend,
+      ttl: endpoint.addresses.multicast?.ttl ?? 0,
       remoteAddress: endpoint.addresses.remoteAddress,
       remotePort: endpoint.addresses.remotePort,
       senderPositionCounterId: senderPosition!,

@@ -1,5 +1,6 @@
 import type { Command } from '../../cnc/commands.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
+import { groupTagOf } from '../group-tag.ts';
 import { type Channel, parseChannel, UdpChannel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import type { Client, Clients } from './clients.ts';
@@ -68,7 +69,8 @@ export class Subscriptions {
     if (context.maxDatagramLength === 0)
       throw new CommandError(ErrorCode.NOT_SUPPORTED, NO_TRANSPORT_SENTENCE);
     const { correlationId } = command;
-    const udp = new UdpChannel(channel, 'subscription', context.names, context.localAddresses);
+    const { names, localAddresses, options } = context;
+    const udp = new UdpChannel(channel, 'subscription', names, localAddresses, options.socketMulticastTtl);
     checkWindow(parameters, parameters.buffers.receiveBufferLength, '', channel);
     let opening: ChannelEndpoint | null = null;
     const step = (): boolean => {
@@ -80,7 +82,9 @@ export class Subscriptions {
           this.checkClash(existing, command, parameters);
           return this.create(command, existing, parameters);
         }
-        opening = endpoints.open('receive', udp, addresses, parameters.buffers, correlationId);
+        const { buffers, groupTag } = parameters;
+        const tag = groupTag === null ? null : groupTagOf(groupTag);
+        opening = endpoints.open('receive', udp, addresses, buffers, correlationId, tag);
       }
       if (!endpoints.isOpen(opening)) return false;
       try {

@@ -54,11 +54,6 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
     isWanted: (uri, use) => use === 'subscription' && uri.get('tether') === 'false',
   },
   {
-    feature: 'group semantics',
-    sentence: 'Group semantics (group=true, gtag) are not supported.',
-    isWanted: (uri, use) => use === 'subscription' && (uri.get('group') === 'true' || uri.has('gtag')),
-  },
-  {
     feature: 'flow control strategies',
     sentence: 'Flow control other than fc=max is not supported: a unicast stream has one receiver.',
     isWanted: (uri, use) =>
@@ -85,7 +80,6 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
 const TIMESTAMP_KEYS = ['media-rcv-ts-offset', 'channel-rcv-ts-offset', 'channel-snd-ts-offset'];
 
 /** Refused by the address a channel names, or by the driver's transport. */
-export const MULTICAST_SENTENCE = 'Multicast is not supported; use a unicast endpoint.';
 export const IPV6_SENTENCE = 'IPv6 is not supported; use an IPv4 endpoint.';
 export const NO_TRANSPORT_SENTENCE =
   'This driver has no network transport (aeron.transport=none); it carries aeron:ipc only.';

@@ -7,7 +7,12 @@ import { fillGap } from '../../logbuffer/gap-filler.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import { Region } from '../../memory/region.ts';
 import { DATA_TERM_ID, DATA_TERM_OFFSET, FLAG_EOS, FLAG_REVOKED } from '../../protocol/data-frame.ts';
-import { ERROR_LENGTH, ERROR_TEXT_LENGTH_MAX, writeError } from '../../protocol/error-frame.ts';
+import {
+  ERROR_FLAG_HAS_GROUP_TAG,
+  ERROR_LENGTH,
+  ERROR_TEXT_LENGTH_MAX,
+  writeError,
+} from '../../protocol/error-frame.ts';
 import { FLAGS } from '../../protocol/frame.ts';
 import { writeNak } from '../../protocol/nak-frame.ts';
 import { STATUS_MESSAGE_FLAG_EOS, writeStatusMessage } from '../../protocol/status-message-frame.ts';
@@ -48,6 +53,9 @@ export class Image implements InsertTarget {
   private readonly clock: Clock;
   private readonly counters: AgentCounters;
   private readonly endpoint: ReceiveEndpoint;
+  /** Where status messages and NAKs go. */
+  private readonly controlAddress: number;
+  private readonly controlPort: number;
   private readonly log: LogBuffers;
   private readonly i32: Int32Array;
   private readonly handle: number;
@@ -88,7 +96,7 @@ export class Image implements InsertTarget {
   private timeOfLastStateChangeNs = Number.NaN;
 
   constructor(context: AgentContext, endpoint: ReceiveEndpoint, log: LogBuffers, spec: ImageSpec) {
-    const { clock, config } = context;
+    const { clock } = context;
     const { joinPosition, termLength } = spec;
     this.registrationId = spec.registrationId;
     this.sessionId = spec.sessionId;
@@ -109,8 +117,9 @@ export class Image implements InsertTarget {
     this.rcvNaksSent = context.counter(spec.rcvNaksSentCounterId);
     this.subscribers = context.subscribers(joinPosition);
     this.cleaner = new LogCleaner(log.region, termLength, joinPosition);
-    const nakDelayNs = spec.isReliable ? spec.nakDelayNs : 0;
-    this.loss = new LossDetector(clock, nakDelayNs, nakDelayNs * config.nakRetryDelayRatio);
+    this.loss = new LossDetector(clock, context.nakDelay(spec));
+    this.controlAddress = endpoint.control?.address ?? spec.sourceAddress;
+    this.controlPort = endpoint.control?.port ?? spec.sourcePort;
     this.insertedPosition = joinPosition;
     this.positionBefore = joinPosition;
     this.nextSmPosition = joinPosition;
@@ -256,7 +265,7 @@ export class Image implements InsertTarget {
       const offset = frames.claim();
       if (offset < 0) return 0;
       const termCount = Math.floor(this.nextSmPosition / this.termLength);
-      const length = writeStatusMessage(
+      const untaggedLength = writeStatusMessage(
         frames.view,
         offset,
         this.state === ACTIVE ? 0 : STATUS_MESSAGE_FLAG_EOS,
@@ -268,6 +277,7 @@ export class Image implements InsertTarget {
         this.endpoint.receiverIdLow,
         this.endpoint.receiverIdHigh,
       );
+      const length = this.endpoint.addGroupTag(offset, untaggedLength);
       // What was not accepted is tried again in the next cycle.
       if (!this.sendFrame(offset, length)) return 0;
       this.counters.statusMessagesSent.increment();
@@ -293,14 +303,14 @@ export class Image implements InsertTarget {
   }
 
   private sendFrame(offset: number, length: number): boolean {
-    return this.endpoint.sendFrame(offset, length, this.spec.sourceAddress, this.spec.sourcePort);
+    return this.endpoint.sendFrame(offset, length, this.controlAddress, this.controlPort);
   }
 
   private sendRejection(rejection: Region): number {
     this.isStatusMessagePending = false;
     if (this.clock.nanoTime <= this.smDeadlineNs) return 0;
-    const { sourceAddress, sourcePort } = this.spec;
-    if (this.endpoint.sendFrom(rejection.handle, this.rejectionLength, sourceAddress, sourcePort)) {
+    const { controlAddress, controlPort } = this;
+    if (this.endpoint.sendFrom(rejection.handle, this.rejectionLength, controlAddress, controlPort)) {
       this.counters.errorFramesSent.increment();
     }
     this.smDeadlineNs = this.clock.nanoTime + this.context.config.statusMessageTimeoutNs;
@@ -373,18 +383,18 @@ export class Image implements InsertTarget {
   reject(reason: string): void {
     if (this.rejection !== null || this.state >= LINGER) return;
     const rejection = Region.allocate(ERROR_LENGTH + ERROR_TEXT_LENGTH_MAX + 1);
-    const { receiverIdLow, receiverIdHigh } = this.endpoint;
+    const { receiverIdLow, receiverIdHigh, groupTag } = this.endpoint;
     const { sessionId, streamId } = this;
     this.rejectionLength = writeError(
       rejection.view,
       0,
-      0,
+      groupTag === null ? 0 : ERROR_FLAG_HAS_GROUP_TAG,
       sessionId,
       streamId,
       receiverIdLow,
       receiverIdHigh,
-      0,
-      0,
+      groupTag?.low ?? 0,
+      groupTag?.high ?? 0,
       IMAGE_REJECTED,
       Buffer.from(reason),
     );

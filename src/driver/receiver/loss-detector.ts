@@ -1,6 +1,7 @@
 // hot
 import type { Clock } from '../../concurrent/clock.ts';
 import { GapScanner } from '../../logbuffer/gap-scanner.ts';
+import type { NakDelay } from './nak-delay.ts';
 
 /** Watches the first gap of an image, and says when to ask for it. */
 export class LossDetector {
@@ -10,15 +11,12 @@ export class LossDetector {
   gapLength = 0;
   private readonly scanner: GapScanner = new GapScanner();
   private readonly clock: Clock;
-  private readonly delayNs: number;
-  private readonly retryDelayNs: number;
+  private readonly delay: NakDelay;
   private expiryNs = Number.NaN;
 
-  /** The first NAK of a gap waits for `delayNs`, each further one for `retryDelayNs`. */
-  constructor(clock: Clock, delayNs: number, retryDelayNs: number) {
+  constructor(clock: Clock, delay: NakDelay) {
     this.clock = clock;
-    this.delayNs = delayNs;
-    this.retryDelayNs = retryDelayNs;
+    this.delay = delay;
   }
 
   /**
@@ -43,7 +41,8 @@ export class LossDetector {
       this.gapTermId = termId;
       this.gapOffset = offset;
       this.gapLength = gapLength;
-      this.expiryNs = this.clock.nanoTime + this.delayNs;
+      this.delay.choose(false);
+      this.expiryNs = this.clock.nanoTime + this.delay.delayNs;
     }
     return offset;
   }
@@ -56,7 +55,8 @@ export class LossDetector {
   /** Whether it is time to ask for the gap; then the next time is set. */
   isDue(): boolean {
     if (this.gapLength === 0 || this.clock.nanoTime < this.expiryNs) return false;
-    this.expiryNs = this.clock.nanoTime + this.retryDelayNs;
+    this.delay.choose(true);
+    this.expiryNs = this.clock.nanoTime + this.delay.delayNs;
     return true;
   }
 }

@@ -26,11 +26,16 @@ import {
   SETUP_STREAM_ID,
   SETUP_TERM_LENGTH,
 } from '../../protocol/setup-frame.ts';
-import { STATUS_MESSAGE_FLAG_SEND_SETUP, writeStatusMessage } from '../../protocol/status-message-frame.ts';
+import {
+  addGroupTag,
+  STATUS_MESSAGE_FLAG_SEND_SETUP,
+  writeStatusMessage,
+} from '../../protocol/status-message-frame.ts';
 import type { DatagramHandler, Endpoint, EndpointOptions, Transport } from '../../transport/transport.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { FrameSender } from '../frame-sender.ts';
+import type { GroupTag, ReceiverSpec } from '../messages.ts';
 import type { Image } from './image.ts';
 import {
   COOL_DOWN,
@@ -51,6 +56,10 @@ export class ReceiveEndpoint implements DatagramHandler {
   readonly receiverIdLow: number;
   readonly receiverIdHigh: number;
   readonly frames: FrameSender;
+  /** Where status messages and NAKs go; null: to the source of the stream. */
+  readonly control: ReceiverSpec['control'];
+  /** What senders are told of it; null: none. */
+  readonly groupTag: GroupTag | null;
   private readonly transport: Transport;
   private readonly context: AgentContext;
   private readonly counters: AgentCounters;
@@ -66,6 +75,7 @@ export class ReceiveEndpoint implements DatagramHandler {
     endpointId: number,
     receiverIdLow: number,
     receiverIdHigh: number,
+    receiver: ReceiverSpec = { control: null, groupTag: null },
   ) {
     this.context = context;
     this.counters = context.counters;
@@ -74,6 +84,8 @@ export class ReceiveEndpoint implements DatagramHandler {
     this.endpointId = endpointId;
     this.receiverIdLow = receiverIdLow;
     this.receiverIdHigh = receiverIdHigh;
+    this.control = receiver.control;
+    this.groupTag = receiver.groupTag;
   }
 
   /** Throws what {@link Transport.open} throws. Cold. */
@@ -146,6 +158,20 @@ export class ReceiveEndpoint implements DatagramHandler {
   /** Forgets setups that were asked for in vain. */
   checkPendingSetups(): void {
     dropPendingSetups(this.interests, this.context.clock.nanoTime);
+  }
+
+  /** Adds the group tag, if there is one, to a status message written to {@link frames}. Returns its length. */
+  addGroupTag(offset: number, length: number): number {
+    const tag = this.groupTag;
+    return tag === null ? length : addGroupTag(this.frames.view, offset, tag.low, tag.high);
+  }
+
+  /** Answers the source of a frame, or the control address in its place. Returns whether that was accepted. */
+  private answer(offset: number, length: number, sourceAddress: number, sourcePort: number): boolean {
+    const control = this.control;
+    return control === null
+      ? this.sendFrame(offset, length, sourceAddress, sourcePort)
+      : this.sendFrame(offset, length, control.address, control.port);
   }
 
   /** Sends a frame written to {@link frames}. Returns whether it was accepted. */
@@ -223,7 +249,7 @@ export class ReceiveEndpoint implements DatagramHandler {
     const { receiverIdLow, receiverIdHigh } = this;
     const flags = STATUS_MESSAGE_FLAG_SEND_SETUP;
     const streamId = interest.streamId;
-    const length = writeStatusMessage(
+    const untaggedLength = writeStatusMessage(
       frames.view,
       offset,
       flags,
@@ -235,7 +261,8 @@ export class ReceiveEndpoint implements DatagramHandler {
       receiverIdLow,
       receiverIdHigh,
     );
-    if (!this.sendFrame(offset, length, address, port)) return;
+    const length = this.addGroupTag(offset, untaggedLength);
+    if (!this.answer(offset, length, address, port)) return;
     this.counters.statusMessagesSent.increment();
     const deadlineNs = this.context.clock.nanoTime + PENDING_SETUP_TIMEOUT_NS;
     interest.setState(sessionId, PENDING_SETUP, deadlineNs);
@@ -299,6 +326,6 @@ export class ReceiveEndpoint implements DatagramHandler {
       this.receiverIdLow,
       this.receiverIdHigh,
     );
-    this.sendFrame(replyOffset, length, sourceAddress, sourcePort);
+    this.answer(replyOffset, length, sourceAddress, sourcePort);
   }
 }

@@ -15,7 +15,7 @@ import {
   RTTM_RECEIVER_ID,
   writeRttm,
 } from '../../protocol/rttm-frame.ts';
-import { writeSetup } from '../../protocol/setup-frame.ts';
+import { SETUP_FLAG_GROUP, writeSetup } from '../../protocol/setup-frame.ts';
 import {
   STATUS_MESSAGE_CONSUMPTION_TERM_ID,
   STATUS_MESSAGE_CONSUMPTION_TERM_OFFSET,
@@ -50,7 +50,7 @@ const DRAINING = 1;
 const LINGER = 2;
 const DONE = 3;
 
-/** A log that clients write and that is sent to one receiver. */
+/** A log that clients write and that is sent to one address, where there may be one receiver or a group. */
 export class NetworkPublication implements Resender {
   readonly registrationId: number;
   readonly sessionId: number;
@@ -245,7 +245,7 @@ export class NetworkPublication implements Resender {
     const length = writeSetup(
       frames.view,
       offset,
-      0,
+      this.spec.isGroup ? SETUP_FLAG_GROUP : 0,
       this.termOffset,
       this.sessionId,
       this.streamId,
@@ -253,7 +253,7 @@ export class NetworkPublication implements Resender {
       this.termId,
       this.termLength,
       this.mtu,
-      0,
+      this.spec.ttl,
     );
     this.endpoint.sendFrame(offset, length);
     this.timeOfLastSetupNs = this.clock.nanoTime;
@@ -341,7 +341,7 @@ export class NetworkPublication implements Resender {
     const receiverIdHigh = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID + 4, true);
     if ((view.getUint8(offset + FLAGS) & STATUS_MESSAGE_FLAG_EOS) !== 0) {
       this.liveness.remove(receiverIdLow, receiverIdHigh);
-      this.hasReceivedUnicastEos = true;
+      if (!this.spec.isGroup) this.hasReceivedUnicastEos = true;
     } else {
       this.liveness.onStatusMessage(receiverIdLow, receiverIdHigh);
     }

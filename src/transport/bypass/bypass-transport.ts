@@ -116,7 +116,13 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
 
   /** Throws AeronError `EADDRNOTAVAIL` for an address that is not ours, `EADDRINUSE` for a port that is taken. */
   open(options: EndpointOptions, handler: DatagramHandler): BypassEndpoint {
-    const { localAddress, localPort, remoteAddress, remotePort } = options;
+    const { localAddress, localPort, remoteAddress, remotePort, multicast } = options;
+    if (multicast != null) {
+      throw new AeronError(
+        'MULTICAST_UNSUPPORTED',
+        `the DPDK port cannot join ${formatIpv4(multicast.groupAddress)}. Use aeron.transport=kernel for multicast.`,
+      );
+    }
     if (localAddress !== 0 && localAddress !== this.address) {
       throw new AeronError(
         'EADDRNOTAVAIL',

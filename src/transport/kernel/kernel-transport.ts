@@ -51,7 +51,7 @@ export interface KernelTransportConfig {
 }
 
 /**
- * A transport over the kernel's UDP sockets: IPv4, unicast.
+ * A transport over the kernel's UDP sockets: IPv4, unicast and multicast.
  * @throws AeronError `NATIVE_NOT_BUILT` or `NATIVE_NOT_LOADED`.
  */
 export function openKernelTransport(

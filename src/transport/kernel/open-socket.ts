@@ -1,11 +1,11 @@
 import type { OpenedSocket, UdpAddon } from '../../native/udp.ts';
 import { AeronError, codeOf, messageOf } from '../../util/errors.ts';
-import { formatSocketAddress, isMulticast } from '../../util/ipv4.ts';
+import { formatIpv4, formatSocketAddress } from '../../util/ipv4.ts';
 import type { EndpointOptions, Ipv4Address } from '../transport.ts';
 
 /**
  * Opens the socket that `options` describe and adds it to a set; `endpoint` is what the set calls it by.
- * @throws AeronError with errno's name as code, or `MULTICAST_UNSUPPORTED`.
+ * @throws AeronError with errno's name as code.
  */
 export function openSocket(
   udp: UdpAddon,
@@ -14,13 +14,7 @@ export function openSocket(
   options: EndpointOptions,
   isConnected: boolean,
 ): OpenedSocket {
-  const { localAddress, localPort, remoteAddress, remotePort } = options;
-  if (isMulticast(localAddress) || isMulticast(remoteAddress)) {
-    throw new AeronError(
-      'MULTICAST_UNSUPPORTED',
-      `cannot open ${describe(options)}: this version sends and receives unicast only. Use a unicast address.`,
-    );
-  }
+  const { localAddress, localPort, remoteAddress, remotePort, multicast } = options;
   try {
     return udp.open(
       sockets,
@@ -31,6 +25,9 @@ export function openSocket(
       isConnected ? remotePort : 0,
       options.receiveBufferLength,
       options.sendBufferLength,
+      multicast?.groupAddress ?? 0,
+      multicast?.interfaceAddress ?? 0,
+      multicast?.ttl ?? 0,
     );
   } catch (error) {
     throw socketError(error, options);
@@ -59,9 +56,22 @@ export function reconnectSocket(
   }
 }
 
-function describe({ localAddress, localPort, remoteAddress, remotePort }: EndpointOptions): string {
+function describe({
+  localAddress,
+  localPort,
+  remoteAddress,
+  remotePort,
+  multicast,
+}: EndpointOptions): string {
+  const groupAddress = multicast?.groupAddress ?? 0;
   const local = `a UDP socket on ${formatSocketAddress(localAddress, localPort)}`;
-  return remotePort === 0 ? local : `${local} connected to ${formatSocketAddress(remoteAddress, remotePort)}`;
+  const member =
+    groupAddress === 0
+      ? local
+      : `${local} in group ${formatIpv4(groupAddress)} on interface ${formatIpv4(multicast!.interfaceAddress)}`;
+  return remotePort === 0
+    ? member
+    : `${member} connected to ${formatSocketAddress(remoteAddress, remotePort)}`;
 }
 
 function socketError(error: unknown, options: EndpointOptions): AeronError {
@@ -75,6 +85,10 @@ function remedy(code: string, localPort: number): string {
   switch (code) {
     case 'EADDRINUSE':
       return `"ss -ulpn sport = :${localPort}" names the process that has the port: stop it or choose another port.`;
+    case 'ENOBUFS':
+      return 'This socket is in as many groups as the sysctl net.ipv4.igmp_max_memberships allows: raise it.';
+    case 'ENODEV':
+      return 'The interface must be one of this machine that is up: name it in the channel, interface=address.';
     case 'EADDRNOTAVAIL':
       return 'The local address must be one of this machine: "ip -4 address" lists them.';
     case 'EACCES':

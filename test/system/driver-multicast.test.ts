@@ -1,0 +1,116 @@
+/** Streams to a group: whole drivers as senders and receivers, over the kernel's sockets on loopback. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Aeron } from '../../src/client/aeron.ts';
+import { SystemCounter } from '../../src/cnc/counter-types.ts';
+import type { DriverOptions } from '../../src/driver/driver-options.ts';
+import { MediaDriver } from '../../src/driver/media-driver.ts';
+import { freeUdpPort } from '../support/lossy-proxy.ts';
+import { MulticastExchange } from '../support/multicast-group.ts';
+
+const STREAM_ID = 1001;
+const COUNT = 400;
+
+async function station(t: TestContext, options: Partial<DriverOptions> = {}): Promise<Aeron> {
+  const parent = mkdtempSync('/dev/shm/aeron-bypass-test-');
+  const dir = join(parent, 'aeron');
+  const driver = await MediaDriver.launch({
+    dir,
+    threadingMode: 'SHARED_NETWORK',
+    transport: 'kernel',
+    socketSoRcvbuf: 2 * 1024 * 1024,
+    timerIntervalNs: 50e6,
+    imageLivenessTimeoutNs: 60e9,
+    publicationConnectionTimeoutNs: 60e9,
+    ...options,
+  });
+  const aeron = await Aeron.connect({ directory: dir });
+  t.after(async () => {
+    await aeron.close();
+    await driver.close();
+    rmSync(parent, { recursive: true, force: true });
+  });
+  return aeron;
+}
+
+async function groupChannel(parameters = ''): Promise<string> {
+  return `aeron:udp?endpoint=224.20.30.39:${await freeUdpPort()}|interface=127.0.0.1|term-length=1m${parameters}`;
+}
+
+function counter({ countersReader }: Aeron, id: number): number {
+  return countersReader.value(id);
+}
+
+test('a stream to a group reaches every driver that listens, and the one that sends it', async (t) => {
+  const [a, b, c] = await Promise.all([station(t), station(t), station(t)]);
+  const channel = await groupChannel();
+  const exchange = await MulticastExchange.start(
+    [{ aeron: a, channel }],
+    [a, b, c].map((aeron) => ({ aeron, channel })),
+    STREAM_ID,
+    COUNT,
+  );
+  await exchange.run();
+  assert.equal(counter(b, SystemCounter.NAK_MESSAGES_SENT), 0);
+});
+
+test('several sources on one stream id are an image each', async (t) => {
+  const [a, b] = await Promise.all([station(t), station(t)]);
+  const channel = await groupChannel('|ttl=2');
+  const both = [a, b].map((aeron) => ({ aeron, channel }));
+  const exchange = await MulticastExchange.start(both, both, STREAM_ID, COUNT);
+  await exchange.run();
+  const sessions = new Set(exchange.publications.map(({ sessionId }) => sessionId));
+  for (const { images } of exchange.subscriptions) {
+    assert.deepEqual(new Set(images.map(({ sessionId }) => sessionId)), sessions);
+  }
+});
+
+test('what one of two receivers lost is sent again', async (t) => {
+  const lossy = { receiveLossRate: 0.05 };
+  const [a, b, c] = await Promise.all([station(t), station(t, lossy), station(t, lossy)]);
+  const channel = await groupChannel();
+  const exchange = await MulticastExchange.start(
+    [{ aeron: a, channel }],
+    [b, c].map((aeron) => ({ aeron, channel })),
+    STREAM_ID,
+    COUNT,
+  );
+  await exchange.run();
+  assert.ok(counter(b, SystemCounter.NAK_MESSAGES_SENT) > 0);
+  assert.ok(counter(a, SystemCounter.RETRANSMITS_SENT) > 0);
+});
+
+test('a sender that reaches further than the receiver answers is counted', async (t) => {
+  const [a, b] = await Promise.all([station(t), station(t)]);
+  const channel = await groupChannel();
+  const exchange = await MulticastExchange.start(
+    [{ aeron: a, channel: `${channel}|ttl=8` }],
+    [{ aeron: b, channel: `${channel}|ttl=4` }],
+    STREAM_ID,
+    1,
+  );
+  await exchange.run();
+  assert.equal(counter(b, SystemCounter.POSSIBLE_TTL_ASYMMETRY), 1);
+});
+
+test('the stream ends at every receiver when its publication closes', async (t) => {
+  const [a, b] = await Promise.all([station(t), station(t)]);
+  const channel = await groupChannel('|linger=200ms');
+  const exchange = await MulticastExchange.start(
+    [{ aeron: a, channel }],
+    [a, b].map((aeron) => ({ aeron, channel })),
+    STREAM_ID,
+    COUNT,
+  );
+  await exchange.run();
+  for (const publication of exchange.publications) publication.close();
+  const deadline = performance.now() + 20_000;
+  while (!exchange.subscriptions.every(({ hasNoImages }) => hasNoImages)) {
+    assert.ok(performance.now() < deadline, 'images stayed for 20 s');
+    await nextTurn();
+  }
+});
