@@ -81,15 +81,16 @@ export interface SideCommand {
 /**
  * A line of a side's standard output.
  *
- * - `ready`: the side has started, driver up and streams added; it need not be connected.
+ * - `ready`: the side has started, driver up and streams added; it need not be connected. It may say that it reports its
+ *   garbage collections.
  * - `window`: counter and pinger only, warm-up is over. A counter's warm-up begins with the first message.
- * - `gc`: may be printed at any time by any side: garbage collections since its start.
+ * - `gc`: a garbage collection began at that time; printed within {@link SLICE_NS} after it.
  * - `result`: counter and pinger only, at the end of the window. Other fields are kept.
  */
 export type SideEvent =
-  | { readonly event: 'ready' }
+  | { readonly event: 'ready'; readonly reportsCollections?: boolean }
   | { readonly event: 'window' }
-  | { readonly event: 'gc'; readonly count: number }
+  | { readonly event: 'gc'; readonly epochMs: number }
   | SideResult;
 
 export interface SideResult {
@@ -106,8 +107,6 @@ export interface SideResult {
    * round trip begins when its message was due, not when it left.
    */
   readonly histogram?: Histogram;
-  /** Garbage collections in the window. */
-  readonly gcCount?: number;
   /** From the start of the driver to its being ready. */
   readonly driverStartMs?: number;
 }

@@ -1,9 +1,11 @@
 /** One run: one contestant, one workload, two processes. */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../src/util/errors.ts';
 import type { Contestant, Role, SideCommand, SideResult, SideRun, WorkloadRun } from './contestant.ts';
 import { freePort, usageOf } from './machine.ts';
 import { Side } from './side.ts';
+import { SLICE_NS } from './sides/slices.ts';
 
 /** What one run gave. */
 export interface Run {
@@ -23,6 +25,8 @@ export interface Measurement extends Omit<SideResult, 'event'> {
   readonly readyMs: number;
   /** From the start of the processes until the window began. */
   readonly windowMs: number;
+  /** Garbage collections that began in the window, in both sides. */
+  readonly gcCount?: number;
   /** What either side used in the window. */
   readonly usage: readonly [SideUsage, SideUsage];
 }
@@ -38,6 +42,8 @@ const COUNTERPART: Readonly<Record<WorkloadRun['role'], Role>> = { publish: 'cou
 const READY_MS = 20_000;
 /** Above the time that the run itself asks for. */
 const SLACK_MS = 15_000;
+/** Sides report their collections at the next turn of their event loop. */
+const COLLECTIONS_MS = SLICE_NS / 1e6 + 100;
 const LIVE_SIDES = new Set<Side>();
 const LIVE_FOLDERS = new Set<string>();
 
@@ -101,19 +107,19 @@ async function measure(
   for (const side of sides) LIVE_SIDES.add(side);
   const active = run.role === 'ping' ? sides[0] : sides[1];
   const passive = run.role === 'ping' ? sides[1] : sides[0];
-  const collections = countCollections(passive);
+  const collections = collectionTimes(sides);
   passive.onEnd = (reason) => active.fail(`the other side ${reason}`);
   const within = async <T>(ms: number, what: string, event: Promise<T>): Promise<T> => {
     const deadline = setTimeout(() => active.fail(`no "${what}" within ${ms} ms`), ms);
     return event.finally(() => clearTimeout(deadline));
   };
   try {
-    await within(READY_MS, 'ready', Promise.all(sides.map((side) => side.expect('ready'))));
+    const ready = await within(READY_MS, 'ready', Promise.all(sides.map((side) => side.expect('ready'))));
     const readyMs = performance.now() - startMs;
     await within(run.warmUpMs + SLACK_MS, 'window', active.expect('window'));
     const windowMs = performance.now() - startMs;
     const before = sides.map((side) => usageOf(side.pid));
-    const collectionsBefore = collections.count;
+    const windowEpochMs = Date.now();
     const { event: _, ...result } = await within(
       run.durationMs + SLACK_MS,
       'result',
@@ -127,10 +133,13 @@ async function measure(
         residentBytes,
       };
     });
-    const gcCount = result.gcCount;
+    const endEpochMs = Date.now();
+    const reportsCollections = ready.every((event) => event.reportsCollections === true);
+    if (reportsCollections) await sleep(COLLECTIONS_MS);
+    const isWithin = (epochMs: number): boolean => epochMs >= windowEpochMs && epochMs < endEpochMs;
     return {
       ...result,
-      ...(gcCount === undefined ? {} : { gcCount: gcCount + collections.count - collectionsBefore }),
+      ...(reportsCollections ? { gcCount: collections.filter(isWithin).length } : {}),
       readyMs,
       windowMs,
       usage: usage as [SideUsage, SideUsage],
@@ -143,12 +152,15 @@ async function measure(
   }
 }
 
-function countCollections(side: Side): { readonly count: number } {
-  const collections = { count: 0 };
-  side.onEvent = (event) => {
-    if (event.event === 'gc') collections.count = event.count;
-  };
-  return collections;
+/** Filled while the sides run. */
+function collectionTimes(sides: readonly Side[]): number[] {
+  const epochMs: number[] = [];
+  for (const side of sides) {
+    side.onEvent = (event) => {
+      if (event.event === 'gc') epochMs.push(event.epochMs);
+    };
+  }
+  return epochMs;
 }
 
 function stderrOf(side: Side, i: number): string {

@@ -45,7 +45,8 @@ export class Side {
   }
 
   /** Waits for an event. Throws when the side ends, or {@link fail} is called, before. */
-  async expect(kind: 'ready' | 'window'): Promise<void>;
+  async expect(kind: 'ready'): Promise<Extract<SideEvent, { event: 'ready' }>>;
+  async expect(kind: 'window'): Promise<void>;
   async expect(kind: 'result'): Promise<SideResult>;
   async expect(kind: SideEvent['event']): Promise<unknown> {
     for (;;) {

@@ -8,9 +8,8 @@ export async function start(program, args) {
     process.stderr.write(`${program}: not built yet. Run: npm run setup\n`);
     process.exit(1);
   }
-  // Whether a duty cycle makes garbage must not depend on what V8 finds room to inline: a double that crosses a call
-  // that is not inlined is boxed. Set before any of the code is compiled.
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=5000');
+  const { V8_FLAGS } = await import('../dist/src/util/v8-flags.js');
+  for (const flag of V8_FLAGS) setFlagsFromString(flag);
   const { runCli } = await import(main.href);
   process.exitCode = await runCli(program, args);
 }

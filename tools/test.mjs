@@ -13,6 +13,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const { V8_FLAGS } = await import('../dist/src/util/v8-flags.js');
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const REPORTER = path.join(ROOT, 'tools/test-record.mjs');
 const isCi = process.env.CI === 'true';
@@ -36,8 +37,7 @@ const GROUPS = {
     concurrency: 1,
     timeoutSeconds: 180,
     deadlineMinutes: 8,
-    // As bin/start.js has it.
-    nodeOptions: ['--expose-gc', '--max-inlined-bytecode-size-cumulative=5000'],
+    nodeOptions: ['--expose-gc', ...V8_FLAGS],
   },
   speed: { folders: ['speed'], concurrency: 1, timeoutSeconds: 900, deadlineMinutes: 18 },
 };

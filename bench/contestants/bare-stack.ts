@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { V8_FLAGS } from '../../src/util/v8-flags.ts';
 import { VERSION } from '../../src/util/version.ts';
 import { type Contestant, sideArguments } from '../contestant.ts';
 import { isPlainRun } from './compile-raw.ts';
@@ -14,6 +15,6 @@ export const bareStack: Contestant = {
     'endpoint of its port: no Aeron, so no flow control and no recovery.',
   build: async () => {},
   supports: (run) => isPlainRun(run) && run.messageLength <= run.mtu,
-  command: (run) => ({ file: process.execPath, args: [SIDE, ...sideArguments(run)] }),
+  command: (run) => ({ file: process.execPath, args: [...V8_FLAGS, SIDE, ...sideArguments(run)] }),
   version: async () => `aeron-bypass ${VERSION}, Node.js ${process.version}`,
 };

@@ -1,7 +1,8 @@
 /** Our own driver and client, on each of its transports. */
 import { fileURLToPath } from 'node:url';
+import { V8_FLAGS } from '../../src/util/v8-flags.ts';
 import { VERSION } from '../../src/util/version.ts';
-import type { Contestant, SideRun } from '../contestant.ts';
+import { type Contestant, sideArguments } from '../contestant.ts';
 
 const SIDE = fileURLToPath(new URL('../sides/ours.js', import.meta.url));
 
@@ -33,12 +34,7 @@ function ours(name: string, title: string, note: string, more: readonly string[]
     note,
     build: async () => {},
     supports: () => true,
-    command: (run) => ({ file: process.execPath, args: [SIDE, ...wordsOf(run), ...more] }),
+    command: (run) => ({ file: process.execPath, args: [...V8_FLAGS, SIDE, ...sideArguments(run), ...more] }),
     version: async () => `aeron-bypass ${VERSION}, Node.js ${process.version}`,
   };
-}
-
-/** A run as `key=value` words, as every side takes it. */
-function wordsOf(run: SideRun): string[] {
-  return Object.entries(run).map(([name, value]) => `${name}=${value}`);
 }

@@ -12,6 +12,7 @@ import type { UdpListener } from '../../src/net/udp.ts';
 import { parseIpv4 } from '../../src/util/ipv4.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { SideArguments } from './side-arguments.ts';
+import { runSlices, SLICE_NS } from './slices.ts';
 
 /** What a port's datagrams go to. */
 interface Endpoint {
@@ -24,8 +25,6 @@ const PORT_COUNT = 65536;
 const RING_LENGTH = 1024;
 const ETHERNET_MTU = 1500;
 const HEADERS_LENGTH = 28;
-/** Cycles run this long before the event loop, which counts garbage collections, gets a turn. */
-const SLICE_NS = 50e6;
 const CYCLES_PER_CLOCK_UPDATE = 16;
 const SAMPLE_NS = 100e6;
 const SAMPLES_MAX = 4096;
@@ -37,7 +36,7 @@ const DRAIN_NS = 1000e6;
 const TWO_32 = 4294967296;
 
 /** Runs one side until it has printed its result; publishers and echoes run until they are killed. */
-export async function runBareStack(args: SideArguments, gcCount: () => number): Promise<void> {
+export async function runBareStack(args: SideArguments): Promise<void> {
   shm.pin(args.cpu);
   const clock = new SystemClock();
   const device = DpdkDevice.open({
@@ -54,8 +53,8 @@ export async function runBareStack(args: SideArguments, gcCount: () => number): 
   const address = parseIpv4(ADDRESSES[args.side]!)!;
   const stack = new IpStack(device, { address, prefixLength: 24, gatewayAddress: 0 }, clock);
   const Role = { publish: Publisher, count: Counter, ping: Pinger, echo: Echo }[args.role];
-  const side = new Role(args, clock, stack, gcCount);
-  print({ event: 'ready' });
+  const side = new Role(args, clock, stack);
+  print({ event: 'ready', reportsCollections: true });
   await side.run();
 }
 
@@ -68,7 +67,6 @@ abstract class Side implements UdpListener, Endpoint {
   protected readonly args: SideArguments;
   protected readonly clock: SystemClock;
   protected readonly stack: IpStack;
-  protected readonly gcCount: () => number;
   protected readonly view: DataView;
   protected readonly peer: number;
   private readonly endpoints: (Endpoint | null)[] = new Array<Endpoint | null>(PORT_COUNT).fill(null);
@@ -77,11 +75,10 @@ abstract class Side implements UdpListener, Endpoint {
   private readonly slotLength: number;
   private slot = 0;
 
-  constructor(args: SideArguments, clock: SystemClock, stack: IpStack, gcCount: () => number) {
+  constructor(args: SideArguments, clock: SystemClock, stack: IpStack) {
     this.args = args;
     this.clock = clock;
     this.stack = stack;
-    this.gcCount = gcCount;
     this.view = stack.device.memory.view;
     this.peer = parseIpv4(ADDRESSES[1 - args.side]!)!;
     this.endpoints[PORT] = this;
@@ -100,21 +97,23 @@ abstract class Side implements UdpListener, Endpoint {
   /** What is to be done between two looks at the network. Returns true when the side is done. */
   protected abstract step(): boolean;
 
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    return runSlices(() => this.slice());
+  }
+
+  private slice(): boolean {
     const { clock, stack } = this;
-    for (;;) {
-      clock.update();
-      const sliceEndNs = clock.nanoTime + SLICE_NS;
-      while (clock.nanoTime < sliceEndNs) {
-        for (let i = 0; i < CYCLES_PER_CLOCK_UPDATE; i++) {
-          stack.receive(this);
-          if (this.step()) return;
-          stack.flush();
-        }
-        clock.update();
+    clock.update();
+    const sliceEndNs = clock.nanoTime + SLICE_NS;
+    while (clock.nanoTime < sliceEndNs) {
+      for (let i = 0; i < CYCLES_PER_CLOCK_UPDATE; i++) {
+        stack.receive(this);
+        if (this.step()) return true;
+        stack.flush();
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      clock.update();
     }
+    return false;
   }
 
   protected isPeerKnown(): boolean {
@@ -163,7 +162,6 @@ class Counter extends Side {
   private lost = 0;
   private messagesBefore = 0;
   private lostBefore = 0;
-  private gcsBefore = 0;
   private sampleEndNs = Number.NaN;
   private windowStartNs = Number.NaN;
   private isWindowOpen = false;
@@ -195,7 +193,6 @@ class Counter extends Side {
       elapsedNs: nanoTime - this.windowStartNs,
       lost: this.lost - this.lostBefore,
       samples: this.samples.slice(0, this.sampleCount),
-      gcCount: this.gcCount() - this.gcsBefore,
     });
     return true;
   }
@@ -206,7 +203,6 @@ class Counter extends Side {
     this.windowStartNs = this.clock.nanoTime;
     this.messagesBefore = this.messages;
     this.lostBefore = this.lost;
-    this.gcsBefore = this.gcCount();
   }
 }
 
@@ -219,7 +215,6 @@ class Pinger extends Side {
   private isConnected = false;
   private isWindowOpen = false;
   private due = 0;
-  private gcsBefore = 0;
   private dueNs = 0.5;
   private lastSentNs = 0.5;
   private windowStartNs = Number.POSITIVE_INFINITY;
@@ -268,7 +263,6 @@ class Pinger extends Side {
     if (this.dueNs >= this.windowStartNs) {
       if (!this.isWindowOpen) {
         this.isWindowOpen = true;
-        this.gcsBefore = this.gcCount();
         print({ event: 'window' });
       }
       this.due++;
@@ -291,7 +285,6 @@ class Pinger extends Side {
       elapsedNs: durationMs * 1e6,
       lost: Math.max(0, due - messages),
       histogram: this.histogram.toBuckets(),
-      gcCount: this.gcCount() - this.gcsBefore,
     });
     return true;
   }

@@ -1,15 +1,14 @@
 import { writeSync } from 'node:fs';
-import { PerformanceObserver } from 'node:perf_hooks';
+import { PerformanceObserver, performance } from 'node:perf_hooks';
 
 /**
- * Counts this process's garbage collections from now on, and prints the count at each: publishers and echoes have no result
- * to say it in. Returns a function that says how many there were up to the last turn of the event loop.
+ * Prints when each of this process's garbage collections began, from now on: see `gc` in `bench/contestant.ts`. Node hears
+ * of them when the event loop has its turn.
  */
-export function countCollections(): () => number {
-  let count = 0;
+export function reportCollections(): void {
   new PerformanceObserver((list) => {
-    count += list.getEntries().length;
-    writeSync(1, `{"event":"gc","count":${count}}\n`);
+    for (const { startTime } of list.getEntries()) {
+      writeSync(1, `{"event":"gc","epochMs":${performance.timeOrigin + startTime}}\n`);
+    }
   }).observe({ entryTypes: ['gc'] });
-  return () => count;
 }

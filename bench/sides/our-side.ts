@@ -14,13 +14,12 @@ import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { shm } from '../../src/native/addons.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { SideArguments } from './side-arguments.ts';
+import { runSlices, SLICE_NS } from './slices.ts';
 import { wireIsMade } from './wire-is-made.ts';
 import { WordViews } from './word-views.ts';
 
 /** Messages offered, and fragments polled, between two duty cycles at most. */
 const BURST = 64;
-/** Duty cycles run this long before the event loop gets a turn. */
-const SLICE_NS = 1_000_000_000;
 const STEPS_PER_CLOCK_UPDATE = 16;
 const SAMPLE_NS = 100_000_000;
 const STREAM_ID = 1001;
@@ -38,9 +37,9 @@ const WARMING_UP = 1;
 const MEASURING = 2;
 
 /** Runs one side until it has printed its result; publishers and echoes run until they are killed. */
-export async function runOurSide(args: SideArguments, gcCount: () => number): Promise<void> {
-  const side = await OurSide.start(args, gcCount);
-  print({ event: 'ready' });
+export async function runOurSide(args: SideArguments): Promise<void> {
+  const side = await OurSide.start(args);
+  print({ event: 'ready', reportsCollections: true });
   await side.run();
 }
 
@@ -50,7 +49,6 @@ function print(event: object): void {
 
 class OurSide {
   private readonly args: SideArguments;
-  private readonly gcCount: () => number;
   private readonly driverStartMs: number;
   private readonly driver: MediaDriver | null;
   private readonly clients: readonly Aeron[];
@@ -75,7 +73,6 @@ class OurSide {
   private sampled = 0;
   private messagesAtStart = 0;
   private lostAtStart = 0;
-  private gcsAtStart = 0;
   // Fields of doubles: what changes in the loop is a field, because V8 allocates a double that a closure captured.
   private timeStampNs = Number.NaN;
   private sampleEndNs = Number.NaN;
@@ -84,7 +81,6 @@ class OurSide {
 
   private constructor(
     args: SideArguments,
-    gcCount: () => number,
     driverStartMs: number,
     driver: MediaDriver | null,
     clients: readonly Aeron[],
@@ -92,7 +88,6 @@ class OurSide {
     subscriptions: readonly Subscription[],
   ) {
     this.args = args;
-    this.gcCount = gcCount;
     this.driverStartMs = driverStartMs;
     this.driver = driver;
     this.clients = clients;
@@ -108,7 +103,7 @@ class OurSide {
     this.onMessage = isFragmented ? new FragmentAssembler(onMessage).handler : onMessage;
   }
 
-  static async start(args: SideArguments, gcCount: () => number): Promise<OurSide> {
+  static async start(args: SideArguments): Promise<OurSide> {
     shm.pin(args.cpu);
     if (args.wire === 'dpdk' && args.side === 1) {
       await wireIsMade(socketPathOf(args), WIRE_TIMEOUT_MS);
@@ -139,7 +134,7 @@ class OurSide {
       if (args.role !== 'publish')
         subscriptions.push(await aeron.addSubscription(subscribeChannel(args), back + i));
     }
-    return new OurSide(args, gcCount, driverStartMs, driver, clients, publications, subscriptions);
+    return new OurSide(args, driverStartMs, driver, clients, publications, subscriptions);
   }
 
   run(): Promise<void> {
@@ -151,20 +146,22 @@ class OurSide {
   }
 
   /** Runs duty cycles until `step` says it is done; the event loop gets a turn after each slice. */
-  private async loop(step: () => boolean): Promise<void> {
-    for (;;) {
-      this.clock.update();
-      const sliceEndNs = this.clock.nanoTime + SLICE_NS;
-      while (this.clock.nanoTime < sliceEndNs) {
-        for (let i = 0; i < STEPS_PER_CLOCK_UPDATE; i++) {
-          if (step()) return;
-          if (this.driver !== null) this.driver.doWork();
-          for (let c = 0; c < this.clients.length; c++) this.clients[c]!.doWork();
-        }
-        this.clock.update();
+  private loop(step: () => boolean): Promise<void> {
+    return runSlices(() => this.slice(step));
+  }
+
+  private slice(step: () => boolean): boolean {
+    this.clock.update();
+    const sliceEndNs = this.clock.nanoTime + SLICE_NS;
+    while (this.clock.nanoTime < sliceEndNs) {
+      for (let i = 0; i < STEPS_PER_CLOCK_UPDATE; i++) {
+        if (step()) return true;
+        if (this.driver !== null) this.driver.doWork();
+        for (let c = 0; c < this.clients.length; c++) this.clients[c]!.doWork();
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      this.clock.update();
     }
+    return false;
   }
 
   private poll(): number {
@@ -209,7 +206,7 @@ class OurSide {
     });
     const messages = this.messages - this.messagesAtStart;
     const lost = this.lost - this.lostAtStart;
-    await this.finish({
+    this.finish({
       messages,
       elapsedNs: this.elapsedNs(),
       lost,
@@ -249,7 +246,7 @@ class OurSide {
       return this.isWindowOver();
     });
     const messages = this.messages - this.messagesAtStart;
-    await this.finish({
+    this.finish({
       messages,
       elapsedNs: this.elapsedNs(),
       lost: 0,
@@ -279,7 +276,6 @@ class OurSide {
     this.phaseEndNs = this.clock.nanoTime + this.args.durationMs * 1e6;
     this.messagesAtStart = this.messages;
     this.lostAtStart = this.lost;
-    this.gcsAtStart = this.gcCount();
     this.histogram.clear();
   }
 
@@ -294,11 +290,8 @@ class OurSide {
     });
   }
 
-  /** The event loop's turns count the collections that happened. */
-  private async finish(result: object): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    const gcCount = this.gcCount() - this.gcsAtStart;
-    print({ event: 'result', ...result, gcCount, driverStartMs: this.driverStartMs });
+  private finish(result: object): void {
+    print({ event: 'result', ...result, driverStartMs: this.driverStartMs });
   }
 
   private readonly onCounted = (buffer: Buffer, offset: number, _length: number, header: Header): void => {

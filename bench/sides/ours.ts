@@ -2,15 +2,13 @@
  * One side of a run over our own driver: driver and clients on one thread (INVOKER), nothing idles. See
  * `bench/contestant.ts` for what a side is asked and what it prints.
  */
-import { setFlagsFromString } from 'node:v8';
-import { countCollections } from './collections.ts';
+import { reportCollections } from './collections.ts';
 
-// As bin/start.js does, before any of the code is compiled.
-setFlagsFromString('--max-inlined-bytecode-size-cumulative=5000');
+reportCollections();
 
 const { runOurSide } = await import('./our-side.ts');
 const { parseSideArguments } = await import('./side-arguments.ts');
 
-await runOurSide(parseSideArguments(process.argv.slice(2)), countCollections());
+await runOurSide(parseSideArguments(process.argv.slice(2)));
 // Who runs the bench still reads this process's times and memory, and then ends it.
 setInterval(() => {}, 1 << 30);

@@ -137,7 +137,7 @@ export class ExclusiveAppender {
       this.writer.writePadding(this.partition, this.termId, termOffset, paddingLength);
       this.termOffset = this.termLength;
     }
-    if (this.position >= this.maxPossiblePosition) return MAX_POSITION_EXCEEDED;
+    if (this.termPosition + this.termOffset >= this.maxPossiblePosition) return MAX_POSITION_EXCEEDED;
     const termCount = (this.termId - this.initialTermId) | 0;
     rotateLog(this.log, termCount, this.termId);
     this.partition = (termCount + 1) % PARTITION_COUNT;
@@ -149,8 +149,9 @@ export class ExclusiveAppender {
   }
 
   private backPressureStatus(length: number): number {
-    if (this.position + align32(length + HEADER_LENGTH) >= this.maxPossiblePosition)
-      return MAX_POSITION_EXCEEDED;
+    // The sum once more, instead of `position`: a getter that is not inlined here boxes it.
+    const position = this.termPosition + this.termOffset;
+    if (position + align32(length + HEADER_LENGTH) >= this.maxPossiblePosition) return MAX_POSITION_EXCEEDED;
     return this.log.isConnected() ? BACK_PRESSURED : NOT_CONNECTED;
   }
 }

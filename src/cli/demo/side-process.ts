@@ -1,12 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { AeronError } from '../../util/errors.ts';
+import { V8_FLAGS } from '../../util/v8-flags.ts';
 import type { SideConfig, SideReply, SideRequest } from './side-messages.ts';
 
 const SIDE_MODULE = fileURLToPath(new URL('./side.js', import.meta.url));
 const STOP_DEADLINE_MS = 5_000;
-/** As `bin/start.js` sets it. */
-const NODE_OPTIONS = ['--max-inlined-bytecode-size-cumulative=5000'];
 
 /** A side in a process of its own, as its coordinator sees it. */
 export class SideProcess {
@@ -22,7 +21,7 @@ export class SideProcess {
   constructor(name: string) {
     this.name = name;
     this.child = fork(SIDE_MODULE, [], {
-      execArgv: NODE_OPTIONS,
+      execArgv: [...V8_FLAGS],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.child.stderr?.on('data', (chunk: Buffer) => {
