@@ -34,10 +34,10 @@ function indexOf(ns: number): number {
   if (ns < SUB_BUCKETS) return ns | 0;
   if (ns >= 2 ** (OCTAVES + SUB_BUCKET_BITS - 1)) return OCTAVES * SUB_BUCKETS - 1;
   const octave = ns < 4294967296 ? 31 - Math.clz32(ns) : 63 - Math.clz32(ns / 4294967296);
-  return (
-    (octave - SUB_BUCKET_BITS + 1) * SUB_BUCKETS +
-    (Math.floor(ns / 2 ** (octave - SUB_BUCKET_BITS)) - SUB_BUCKETS)
-  );
+  const shift = octave - SUB_BUCKET_BITS;
+  // A power of two is a call of `pow`: not for what nearly every message takes.
+  const inOctave = ns < 4294967296 ? ns >>> shift : Math.floor(ns / 2 ** shift);
+  return (shift + 1) * SUB_BUCKETS + inOctave - SUB_BUCKETS;
 }
 
 function upperBoundOf(index: number): number {
