@@ -23,7 +23,12 @@ const isCi = process.env.CI === 'true';
  * `timeoutSeconds`, nor the group longer than `deadlineMinutes`.
  */
 const GROUPS = {
-  unit: { folders: ['tidy', 'unit', 'property'], concurrency: 2, timeoutSeconds: 120, deadlineMinutes: 8 },
+  unit: {
+    folders: ['tidy', 'unit', 'property', 'fuzz'],
+    concurrency: 2,
+    timeoutSeconds: 120,
+    deadlineMinutes: 8,
+  },
   system: { folders: ['system'], concurrency: 1, timeoutSeconds: 240, deadlineMinutes: 12 },
   interop: {
     folders: ['interop'],

@@ -99,8 +99,9 @@ export class ManyToOneRingBuffer {
     const head = getPosition(this.i32, this.headIndex);
     const headOffset = head & (this.capacity - 1);
     const start = this.offset + headOffset;
-    // Producers in other processes write the lengths: none may lead out of the ring.
-    const contiguousLength = this.capacity - headOffset;
+    // Producers in other processes write the lengths: none may lead out of the ring, nor beyond what was claimed, or
+    // producers would wait for a head that waits for them.
+    const contiguousLength = Math.min(this.capacity - headOffset, this.producerPosition() - head);
     let bytesRead = 0;
     let messagesRead = 0;
     try {

@@ -29,6 +29,11 @@ function readAll(ring: ManyToOneRingBuffer, limit = 1000): string[] {
   return texts;
 }
 
+/** Moves the tail as if every byte were claimed. */
+function claimAll(region: Region, ring: ManyToOneRingBuffer): void {
+  region.view.setInt32(TRAILER + 128, ring.consumerPosition() + CAPACITY, true);
+}
+
 test('a message lies in the ring as official clients expect it', () => {
   const { region, ring } = newRing();
   assert.equal(ring.write(7, Buffer.from('..hello'), 2, 5), true);
@@ -128,6 +133,7 @@ test('misuse by our own code is refused', () => {
 test('a record that claims more than the ring has is cut at the end of the ring', () => {
   const { region, ring } = newRing();
   for (const claimed of [2147483647, CAPACITY + 8]) {
+    claimAll(region, ring);
     region.view.setInt32(OFFSET + 4, 5, true);
     region.view.setInt32(OFFSET, claimed, true);
     const lengths: number[] = [];
@@ -144,8 +150,22 @@ test('a record that claims more than the ring has is cut at the end of the ring'
   assert.ok(region.bytes.subarray(OFFSET + LENGTH).every((byte) => byte === 0xee));
 });
 
+test('a record that claims more than was claimed does not lead the head beyond the tail', () => {
+  const { region, ring } = newRing();
+  while (ring.producerPosition() < CAPACITY / 2) write(ring, 'filler');
+  region.view.setInt32(OFFSET, 0x7fffffff, true);
+  readAll(ring);
+  assert.equal(ring.consumerPosition(), ring.producerPosition());
+  // Producers that came to the end of the ring would wait for room at its start, where the head waited for them.
+  for (let i = 0; i < 3 * CAPACITY; i++) {
+    assert.equal(write(ring, 'more'), true, `message ${i}`);
+    assert.deepEqual(readAll(ring), ['1:more']);
+  }
+});
+
 test('a record shorter than its header is skipped', () => {
   const { region, ring } = newRing();
+  claimAll(region, ring);
   region.view.setInt32(OFFSET, 3, true);
   assert.deepEqual(readAll(ring), []);
   assert.equal(ring.consumerPosition(), 8);

@@ -357,6 +357,22 @@ test('a NAK is answered at once, repeats only after the linger time', () => {
   assert.equal(sender.transport.takeSent().length, 1);
 });
 
+test('a NAK for the middle of a frame gets nothing: what lies there need not be a frame', () => {
+  using sender = new Sender();
+  sender.connect();
+  // Reads as the header of a frame of 96 bytes at each multiple of 32.
+  const payload = Buffer.alloc(MTU - 32);
+  for (let at = 0; at < payload.length; at += 32) payload.writeInt32LE(96, at);
+  sender.publisher.offer(payload);
+  sender.cycle();
+  sender.transport.takeSent();
+  sender.receive(nak(64, 96));
+  assert.deepEqual(sender.transport.takeSent(), []);
+  sender.agent.run(12);
+  sender.receive(nak(0, MTU));
+  assert.equal(sender.transport.takeSent().length, 1);
+});
+
 test('a NAK never gets what was not sent yet', () => {
   using sender = new Sender();
   sender.receive(statusMessage(0, 0));

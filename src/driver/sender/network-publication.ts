@@ -5,7 +5,13 @@ import { maxMessageLength, PARTITION_COUNT } from '../../logbuffer/descriptor.ts
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import { TermScanner } from '../../logbuffer/term-scanner.ts';
 import { unblock } from '../../logbuffer/term-unblocker.ts';
-import { FLAG_EOS, FLAG_REVOKED, FLAG_UNFRAGMENTED, writeHeartbeat } from '../../protocol/data-frame.ts';
+import {
+  DATA_TERM_OFFSET,
+  FLAG_EOS,
+  FLAG_REVOKED,
+  FLAG_UNFRAGMENTED,
+  writeHeartbeat,
+} from '../../protocol/data-frame.ts';
 import { ERROR_RECEIVER_ID } from '../../protocol/error-frame.ts';
 import { FLAGS } from '../../protocol/frame.ts';
 import { NAK_GAP_LENGTH, NAK_TERM_ID, NAK_TERM_OFFSET } from '../../protocol/nak-frame.ts';
@@ -388,7 +394,7 @@ export class NetworkPublication implements Resender {
           resendOffset,
           Math.min(mtu, endOffset - resendOffset),
         );
-        if (available <= 0) break;
+        if (available <= 0 || !this.isFrameAt(termStart, resendOffset)) break;
         burst.add(this.handle, termStart + resendOffset, available);
         resendOffset += available + scanner.padding;
         bytes += available;
@@ -405,6 +411,11 @@ export class NetworkPublication implements Resender {
     this.counters.bytesSent.add(bytes);
     this.counters.retransmitsSent.increment();
     this.counters.retransmittedBytes.add(bytes);
+  }
+
+  /** Whether a frame starts there: a NAK may name the middle of one, whose bytes would be sent as if they were frames. */
+  private isFrameAt(termStart: number, termOffset: number): boolean {
+    return this.i32[(termStart + termOffset + DATA_TERM_OFFSET) >> 2] === termOffset;
   }
 
   /** An error frame: the receiver rejects the stream. */
