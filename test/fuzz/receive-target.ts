@@ -143,31 +143,20 @@ export class ReceiveTarget implements FuzzTarget {
     const [rcvHwmCounterId, rcvPosCounterId, rcvNaksSentCounterId, counterId] = [0, 1, 2, 3].map(
       (i) => 100 + 4 * slot + i,
     ) as [number, number, number, number];
-    const spec: ImageSpec = {
+    const spec = this.agent.addImage(log, [this.agent.counter(counterId)], {
       registrationId,
-      endpointId: ENDPOINT_ID,
-      log: log.region,
       sessionId,
       streamId,
-      initialTermId,
-      termLength,
-      mtu: MTU,
       joinPosition,
-      windowLength: termLength / 2,
       isReliable: registrationId % 4 !== 0,
       rejoin: registrationId % 2 === 0,
-      nakDelayNs: 1000,
+      isGroup: registrationId % 3 === 0,
       sourceAddress: setup.sourceAddress,
       sourcePort: setup.sourcePort,
-      channel: 'aeron:udp?endpoint=localhost:20121',
-      sourceIdentity: '127.0.0.1:9999',
       rcvHwmCounterId,
       rcvPosCounterId,
       rcvNaksSentCounterId,
-      subscribers: [{ counterId, tether: true }],
-    };
-    this.agent.counter(counterId).set(joinPosition);
-    this.agent.command({ kind: 'addImage', image: spec });
+    });
     const subscriber = new TestSubscriber(log, this.agent.position(counterId), joinPosition);
     this.images.push({ spec, log, subscriber });
   }
