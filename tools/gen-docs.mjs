@@ -34,6 +34,7 @@ async function configurationPage() {
     size: 'bytes',
     duration: 'duration',
     idleStrategy: 'idle strategy',
+    list: 'list, with commas',
     portRange: '`low high`',
     ipv4: 'IPv4 address',
     ipv4Interface: 'IPv4 address/prefix',

@@ -83,7 +83,10 @@ function parse(setting: Setting, text: string): unknown {
     case 'enum':
       return oneOf(setting.values!, text);
     case 'idleStrategy':
-      return oneOf(IDLE_STRATEGIES, text);
+      // What is none of these a module may register.
+      return IDLE_STRATEGIES[text] ?? text;
+    case 'list':
+      return parseList(text);
     case 'portRange':
       return parsePortRange(text);
     case 'ipv4':
@@ -133,6 +136,15 @@ function inRange({ min = 0, max = Number.MAX_SAFE_INTEGER }: Setting, value: num
 function oneOf(values: Readonly<Record<string, string>>, text: string): string {
   if (Object.hasOwn(values, text)) return values[text]!;
   throw new Error(`expected one of ${Object.keys(values).join(', ')}`);
+}
+
+/** As many as the official driver takes. */
+const LIST_LENGTH_MAX = 10;
+
+function parseList(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.length > LIST_LENGTH_MAX) throw new Error(`expected at most ${LIST_LENGTH_MAX} names`);
+  return names.filter((name) => name !== '');
 }
 
 function parsePortRange(text: string): PortRange {
@@ -189,6 +201,7 @@ export function validate(options: DriverOptions): DriverOptions {
     socketHolds('socketSoRcvbuf', 'rcvInitialWindowLength', options);
     socketHolds('socketSoSndbuf', 'mtuLength', options);
   }
+  checkIdleStrategies(options);
   checkNetworkAgents(options);
   checkDpdk(options);
   return options.dir === '' ? { ...options, dir: defaultAeronDirectory() } : options;
@@ -258,6 +271,18 @@ function longer(key: NumberKey, other: NumberKey, options: DriverOptions): void 
 function socketHolds(key: NumberKey, content: NumberKey, options: DriverOptions): void {
   if (options[key] === 0 || options[content] <= 2 * options[key]) return;
   fail(content, options, 'does not fit into', key, `Set ${SETTINGS[key].property}=${options[content]}.`);
+}
+
+function checkIdleStrategies(options: DriverOptions): void {
+  if (options.driverDynamicLibraries.length > 0) return;
+  for (const [key, { kind, property }] of Object.entries(SETTINGS)) {
+    const name = options[key as keyof typeof SETTINGS];
+    if (kind !== 'idleStrategy' || IDLE_STRATEGY_NAMES.includes(String(name))) continue;
+    throw new ConfigurationError(
+      `${property}=${name}: expected one of ${Object.keys(IDLE_STRATEGIES).join(', ')}. ` +
+        'Modules of AERON_DRIVER_DYNAMIC_LIBRARIES can register others.',
+    );
+  }
 }
 
 function checkNetworkAgents(options: DriverOptions): void {

@@ -27,7 +27,8 @@ export interface DriverOptions {
   readonly dirDeleteOnShutdown: boolean;
   readonly threadingMode: ThreadingMode;
   readonly printConfiguration: boolean;
-  readonly driverTerminationValidator: 'allow' | 'deny';
+  readonly driverTerminationValidator: string;
+  readonly driverDynamicLibraries: readonly string[];
 
   readonly conductorBufferLength: number;
   readonly clientsBufferLength: number;
@@ -83,6 +84,12 @@ export interface DriverOptions {
   readonly receiverIoVectorCapacity: number;
   readonly networkPublicationMaxMessagesPerSend: number;
 
+  readonly udpChannelTransportBindingsMedia: string;
+  readonly udpChannelIncomingInterceptors: readonly string[];
+  readonly udpChannelOutgoingInterceptors: readonly string[];
+  readonly lossArgs: string;
+  readonly fixedLossArgs: string;
+  readonly multiGapLossArgs: string;
   /** 0 to 1. */
   readonly receiveLossRate: number;
 

@@ -1,5 +1,26 @@
 /** The media driver, for programs that run one of their own. */
+export type { Region } from '../memory/region.ts';
+export type { DatagramSender, IncomingInterceptor, OutgoingInterceptor } from '../transport/interceptors.ts';
+export {
+  type BurstListener,
+  DatagramBurst,
+  type DatagramHandler,
+  type Endpoint,
+  type EndpointOptions,
+  type Ipv4Address,
+  type Transport,
+} from '../transport/transport.ts';
+export type { TransportStatistics } from '../transport/transport-statistics.ts';
 export { type ConfigurationInput, loadConfiguration } from './configuration.ts';
 export type { DriverOptions, Ipv4Interface, PortRange, ThreadingMode } from './driver-options.ts';
+export type {
+  ExtensionModule,
+  ExtensionPoints,
+  Extensions,
+  IdleStrategySupplier,
+  InterceptorSupplier,
+  TerminationValidator,
+  TransportSupplier,
+} from './extensions/extensions.ts';
 export { MediaDriver } from './media-driver.ts';
 export { IGNORED_SETTINGS, SETTINGS, type Setting, type SettingKind } from './settings.ts';

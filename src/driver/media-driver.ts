@@ -3,7 +3,7 @@ import { ErrorCode } from '../cnc/error-codes.ts';
 import type { Agent } from '../concurrent/agent.ts';
 import { AgentRunner } from '../concurrent/agent-runner.ts';
 import type { Clock } from '../concurrent/clock.ts';
-import { createIdleStrategy, type IdleStrategy } from '../concurrent/idle-strategy.ts';
+import type { IdleStrategy } from '../concurrent/idle-strategy.ts';
 import { shm } from '../native/addons.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { AeronError, codeOf, messageOf } from '../util/errors.ts';
@@ -19,6 +19,7 @@ import { prepareDirectory } from './driver-directory.ts';
 import { DriverFiles } from './driver-files.ts';
 import { type DriverMachine, THIS_DRIVER_MACHINE } from './driver-machine.ts';
 import type { DriverOptions } from './driver-options.ts';
+import { type Extensions, loadExtensions } from './extensions/extensions.ts';
 import type { NetworkAgentConfig } from './messages.ts';
 import { networkAgentConfig, transportKind } from './network-agent-config.ts';
 import { NetworkAgents } from './network-agents.ts';
@@ -77,6 +78,8 @@ export class MediaDriver {
     machine: DriverMachine = THIS_DRIVER_MACHINE,
   ): Promise<MediaDriver> {
     const options = validate({ ...loadConfiguration(), ...given });
+    const extensions = await loadExtensions(options.driverDynamicLibraries);
+    const terminationValidator = extensions.get('terminationValidator', options.driverTerminationValidator);
     await prepareDirectory(options, machine);
     const files = makeFiles(options, machine);
     const { promise, resolve, reject } = withResolvers();
@@ -84,11 +87,14 @@ export class MediaDriver {
     let network: RunningNetwork | null = null;
     let driver: MediaDriver;
     try {
-      network = await startNetwork(options, machine, files, reject);
-      const conductor = newConductor(options, machine, files, network, resolve);
+      network = await startNetwork(options, machine, extensions, files, reject);
+      const conductor = newConductor(options, machine, files, network, (token) => {
+        if (terminationValidator(options.dir, token)) resolve();
+      });
       const roleName = runsHere(options) ? '[sender, receiver, conductor]' : 'conductor';
       const agent = new DriverAgent(roleName, network, conductor, files.errors);
-      const runner = options.threadingMode === 'INVOKER' ? null : newRunner(options, files, agent);
+      const runner =
+        options.threadingMode === 'INVOKER' ? null : newRunner(options, extensions, files, agent);
       // Now that the network thread is there: it would have inherited the CPU.
       if (options.conductorCpuAffinity >= 0 && runner !== null) shm.pin(options.conductorCpuAffinity);
       driver = new MediaDriver(options, machine, files, network, conductor, agent, runner, promise);
@@ -174,13 +180,14 @@ function makeFiles(options: DriverOptions, machine: DriverMachine): DriverFiles 
 function startNetwork(
   options: DriverOptions,
   machine: DriverMachine,
+  extensions: Extensions,
   files: DriverFiles,
   onFailure: (error: Error) => void,
 ): Promise<RunningNetwork> {
   const configOf = (sharing: AgentSharing | null, index: number): NetworkAgentConfig =>
     networkAgentConfig(options, files.cnc, files.lossReport, machine.randomInt32, sharing, index);
   if (runsHere(options))
-    return SameIsolateNetwork.start(configOf(null, 0), files.clock, machine.openTransport);
+    return SameIsolateNetwork.start(configOf(null, 0), files.clock, machine.openTransport, extensions);
   const count = options.networkAgents;
   if (count === 1) return startWorker(options, files, configOf(null, 0), onFailure);
   const sharing = new AgentSharing(count, files);
@@ -216,7 +223,7 @@ function newConductor(
   machine: DriverMachine,
   files: DriverFiles,
   network: RunningNetwork,
-  terminate: () => void,
+  onTerminate: (token: Uint8Array) => void,
 ): Conductor {
   const { cnc, clock, counters, errors, systemCounter } = files;
   const lookups = new DutyCycleTracker(
@@ -248,9 +255,7 @@ function newConductor(
       randomInt32: machine.randomInt32,
       systemCounter,
     },
-    () => {
-      if (options.driverTerminationValidator === 'allow') terminate();
-    },
+    onTerminate,
   );
 }
 
@@ -259,18 +264,29 @@ function runsHere({ threadingMode }: DriverOptions): boolean {
   return threadingMode === 'SHARED' || threadingMode === 'INVOKER';
 }
 
-function newRunner(options: DriverOptions, files: DriverFiles, agent: Agent): AgentRunner {
+function newRunner(
+  options: DriverOptions,
+  extensions: Extensions,
+  files: DriverFiles,
+  agent: Agent,
+): AgentRunner {
   const isShared = runsHere(options);
   const name = isShared ? options.sharedIdleStrategy : options.conductorIdleStrategy;
   const initArgs = isShared ? options.sharedIdleStrategyInitArgs : options.conductorIdleStrategyInitArgs;
   return new AgentRunner(agent, {
-    idleStrategy: mainIdleStrategy(name, initArgs, files),
+    idleStrategy: mainIdleStrategy(name, initArgs, extensions, files),
     errorHandler: (error) => files.errors.record(ErrorCode.GENERIC_ERROR, messageOf(error)),
   });
 }
 
 /** The main isolate's thread is the application's too: to back off means to let its event loop go on. */
-function mainIdleStrategy(name: string, initArgs: string, files: DriverFiles): IdleStrategy | 'event-loop' {
+function mainIdleStrategy(
+  name: string,
+  initArgs: string,
+  extensions: Extensions,
+  files: DriverFiles,
+): IdleStrategy | 'event-loop' {
   if (name === 'backoff' && initArgs === '') return 'event-loop';
-  return createIdleStrategy(name, initArgs, files.systemCounter(SystemCounter.CONTROLLABLE_IDLE_STRATEGY));
+  const status = files.systemCounter(SystemCounter.CONTROLLABLE_IDLE_STRATEGY);
+  return extensions.get('idleStrategy', name)(initArgs, status);
 }

@@ -235,6 +235,7 @@ export interface NetworkAgentConfig {
   readonly countersValuesLength: number;
   readonly lossReport: SharedRegion;
   readonly transport: TransportConfig;
+  readonly extensions: ExtensionsConfig;
   /** Share of received datagrams to drop, 0 to 1. */
   readonly receiveLossRate: number;
   /** Among several agents of the driver; null: there is one. */
@@ -273,8 +274,23 @@ export interface AgentPlace {
   readonly trafficCounterIds: readonly number[];
 }
 
+/** What is made by name in the network agent's isolate. */
+export interface ExtensionsConfig {
+  /** Paths of the ES modules that register more than the driver has. */
+  readonly modules: readonly string[];
+  readonly incomingInterceptors: readonly NamedExtension[];
+  readonly outgoingInterceptors: readonly NamedExtension[];
+}
+
+export interface NamedExtension {
+  readonly name: string;
+  readonly initArgs: string;
+}
+
 /** Which wire the network agent uses. */
 export type TransportConfig =
+  /** One that a module registered. */
+  | { readonly kind: 'extension'; readonly name: string }
   | { readonly kind: 'none' }
   | {
       readonly kind: 'kernel';

@@ -2,7 +2,7 @@ import type { CncFile } from '../cnc/cnc-file.ts';
 import type { Region } from '../memory/region.ts';
 import type { AgentSharing } from './agent-sharing.ts';
 import type { DriverOptions } from './driver-options.ts';
-import type { NetworkAgentConfig, TransportConfig } from './messages.ts';
+import type { ExtensionsConfig, NamedExtension, NetworkAgentConfig, TransportConfig } from './messages.ts';
 
 /** What network agent `index` needs to know of the driver's settings; `sharing` is null when there is one agent. */
 export function networkAgentConfig(
@@ -19,6 +19,7 @@ export function networkAgentConfig(
     countersValuesLength: cnc.countersValues.length,
     lossReport: { buffer: lossReport.buffer, handle: lossReport.handle },
     transport: transportConfig(options, sharing, index),
+    extensions: extensionsConfig(options),
     receiveLossRate: options.receiveLossRate,
     place: sharing === null ? null : sharing.place(index),
     ioVectorCapacity: options.receiverIoVectorCapacity,
@@ -41,11 +42,27 @@ export function networkAgentConfig(
   };
 }
 
+function extensionsConfig(options: DriverOptions): ExtensionsConfig {
+  const initArgs: Readonly<Record<string, string>> = {
+    loss: options.lossArgs,
+    'fixed-loss': options.fixedLossArgs,
+    'multi-gap-loss': options.multiGapLossArgs,
+  };
+  const withArgs = (name: string): NamedExtension => ({ name, initArgs: initArgs[name] ?? '' });
+  return {
+    modules: options.driverDynamicLibraries,
+    incomingInterceptors: options.udpChannelIncomingInterceptors.map(withArgs),
+    outgoingInterceptors: options.udpChannelOutgoingInterceptors.map(withArgs),
+  };
+}
+
 function transportConfig(
   options: DriverOptions,
   sharing: AgentSharing | null,
   index: number,
 ): TransportConfig {
+  const name = options.udpChannelTransportBindingsMedia;
+  if (name !== 'default') return { kind: 'extension', name };
   switch (transportKind(options)) {
     case 'none':
       return { kind: 'none' };

@@ -3,11 +3,12 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import { type Clock, SystemClock } from '../concurrent/clock.ts';
-import { createIdleStrategy, type IdleStrategy } from '../concurrent/idle-strategy.ts';
+import { type IdleStrategy, NoOpIdleStrategy } from '../concurrent/idle-strategy.ts';
 import { Region } from '../memory/region.ts';
 import { shm } from '../native/addons.ts';
 import { codeOf, messageOf } from '../util/errors.ts';
-import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
+import { loadExtensions } from './extensions/extensions.ts';
+import type { NetworkCommand, NetworkEvent } from './messages.ts';
 import { NetworkAgent } from './network-agent.ts';
 import { COMMANDS_RUNG, EVENTS_RUNG, type NetworkWorkerData } from './network-worker-data.ts';
 import { openTransport } from './open-transport.ts';
@@ -20,24 +21,25 @@ const CONTROLLABLE_IDLE_STRATEGY = 22;
 class NetworkThread {
   private readonly port: MessagePort;
   private readonly doorbell: Int32Array;
-  private readonly idleStrategy: IdleStrategy;
+  private idleStrategy: IdleStrategy = new NoOpIdleStrategy();
   private agent: NetworkAgent | null = null;
   private commandsSeen = 0;
   private isClosed = false;
 
-  constructor({ config, port, doorbell, idleStrategy, idleStrategyInitArgs }: NetworkWorkerData) {
-    const cnc = Region.adopt(config.cnc.buffer, config.cnc.handle);
-    const status = new AtomicCounter(cnc, config.countersValuesOffset, CONTROLLABLE_IDLE_STRATEGY);
+  constructor({ port, doorbell }: NetworkWorkerData) {
     this.port = port;
     this.doorbell = new Int32Array(doorbell);
-    this.idleStrategy = createIdleStrategy(idleStrategy, idleStrategyInitArgs, status);
   }
 
   /** Opens the transport and says that the agent runs, or why it cannot. */
-  async start(config: NetworkAgentConfig): Promise<void> {
+  async start({ config, idleStrategy, idleStrategyInitArgs }: NetworkWorkerData): Promise<void> {
     const clock: Clock = new SystemClock();
     try {
-      const transport = await openTransport(config, clock);
+      const extensions = await loadExtensions(config.extensions.modules);
+      const cnc = Region.adopt(config.cnc.buffer, config.cnc.handle);
+      const status = new AtomicCounter(cnc, config.countersValuesOffset, CONTROLLABLE_IDLE_STRATEGY);
+      this.idleStrategy = extensions.get('idleStrategy', idleStrategy)(idleStrategyInitArgs, status);
+      const transport = await openTransport(config, clock, extensions);
       this.agent = new NetworkAgent(config, transport, clock, this.emit, transport?.statistics);
     } catch (error) {
       this.isClosed = true;
@@ -91,6 +93,6 @@ const data = workerData as NetworkWorkerData;
 shm.nameThread(data.name);
 if (data.cpu >= 0) shm.pin(data.cpu);
 const thread = new NetworkThread(data);
-await thread.start(data.config);
+await thread.start(data);
 thread.run();
 data.port.close();

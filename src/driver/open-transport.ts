@@ -1,17 +1,21 @@
 import type { Clock } from '../concurrent/clock.ts';
+import { InterceptedTransport } from '../transport/interceptors.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
-import type { NetworkAgentConfig, TransportConfig } from './messages.ts';
+import { ConfigurationError } from '../util/errors.ts';
+import type { Extensions, InterceptorSupplier } from './extensions/extensions.ts';
+import type { NamedExtension, NetworkAgentConfig, TransportConfig } from './messages.ts';
 
 /** The same datagrams are lost in every run in which they come in the same order. */
 const LOSS_SEED = 1;
 
-/** A transport of this machine, which counts what it does; readable after it was closed too. */
-export type OpenedTransport = Transport & { readonly statistics: TransportStatistics };
+/** A transport that may count what it does; readable after it was closed too. */
+export type OpenedTransport = Transport & { readonly statistics: TransportStatistics | null };
 
 type Opener<Kind extends TransportConfig['kind']> = (
   config: Extract<TransportConfig, { kind: Kind }>,
   clock: Clock,
+  extensions: Extensions,
 ) => Promise<OpenedTransport | null>;
 
 /** How each kind of transport is opened. Imported when it is wanted: a driver without a card needs no DPDK. */
@@ -25,25 +29,66 @@ const OPENERS: { readonly [Kind in TransportConfig['kind']]: Opener<Kind> } = {
     const { openBypassTransport } = await import('../transport/bypass/bypass-transport.ts');
     return openBypassTransport(dpdk, clock);
   },
+  extension: async ({ name }, clock, extensions) => {
+    const transport = await extensions.get('transport', name)(clock);
+    return Object.assign(transport, { statistics: transport.statistics ?? null });
+  },
 };
 
 /**
- * Opens the wire of a network agent, on the agent's thread. `null`: IPC only.
- * @throws AeronError when it cannot be had, with the code of the transport.
+ * Opens the wire of a network agent, on the agent's thread, behind the interceptors that are configured. `null`: IPC only.
+ * @throws AeronError when it cannot be had, with the code of the transport; ConfigurationError for unknown names.
  */
 export async function openTransport(
-  config: Pick<NetworkAgentConfig, 'transport' | 'receiveLossRate'>,
+  config: Pick<NetworkAgentConfig, 'transport' | 'receiveLossRate' | 'extensions'>,
   clock: Clock,
+  extensions: Extensions,
 ): Promise<OpenedTransport | null> {
   const open = OPENERS[config.transport.kind] as Opener<TransportConfig['kind']>;
-  const transport = await open(config.transport, clock);
-  if (transport === null || config.receiveLossRate === 0) return transport;
+  const opened = await open(config.transport, clock, extensions);
+  if (opened === null) return null;
+  const { statistics } = opened;
+  let transport: Transport = opened;
+  try {
+    if (config.receiveLossRate > 0) transport = await lossy(transport, clock, config.receiveLossRate);
+    transport = intercepted(transport, clock, config, extensions);
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
+  return transport === opened ? opened : Object.assign(transport, { statistics });
+}
+
+async function lossy(transport: Transport, clock: Clock, rate: number): Promise<Transport> {
   const { FaultInjectingTransport } = await import('../transport/fault-injecting-transport.ts');
-  const lossy = new FaultInjectingTransport(transport, clock, {
+  return new FaultInjectingTransport(transport, clock, {
     seed: LOSS_SEED,
-    inbound: { drop: config.receiveLossRate, duplicate: 0, delay: 0 },
+    inbound: { drop: rate, duplicate: 0, delay: 0 },
     outbound: { drop: 0, duplicate: 0, delay: 0 },
     delayNsMax: 0,
   });
-  return Object.assign(lossy, { statistics: transport.statistics });
+}
+
+function intercepted(
+  transport: Transport,
+  clock: Clock,
+  config: Pick<NetworkAgentConfig, 'extensions'>,
+  extensions: Extensions,
+): Transport {
+  const { incomingInterceptors, outgoingInterceptors } = config.extensions;
+  if (incomingInterceptors.length + outgoingInterceptors.length === 0) return transport;
+  const make = <Direction extends keyof InterceptorSupplier>(
+    direction: Direction,
+    { name, initArgs }: NamedExtension,
+  ): ReturnType<NonNullable<InterceptorSupplier[Direction]>> => {
+    const supplier = extensions.get('interceptor', name)[direction];
+    if (supplier === null)
+      throw new ConfigurationError(`interceptor ${name} is not for ${direction} datagrams.`);
+    return supplier(initArgs, clock) as ReturnType<NonNullable<InterceptorSupplier[Direction]>>;
+  };
+  return new InterceptedTransport(
+    transport,
+    incomingInterceptors.map((named) => make('incoming', named)),
+    outgoingInterceptors.map((named) => make('outgoing', named)),
+  );
 }

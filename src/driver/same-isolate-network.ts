@@ -3,6 +3,7 @@ import type { Clock } from '../concurrent/clock.ts';
 import { Queue } from '../concurrent/queue.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { assert } from '../util/errors.ts';
+import type { Extensions } from './extensions/extensions.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
 import { NetworkAgent } from './network-agent.ts';
 import type { RunningNetwork } from './network-link.ts';
@@ -30,8 +31,9 @@ export class SameIsolateNetwork implements RunningNetwork {
     config: NetworkAgentConfig,
     clock: Clock,
     open: typeof openTransport,
+    extensions: Extensions,
   ): Promise<SameIsolateNetwork> {
-    const transport = await open(config, clock);
+    const transport = await open(config, clock, extensions);
     const events = new Queue<NetworkEvent>(EVENT_CAPACITY);
     const agent = new NetworkAgent(config, transport, clock, (event) => {
       assert(events.offer(event), 'the conductor keeps up with the network agent');

@@ -15,6 +15,8 @@ export type SettingKind =
   | 'duration'
   | 'enum'
   | 'idleStrategy'
+  /** Names or paths, separated by commas: at most ten. */
+  | 'list'
   /** `low high`. */
   | 'portRange'
   | 'ipv4'
@@ -92,12 +94,10 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     same('DEDICATED', 'SHARED_NETWORK', 'SHARED', 'INVOKER'),
     'how agents share threads; DEDICATED runs as SHARED_NETWORK'),
   printConfiguration: setting('aeron.print.configuration', 'bool', 'false', 'print every setting at start'),
-  driverTerminationValidator: choice('aeron.driver.termination.validator', 'deny', {
-    ...same('allow', 'deny'),
-    'io.aeron.driver.DefaultAllowTerminationValidator': 'allow',
-    'io.aeron.driver.DefaultDenyTerminationValidator': 'deny',
-  },
-    'whether a client may terminate the driver'),
+  driverTerminationValidator: setting('aeron.driver.termination.validator', 'string', 'deny',
+    'whether a client may terminate the driver: allow, deny, or what a module registered'),
+  driverDynamicLibraries: setting('aeron.driver.dynamic.libraries', 'list', '',
+    'ES modules, by path, that register extensions'),
 
   conductorBufferLength: size('aeron.conductor.buffer.length', '1049344', 1049344, INT32_MAX,
     'command buffer: a power of two plus 768'),
@@ -198,6 +198,18 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   networkPublicationMaxMessagesPerSend: int('aeron.network.publication.max.messages.per.send', '0', 0, 64,
     'datagrams of a publication sent at a time; 0: 8, or as many as UDP GSO takes together'),
 
+  udpChannelTransportBindingsMedia: setting('aeron.udp.channel.transport.bindings.media', 'string', 'default',
+    'transport that a module registered; default: what aeron.transport says'),
+  udpChannelIncomingInterceptors: setting('aeron.udp.channel.incoming.interceptors', 'list', '',
+    'what received datagrams go through, the last first: loss, fixed-loss, multi-gap-loss, or what a module registered'),
+  udpChannelOutgoingInterceptors: setting('aeron.udp.channel.outgoing.interceptors', 'list', '',
+    'what sent datagrams go through, the last first: what a module registered'),
+  lossArgs: setting('aeron.udp.channel.transport.bindings.loss.args', 'string', '',
+    'of the interceptor loss: rate=0.1|seed=42|recv-msg-mask=0x2, a bit of the mask for each frame type'),
+  fixedLossArgs: setting('aeron.udp.channel.transport.bindings.fixed.loss.args', 'string', '',
+    'of the interceptor fixed-loss: term-id=0|term-offset=0|length=4096'),
+  multiGapLossArgs: setting('aeron.udp.channel.transport.bindings.multi.gap.loss.args', 'string', '',
+    'of the interceptor multi-gap-loss: term-id=0|gap-radix=4096|gap-length=64|total-gaps=10'),
   receiveLossRate: setting('aeron.debug.receive.loss.rate', 'fraction', '0',
     'share of received datagrams that is dropped, to try what loss does: 0.05 is one in twenty'),
 
@@ -292,11 +304,7 @@ export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   cpusets: ['aeron.driver.cpuset.affinity', 'aeron.driver.cpuset.warnings.as.errors'],
   sendmmsg: ['aeron.sender.io.vector.capacity'],
   'transport bindings in C': [
-    'aeron.udp.channel.transport.bindings.media',
     'aeron.conductor.udp.channel.transport.bindings.media',
-    'aeron.udp.channel.outgoing.interceptors',
-    'aeron.udp.channel.incoming.interceptors',
-    'aeron.driver.dynamic.libraries',
     'aeron.agent.on.start.function',
   ],
   'experimental features': ['aeron.enable.experimental.features'],

@@ -91,6 +91,15 @@ export class DatagramBurst {
     this.count++;
   }
 
+  /** The region handle of the datagram added as number `index`. */
+  handleAt(index: number): number {
+    return this.words[index * WORDS_PER_DATAGRAM]!;
+  }
+
+  offsetAt(index: number): number {
+    return this.words[index * WORDS_PER_DATAGRAM + 1]!;
+  }
+
   /** Bytes of the datagram added as number `index`. */
   lengthAt(index: number): number {
     return this.words[index * WORDS_PER_DATAGRAM + 2]!;

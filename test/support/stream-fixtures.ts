@@ -80,6 +80,7 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       place: null,
       ioVectorCapacity: 4,
       maxMessagesPerSend: 4,
+      extensions: { modules: [], incomingInterceptors: [], outgoingInterceptors: [] },
       receiveLossRate: 0,
       sendToStatusPollRatio: 6,
       statusMessageTimeoutNs: 200 * MS,

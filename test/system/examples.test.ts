@@ -9,6 +9,7 @@ const run = promisify(execFile);
 const OUTPUTS: [string, RegExp][] = [
   ['hello', /^hello, world\nhello, Aeron\nhello, last one\n$/],
   ['request-response', /who -> WHO\nwhat -> WHAT\nwhy -> WHY\n/],
+  ['extend-driver', /^100 messages arrived in order\n$/],
   ['busy-loop', /100000 round trips, [\d.]+ us each/],
 ];
 

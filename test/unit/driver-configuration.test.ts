@@ -73,6 +73,7 @@ test('should know every setting by its property and by its variable', () => {
         : {
             bool: 'true',
             idleStrategy: 'spin',
+            list: 'a',
             portRange: '5000 6000',
             ipv4: '10.0.0.1',
             ipv4Interface: '10.0.0.1/24',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { loadConfiguration } from '../../src/driver/configuration.ts';
+import { Extensions } from '../../src/driver/extensions/extensions.ts';
 import { openTransport } from '../../src/driver/open-transport.ts';
 import { Region } from '../../src/memory/region.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
@@ -15,10 +16,13 @@ async function exchange(receiveLossRate: number): Promise<{ arrived: number; rec
     {
       transport: { kind: 'kernel', connectSendSockets: true, coalesceDatagrams: false },
       receiveLossRate,
+      extensions: { modules: [], incomingInterceptors: [], outgoingInterceptors: [] },
     },
     new SimulatedClock(),
+    new Extensions(),
   );
   assert(transport !== null);
+  const statistics = transport.statistics!;
   const bytes = Region.allocate(64);
   let arrived = 0;
   const options = { localAddress: LOOPBACK, receiveBufferLength: 0, sendBufferLength: 0 };
@@ -33,10 +37,10 @@ async function exchange(receiveLossRate: number): Promise<{ arrived: number; rec
   transport.send(from, burst, LOOPBACK, to.localPort);
   transport.flush();
   const deadlineMs = performance.now() + 5_000;
-  while (transport.statistics.datagramsReceived < DATAGRAMS && performance.now() < deadlineMs) {
+  while (statistics.datagramsReceived < DATAGRAMS && performance.now() < deadlineMs) {
     transport.poll({ onBurstEnd: () => {} });
   }
-  const received = transport.statistics.datagramsReceived;
+  const received = statistics.datagramsReceived;
   transport.close();
   bytes.close();
   return { arrived, received };
