@@ -365,12 +365,23 @@ test('a subscriber position that makes no sense moves nothing', () => {
   }
   receiver.agent.run(201);
   const [sm] = ofType(receiver.transport.takeSent(), SM);
-  assert.equal(sm!.view.getInt32(20, true), 0);
+  assert.equal(sm!.view.getInt32(20, true), 1024, 'the last believed is what was received');
   assert.equal(receiver.position, 1024);
   receiver.receive(data(1024, WINDOW - 1024));
   receiver.agent.agent.doWork();
   const [next] = ofType(receiver.transport.takeSent(), SM);
   assert.equal(next!.view.getInt32(20, true), WINDOW, 'the last believed is what was received');
+});
+
+test('the status message that is due says what was consumed, however little that is', () => {
+  using receiver = new Receiver();
+  receiver.receive(data(0, 64));
+  receiver.consume();
+  receiver.agent.agent.doWork();
+  receiver.transport.takeSent();
+  receiver.agent.run(201);
+  const [sm] = ofType(receiver.transport.takeSent(), SM);
+  assert.equal(sm!.view.getInt32(20, true), 64);
 });
 
 test('a setup frame for a stream somebody wants is passed to the conductor once', () => {

@@ -222,7 +222,11 @@ export class Image implements InsertTarget {
     }
     this.cleaner.cleanSome(this.rcvPos.value === this.positionBefore);
     this.positionBefore = this.rcvPos.value;
-    if (this.isStatusMessagePending || this.clock.nanoTime > this.smDeadlineNs) {
+    if (this.isStatusMessagePending) {
+      workCount += this.sendStatusMessage();
+    } else if (this.clock.nanoTime > this.smDeadlineNs) {
+      // A window of little more than a frame may have no room for the next one until its last bytes count as consumed.
+      if (subscribers.count > 0 && subscribers.min > this.nextSmPosition) this.scheduleStatusMessage();
       workCount += this.sendStatusMessage();
     }
     if (this.loss.isDue() && !this.isRevoked) {
