@@ -71,6 +71,8 @@ export class ClientConductor {
   private readonly heartbeat: Heartbeat;
   private readonly commandBytes: Buffer = Buffer.alloc(COMMAND_LENGTH_MAX);
   private readonly requests: Map<number, Request> = new Map();
+  /** Correlation ids of requests that timed out: what the driver makes of one all the same, it gets back. */
+  private readonly abandoned: Set<number> = new Set();
   private readonly publications: Map<number, Publication> = new Map();
   private readonly subscriptions: Map<number, Subscription> = new Map();
   private readonly counters: Map<number, Counter> = new Map();
@@ -375,6 +377,7 @@ export class ClientConductor {
     for (const [correlationId, request] of this.requests) {
       if (request.deadlineNs - this.clock.nanoTime > 0) continue;
       this.requests.delete(correlationId);
+      this.abandoned.add(correlationId);
       request.isSettled = true;
       request.error = new AeronError(
         'DRIVER_TIMEOUT',
@@ -491,7 +494,10 @@ export class ClientConductor {
 
   private onReply(event: DriverEvent & { readonly correlationId: number }): void {
     const request = this.requests.get(event.correlationId);
-    if (request === undefined) return;
+    if (request === undefined) {
+      if (this.abandoned.delete(event.correlationId)) this.giveBack(event);
+      return;
+    }
     this.requests.delete(event.correlationId);
     request.isSettled = true;
     try {
@@ -503,6 +509,7 @@ export class ClientConductor {
   }
 
   private onError(event: Event<'error'>): void {
+    this.abandoned.delete(event.offendingCorrelationId);
     const request = this.requests.get(event.offendingCorrelationId);
     if (request === undefined) return;
     this.requests.delete(event.offendingCorrelationId);
@@ -510,11 +517,13 @@ export class ClientConductor {
     request.error = new AeronError(errorCodeName(event.errorCode), `${request.what}: ${event.message}`);
   }
 
-  /** The driver did its part, but the client could not use it. */
+  /** The driver did its part, but the client could not use it, or no longer waits for it. */
   private giveBack(event: DriverEvent & { readonly correlationId: number }): void {
     const registrationId = event.correlationId;
     if (event.type === 'publicationReady' || event.type === 'exclusivePublicationReady') {
       this.tell({ type: 'removePublication', registrationId, revoke: true });
+    } else if (event.type === 'subscriptionReady') {
+      this.tell({ type: 'removeSubscription', registrationId });
     } else if (event.type === 'counterReady') {
       this.tell({ type: 'removeCounter', registrationId });
     }

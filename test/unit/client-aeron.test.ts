@@ -169,6 +169,20 @@ describe('Aeron', () => {
     assert.equal(aeron.isClosed, false);
   });
 
+  test('gives back what a driver makes of a call that timed out', async () => {
+    const aeron = await connect({ driverTimeoutMs: 30 });
+    const late: Parameters<typeof driver.answer>[0][] = [];
+    driver.onCommand = (command) => void late.push(command);
+    await assert.rejects(aeron.addSubscription(CHANNEL, 1), hasCode('DRIVER_TIMEOUT'));
+    await assert.rejects(aeron.addPublication(CHANNEL, 1), hasCode('DRIVER_TIMEOUT'));
+    driver.onCommand = (command) => driver.answer(command);
+    for (const command of late) driver.answer(command);
+    aeron.doWork();
+    driver.doWork();
+    assert.equal(driver.received('removeSubscription').length, 1);
+    assert.equal(driver.received('removePublication').length, 1);
+  });
+
   test('gives a publication back whose log it cannot use', async () => {
     const aeron = await connect();
     driver.onCommand = (command) => {
