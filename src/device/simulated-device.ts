@@ -37,6 +37,8 @@ export interface SimulatedDeviceOptions {
   readonly mtu: number;
   /** Frames under way in each direction. */
   readonly ringLength: number;
+  /** Last four octets of the first device's address; the second's are all inverted. Default: 1 and 2. */
+  readonly macLow?: number;
 }
 
 /**
@@ -70,8 +72,9 @@ export class SimulatedDevice implements Device {
   static pair(
     options: SimulatedDeviceOptions = { mtu: 1500, ringLength: 256 },
   ): [SimulatedDevice, SimulatedDevice] {
-    const a = new SimulatedDevice(1, options);
-    const b = new SimulatedDevice(2, options);
+    const { macLow } = options;
+    const a = new SimulatedDevice(macLow ?? 1, options);
+    const b = new SimulatedDevice(macLow === undefined ? 2 : ~macLow, options);
     a.peer = b;
     b.peer = a;
     return [a, b];

@@ -45,7 +45,11 @@ export class Region {
 
   /** Zeroed memory of this process, for packet slots, burst tables, tests and simulation. */
   static allocate(byteLength: number): Region {
-    const buffer = new SharedArrayBuffer(byteLength);
+    return Region.over(new SharedArrayBuffer(byteLength));
+  }
+
+  /** Another region over memory of this process, to be closed by itself. */
+  static over(buffer: SharedArrayBuffer): Region {
     return new Region(buffer, shm.adopt(buffer));
   }
 

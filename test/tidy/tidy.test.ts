@@ -30,6 +30,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   transport: ['net', 'device', ...FOUNDATION],
   driver: ['transport', ...FORMATS, ...FOUNDATION],
   client: [...FORMATS, ...FOUNDATION],
+  testing: ['driver', 'transport', 'net', 'device', ...FORMATS, ...FOUNDATION],
   cli: ['client', 'driver', 'transport', 'net', 'device', ...FORMATS, ...FOUNDATION],
   // The package's entry point.
   'index.ts': ['client', ...FORMATS, ...FOUNDATION],
@@ -76,7 +77,12 @@ const LONG_STRING = /'[^']{50,}'|`[^`]{50,}`/;
 const FUNCTION_LENGTH_MAX = 70;
 
 /** Files of src that are for others to import: entry points of the package and of processes and threads. */
-const ENTRY_POINTS: readonly string[] = ['src/index.ts', 'src/driver/index.ts', 'src/cli/main.ts'];
+const ENTRY_POINTS: readonly string[] = [
+  'src/index.ts',
+  'src/driver/index.ts',
+  'src/testing/index.ts',
+  'src/cli/main.ts',
+];
 
 function check(name: string, findings: () => string[]): void {
   test(name, () => {

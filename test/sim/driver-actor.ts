@@ -1,0 +1,68 @@
+import { CncFile } from '../../src/cnc/cnc-file.ts';
+import { CounterType } from '../../src/cnc/counter-types.ts';
+import { CountersReader } from '../../src/concurrent/counters.ts';
+import { readErrorLog } from '../../src/concurrent/distinct-error-log.ts';
+import { MediaDriver } from '../../src/driver/media-driver.ts';
+import type { SimulatedMachine } from '../../src/testing/index.ts';
+import { messageOf } from '../../src/util/errors.ts';
+import { Actor } from './actor.ts';
+import type { World } from './world.ts';
+
+export const DIRECTORY = '/sim/aeron';
+
+/** A media driver: conductor and network agent, as they are shipped. */
+export class DriverActor extends Actor {
+  driver: MediaDriver | null = null;
+  /** How often it was started. */
+  incarnation = 0;
+
+  constructor(world: World, machine: SimulatedMachine, index: number) {
+    super(world, machine, `driver ${index}`);
+    this.onStart();
+  }
+
+  /** An orderly end. */
+  async close(): Promise<void> {
+    await this.driver?.close();
+    this.driver = null;
+  }
+
+  /** The counters that are not 0, and the errors, each in a line. */
+  counters(): string[] {
+    const lines: string[] = [];
+    if (!this.machine.files.exists(`${DIRECTORY}/cnc.dat`)) return lines;
+    const cnc = CncFile.map(DIRECTORY, this.machine.files);
+    new CountersReader(cnc.countersMetadata, cnc.countersValues).forEach(({ id, typeId, label, value }) => {
+      if (typeId !== CounterType.SYSTEM || (value !== 0 && !label.includes(' ns')))
+        lines.push(`${this.name} ${id} ${value} ${label}`);
+    });
+    const { region, offset, length } = cnc.errorLog;
+    readErrorLog(region, offset, length, ({ observationCount, text }) =>
+      lines.push(`${this.name} error ${observationCount} × ${text}`),
+    );
+    cnc.close();
+    return lines;
+  }
+
+  protected override onStart(): void {
+    const incarnation = ++this.incarnation;
+    MediaDriver.launch({ ...this.world.plan.options, dir: DIRECTORY }, this.process).then(
+      (driver) => {
+        if (incarnation !== this.incarnation || !this.isAlive) return;
+        this.driver = driver;
+        this.world.note(`${this.name} runs`);
+      },
+      (error: unknown) => {
+        this.world.failure ??= `${this.name} did not start: ${messageOf(error)}`;
+      },
+    );
+  }
+
+  protected override onDeath(): void {
+    this.driver = null;
+  }
+
+  protected override doWork(): void {
+    this.driver?.doWork();
+  }
+}

@@ -1,0 +1,197 @@
+/** One run: what a seed stands for, from start to end. */
+import { ClientActor } from './client-actor.ts';
+import { DriverActor } from './driver-actor.ts';
+import { fail, SimulationFailure } from './failure.ts';
+import { FaultSchedule } from './faults.ts';
+import { type Plan, planOf } from './plan.ts';
+import { Publisher } from './publisher.ts';
+import { Subscriber } from './subscriber.ts';
+import { World } from './world.ts';
+
+const WARM_UP_NS = 60e6;
+/** After everything is repaired, each stream moves within this. */
+export const PROGRESS_BOUND_NS = 8e9;
+/** After publishers have stopped, everything has arrived within this. */
+export const DRAIN_BOUND_NS = 4e9;
+const CLOSE_NS = 50e6;
+
+export interface RunResult {
+  readonly seed: number;
+  /** Null: nothing was found. */
+  readonly failure: string | null;
+  readonly fingerprint: number;
+  readonly simulatedMs: number;
+  readonly messagesSent: number;
+  readonly messagesReceived: number;
+  readonly packets: number;
+  readonly log: readonly string[];
+  /** The counters of every driver when it failed. */
+  readonly state: readonly string[];
+  readonly plan: Plan;
+}
+
+export interface RunOptions {
+  readonly isVerbose?: boolean;
+}
+
+export async function runSeed(seed: number, { isVerbose = false }: RunOptions = {}): Promise<RunResult> {
+  const plan = planOf(seed);
+  const world = new World(plan);
+  world.isVerbose = isVerbose;
+  const simulation = new Simulation(world);
+  let failure: string | null = null;
+  try {
+    await simulation.run();
+  } catch (error) {
+    failure = error instanceof SimulationFailure ? error.message : String((error as Error).stack);
+  }
+  const state = failure === null ? [] : simulation.drivers.flatMap((driver) => driver.counters());
+  simulation.release();
+  return {
+    seed,
+    failure: failure === null ? null : `${world.nowMs.toFixed(3)} ms: ${failure}`,
+    fingerprint: world.fingerprint >>> 0,
+    simulatedMs: world.nowMs,
+    messagesSent: world.messagesSent,
+    messagesReceived: world.messagesReceived,
+    packets: world.network.carriedCount,
+    log: world.log,
+    state,
+    plan,
+  };
+}
+
+export class Simulation {
+  readonly world: World;
+  readonly drivers: DriverActor[];
+  readonly clients: ClientActor[] = [];
+  readonly publishers: Publisher[] = [];
+  readonly subscribers: Subscriber[] = [];
+  private readonly faults: FaultSchedule;
+
+  constructor(world: World) {
+    const { plan } = world;
+    this.world = world;
+    this.drivers = world.machines.map((machine, i) => new DriverActor(world, machine, i));
+    for (let host = 0; host < plan.hostCount; host++) {
+      for (let i = 0; i < plan.clientsPerHost; i++) {
+        this.clients.push(new ClientActor(world, world.machines[host]!, `client ${host}.${i}`));
+      }
+    }
+    for (const stream of plan.streams) {
+      for (let i = 0; i < stream.publisherCount; i++) {
+        const client = this.clientOf(stream.publisherHost, i + stream.index);
+        const publisher = new Publisher(world, client, stream);
+        this.publishers.push(publisher);
+        client.roles.push(publisher);
+      }
+      for (let i = 0; i < stream.subscriberCount; i++) {
+        const client = this.clientOf(stream.subscriberHost, i + stream.index + 1);
+        const subscriber = new Subscriber(world, client, stream);
+        this.subscribers.push(subscriber);
+        client.roles.push(subscriber);
+      }
+    }
+    this.faults = new FaultSchedule(this);
+  }
+
+  async run(): Promise<void> {
+    const { world } = this;
+    const { plan, time } = world;
+    await this.runFor(WARM_UP_NS);
+    const endNs = time.nowNs + plan.faultNs;
+    while (time.nowNs < endNs) {
+      this.faults.doWork();
+      await this.step();
+    }
+    this.heal();
+    await this.runUntil('progress', PROGRESS_BOUND_NS, () => this.stalled());
+    world.phase = 'drain';
+    world.note('publishers stop');
+    await this.runUntil('the end', DRAIN_BOUND_NS, () => this.undelivered());
+    await this.close();
+  }
+
+  /** Gives memory back that the simulated processes left. */
+  release(): void {}
+
+  private clientOf(host: number, index: number): ClientActor {
+    const { clientsPerHost } = this.world.plan;
+    return this.clients[host * clientsPerHost + (index % clientsPerHost)]!;
+  }
+
+  private heal(): void {
+    const { world } = this;
+    this.faults.heal();
+    for (const actor of [...this.drivers, ...this.clients]) actor.heal();
+    world.phase = 'recovery';
+    world.healedNs = world.time.nowNs;
+    world.note('everything is healed');
+  }
+
+  private async step(): Promise<void> {
+    const { world } = this;
+    world.time.advanceNs(world.plan.stepNs);
+    world.network.deliver();
+    const actors = [...this.drivers, ...this.clients];
+    const first = world.prng.nextBelow(actors.length);
+    for (let i = 0; i < actors.length; i++) actors[(first + i) % actors.length]!.step();
+    await null;
+    if (world.failure !== null) fail(world.failure);
+  }
+
+  private async runFor(ns: number): Promise<void> {
+    const endNs = this.world.time.nowNs + ns;
+    while (this.world.time.nowNs < endNs) await this.step();
+  }
+
+  /** Runs until `obstacle` names none any more. */
+  private async runUntil(what: string, boundNs: number, obstacle: () => string | null): Promise<void> {
+    const endNs = this.world.time.nowNs + boundNs;
+    for (;;) {
+      for (let i = 0; i < 50; i++) await this.step();
+      const reason = obstacle();
+      if (reason === null) return;
+      if (this.world.time.nowNs > endNs) fail(`no ${what} within ${boundNs / 1e6} ms: ${reason}`);
+    }
+  }
+
+  /** A live stream on which nothing sent after the healing has arrived. */
+  private stalled(): string | null {
+    return this.everyPair((publisher, subscriber) => {
+      const { publication } = publisher;
+      if (publication === null)
+        return `${publisher.client.name} has no publication of ${publisher.stream.name}`;
+      if ((subscriber.receivedSinceHealing.get(publication.sessionId) ?? 0) > 0) return null;
+      return `${subscriber.name} received nothing of session ${publication.sessionId}`;
+    });
+  }
+
+  private undelivered(): string | null {
+    return this.everyPair((publisher, subscriber) => {
+      const { publication, ledger } = publisher;
+      if (publication === null || ledger === null)
+        return `${publisher.client.name} lost ${publisher.stream.name}`;
+      return subscriber.missing(ledger, publication.sessionId);
+    });
+  }
+
+  private everyPair(find: (publisher: Publisher, subscriber: Subscriber) => string | null): string | null {
+    for (const publisher of this.publishers) {
+      for (const subscriber of this.subscribers) {
+        if (publisher.stream !== subscriber.stream) continue;
+        const found = find(publisher, subscriber);
+        if (found !== null) return found;
+      }
+    }
+    return null;
+  }
+
+  private async close(): Promise<void> {
+    const { world } = this;
+    world.phase = 'close';
+    for (const client of this.clients) client.finish();
+    await this.runFor(CLOSE_NS);
+    for (const driver of this.drivers) await driver.close();
+  }
+}

@@ -1,0 +1,178 @@
+import { type Aeron, FragmentAssembler, type Image, type Subscription } from '../../src/client/index.ts';
+import type { ClientActor, Role } from './client-actor.ts';
+import { check, fail } from './failure.ts';
+import type { Message, SessionLedger } from './ledger.ts';
+import type { StreamPlan } from './plan.ts';
+import type { World } from './world.ts';
+
+/** What one image has delivered. */
+interface Reading {
+  readonly image: Image;
+  readonly joinPosition: number;
+  ledger: SessionLedger | null;
+  /** Of the next message in the ledger. */
+  nextIndex: number;
+  lastPosition: number;
+}
+
+/** Reads a stream, and holds every message against what was sent: bytes, order, and nothing twice or missing. */
+export class Subscriber implements Role {
+  readonly stream: StreamPlan;
+  readonly client: ClientActor;
+  subscription: Subscription | null = null;
+  /** Takes less than it could, for a slow consumer. */
+  isSlow = false;
+  /** Messages received that were sent after everything was healed, by session id. */
+  readonly receivedSinceHealing: Map<number, number> = new Map();
+  private isToChurn = false;
+  private readonly world: World;
+  private readonly readings: Map<number, Reading> = new Map();
+  /** How far earlier images of a session went, while this subscription lasts. */
+  private readonly ends: Map<number, number> = new Map();
+  private readonly assembler: FragmentAssembler;
+
+  constructor(world: World, client: ClientActor, stream: StreamPlan) {
+    this.world = world;
+    this.client = client;
+    this.stream = stream;
+    this.assembler = new FragmentAssembler((buffer, offset, length, header) => {
+      this.onMessage(header.image as Image, buffer, offset, length, header.position);
+    });
+  }
+
+  get name(): string {
+    return `${this.client.name}'s ${this.stream.name}`;
+  }
+
+  get isOpen(): boolean {
+    return this.subscription !== null;
+  }
+
+  async open(aeron: Aeron): Promise<void> {
+    const { subscriptionChannel, streamId } = this.stream;
+    this.ends.clear();
+    const subscription = await aeron.addSubscription(subscriptionChannel, streamId, {
+      onAvailableImage: (image) => this.onAvailable(image),
+      onUnavailableImage: (image) => this.onUnavailable(image),
+    });
+    if (aeron !== this.client.aeron) return;
+    this.subscription = subscription;
+    this.world.note(`${this.name} is subscribed`);
+  }
+
+  doWork(): void {
+    const { subscription, world } = this;
+    if (subscription === null || subscription.isClosed) return;
+    if (this.isToChurn) {
+      this.isToChurn = false;
+      this.close();
+      return;
+    }
+    if (this.isSlow && !world.chance(0.02)) return;
+    const limit = this.isSlow ? 1 : 1 + world.prng.nextBelow(20);
+    subscription.poll(this.assembler.handler, limit);
+  }
+
+  /** Subscribes again, when it is its turn. */
+  churn(): void {
+    this.isToChurn = true;
+  }
+
+  onLost(): void {
+    this.subscription = null;
+    this.readings.clear();
+    this.assembler.clear();
+  }
+
+  close(): void {
+    this.subscription?.close();
+    this.onLost();
+  }
+
+  /** The image of a session, when there is one now. */
+  imageOf(sessionId: number): Image | undefined {
+    return this.subscription?.imageBySessionId(sessionId);
+  }
+
+  /** Says what of a session was sent and is not received, or null. */
+  missing(ledger: SessionLedger, sessionId: number): string | null {
+    const image = this.imageOf(sessionId);
+    if (image === undefined) return `${this.name} has no image of ${ledger.name}`;
+    const reading = this.readings.get(image.correlationId)!;
+    const last = ledger.messages.findLast(({ state }) => state === 'sent');
+    if (last === undefined || last.endPosition <= reading.joinPosition) return null;
+    if (
+      reading.lastPosition >= last.endPosition ||
+      (!this.stream.isReliable && image.position >= last.endPosition)
+    ) {
+      return null;
+    }
+    return `${this.name} is at ${image.position} of ${ledger.name}, which goes to ${last.endPosition}`;
+  }
+
+  private onAvailable(image: Image): void {
+    const { joinPosition, sessionId, correlationId } = image;
+    const end = this.ends.get(sessionId) ?? 0;
+    this.world.note(`${this.name}: image of session ${sessionId} from ${joinPosition} on`);
+    if (joinPosition < end) {
+      this.world.failure ??= `${this.name}: session ${sessionId} joins at ${joinPosition}, and was read up to ${end} before`;
+    }
+    this.readings.set(correlationId, {
+      image,
+      joinPosition,
+      ledger: null,
+      nextIndex: 0,
+      lastPosition: joinPosition,
+    });
+  }
+
+  private onUnavailable(image: Image): void {
+    this.world.note(`${this.name}: image of session ${image.sessionId} is gone at ${image.position}`);
+    this.ends.set(image.sessionId, image.position);
+    this.readings.delete(image.correlationId);
+    this.assembler.freeSessionBuffer(image.sessionId);
+  }
+
+  private onMessage(image: Image, buffer: Buffer, offset: number, length: number, position: number): void {
+    const reading = this.readings.get(image.correlationId);
+    if (reading === undefined) fail(`${this.name}: a message of an image that is not there`);
+    if (reading.ledger === null) {
+      const ledger = this.world.ledgers[this.stream.index]!.find(image.sessionId);
+      if (ledger === undefined)
+        fail(`${this.name}: a message of session ${image.sessionId}, which nobody has`);
+      reading.ledger = ledger;
+      reading.nextIndex = ledger.indexAt(reading.joinPosition);
+    }
+    const message = this.expected(reading, reading.ledger, position);
+    const where = (): string => `${this.name}: message ${message.index} of ${reading.ledger!.name}`;
+    check(length === message.length, () => `${where()} has ${length} bytes, sent were ${message.length}`);
+    check(reading.ledger.isContent(message, buffer, offset), () => `${where()}: other bytes than were sent`);
+    check(message.state === 'sent', () => `${where()} is ${message.state} and was received`);
+    reading.nextIndex = message.index + 1;
+    reading.lastPosition = position;
+    this.count(image.sessionId, message);
+  }
+
+  /** The message that ends at `position`, if it may come now. */
+  private expected(reading: Reading, ledger: SessionLedger, position: number): Message {
+    let next = ledger.nextSent(reading.nextIndex);
+    if (!this.stream.isReliable) {
+      while (next !== undefined && next.endPosition < position) next = ledger.nextSent(next.index + 1);
+    }
+    if (next !== undefined && next.endPosition === position) return next;
+    return fail(
+      `${this.name}: a message of ${ledger.name} ends at ${position}, ` +
+        (next === undefined
+          ? 'nothing is left to come'
+          : `expected was message ${next.index} from ${next.startPosition} to ${next.endPosition}`),
+    );
+  }
+
+  private count(sessionId: number, message: Message): void {
+    const { world } = this;
+    world.messagesReceived++;
+    world.mix(message.endPosition);
+    if (message.sentNs < world.healedNs) return;
+    this.receivedSinceHealing.set(sessionId, (this.receivedSinceHealing.get(sessionId) ?? 0) + 1);
+  }
+}
