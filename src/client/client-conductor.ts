@@ -541,6 +541,7 @@ export class ClientConductor {
         correlationId: event.correlationId,
         sourceIdentity: event.sourceIdentity,
         log,
+        path: event.logFileName,
         position,
       });
     } catch (error) {

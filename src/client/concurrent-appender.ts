@@ -10,6 +10,8 @@ import type { BufferClaim } from './buffer-claim.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { ADMIN_ACTION, BACK_PRESSURED, MAX_POSITION_EXCEEDED, NOT_CONNECTED } from './offer-result.ts';
 import type { PositionWord } from './position-word.ts';
+import type { ReservedValue } from './reserved-value.ts';
+import { VectorWriter } from './vector-writer.ts';
 
 /**
  * Appends to a log that other threads and processes append to as well.
@@ -42,6 +44,7 @@ export class ConcurrentAppender {
   private readonly bits: number;
   private readonly initialTermId: number;
   private readonly writer: FrameWriter;
+  private readonly vectorWriter: VectorWriter;
   /** The position that was compared with the limit last; a field of doubles, too. */
   private positionBefore = 0.5;
   /** Of the last claim. */
@@ -50,6 +53,7 @@ export class ConcurrentAppender {
 
   constructor(log: LogBuffers, limit: PositionWord, sessionId: number, streamId: number) {
     this.writer = new FrameWriter(log, sessionId, streamId);
+    this.vectorWriter = new VectorWriter(this.writer, log.region, log.termLength);
     this.maxPayloadLength = this.writer.maxPayloadLength;
     this.maxMessageLength = maxMessageLength(log.termLength);
     this.maxPossiblePosition = log.termLength * 2147483648;
@@ -68,7 +72,7 @@ export class ConcurrentAppender {
    * range. Returns the term offset of its first frame, and its end in {@link position}; or a negative
    * result.
    */
-  append(buffer: Uint8Array, offset: number, length: number, reservedValue: bigint | null): number {
+  append(buffer: Uint8Array, offset: number, length: number, reservedValue: ReservedValue): number {
     const termOffset = this.claimTail(this.writer.framedLength(length), length);
     if (termOffset >= 0) {
       this.writer.writeMessage(
@@ -80,6 +84,15 @@ export class ConcurrentAppender {
         length,
         reservedValue,
       );
+    }
+    return termOffset;
+  }
+
+  /** As {@link append}, for a message whose `length` bytes are those of `vectors`, one after the other. */
+  appendVectors(vectors: readonly Uint8Array[], length: number, reservedValue: ReservedValue): number {
+    const termOffset = this.claimTail(this.writer.framedLength(length), length);
+    if (termOffset >= 0) {
+      this.vectorWriter.write(this.partition, this.termId, termOffset, vectors, length, reservedValue);
     }
     return termOffset;
   }

@@ -11,6 +11,8 @@ import type { BufferClaim } from './buffer-claim.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { ADMIN_ACTION, BACK_PRESSURED, MAX_POSITION_EXCEEDED, NOT_CONNECTED } from './offer-result.ts';
 import type { PositionWord } from './position-word.ts';
+import type { ReservedValue } from './reserved-value.ts';
+import { VectorWriter } from './vector-writer.ts';
 
 /**
  * Appends to a log that nobody else appends to: the tail is known, so nothing is claimed by atomic
@@ -32,12 +34,14 @@ export class ExclusiveAppender {
   private readonly termLength: number;
   private readonly initialTermId: number;
   private readonly writer: FrameWriter;
+  private readonly vectorWriter: VectorWriter;
   private termId: number;
   private termOffset: number;
   private partition: number;
 
   constructor(log: LogBuffers, limit: PositionWord, sessionId: number, streamId: number) {
     this.writer = new FrameWriter(log, sessionId, streamId);
+    this.vectorWriter = new VectorWriter(this.writer, log.region, log.termLength);
     this.maxPayloadLength = this.writer.maxPayloadLength;
     this.maxMessageLength = maxMessageLength(log.termLength);
     this.maxPossiblePosition = log.termLength * 2147483648;
@@ -64,7 +68,7 @@ export class ExclusiveAppender {
    * range. Returns the term offset of its first frame, and its end in {@link position}; or a negative
    * result.
    */
-  append(buffer: Uint8Array, offset: number, length: number, reservedValue: bigint | null): number {
+  append(buffer: Uint8Array, offset: number, length: number, reservedValue: ReservedValue): number {
     if (length > this.maxPayloadLength) return this.appendFragments(buffer, offset, length, reservedValue);
     const termOffset = this.claimTail(align32(length + HEADER_LENGTH), length);
     if (termOffset >= 0) {
@@ -86,7 +90,7 @@ export class ExclusiveAppender {
     buffer: Uint8Array,
     offset: number,
     length: number,
-    reservedValue: bigint | null,
+    reservedValue: ReservedValue,
   ): number {
     const termOffset = this.claimTail(this.writer.framedLength(length), length);
     if (termOffset >= 0) {
@@ -99,6 +103,15 @@ export class ExclusiveAppender {
         length,
         reservedValue,
       );
+    }
+    return termOffset;
+  }
+
+  /** As {@link append}, for a message whose `length` bytes are those of `vectors`, one after the other. */
+  appendVectors(vectors: readonly Uint8Array[], length: number, reservedValue: ReservedValue): number {
+    const termOffset = this.claimTail(this.writer.framedLength(length), length);
+    if (termOffset >= 0) {
+      this.vectorWriter.write(this.partition, this.termId, termOffset, vectors, length, reservedValue);
     }
     return termOffset;
   }
@@ -116,6 +129,35 @@ export class ExclusiveAppender {
     if (termOffset >= 0) {
       this.writer.writePadding(this.partition, this.termId, termOffset, length + HEADER_LENGTH);
     }
+    return termOffset;
+  }
+
+  /** The term that the next frame goes to. */
+  get nextTermId(): number {
+    return this.termOffset < this.termLength ? this.termId : (this.termId + 1) | 0;
+  }
+
+  /** Where in that term. */
+  get nextTermOffset(): number {
+    return this.termOffset < this.termLength ? this.termOffset : 0;
+  }
+
+  /** Whether the frame at `offset` says that it is the next one of this stream. */
+  isNextHeader(block: Uint8Array, offset: number): boolean {
+    return this.writer.isNextHeader(block, offset, this.nextTermId, this.nextTermOffset);
+  }
+
+  /**
+   * As {@link append}, for frames that are complete, headers included. The caller checked the first one, and that
+   * they fit into the term.
+   */
+  appendBlock(block: Uint8Array, offset: number, length: number): number {
+    if (this.termOffset === this.termLength) {
+      const result = this.endTerm(this.termOffset);
+      if (result !== ADMIN_ACTION) return result;
+    }
+    const termOffset = this.claimTail(length, length);
+    if (termOffset >= 0) this.writer.writeBlock(this.partition, termOffset, block, offset, length);
     return termOffset;
   }
 

@@ -27,3 +27,29 @@ export type ControlledFragmentHandler = (
   length: number,
   header: Header,
 ) => ControlledPollAction;
+
+/**
+ * Given a block: `length` bytes of `buffer` from `offset` on, whole frames with their headers, in the term `termId`.
+ * `buffer` is shared memory that will be overwritten: valid during the call only.
+ */
+export type BlockHandler = (
+  buffer: Buffer,
+  offset: number,
+  length: number,
+  sessionId: number,
+  termId: number,
+) => void;
+
+/**
+ * Given a block as a {@link BlockHandler} is, and where the same bytes are in a file: from `fileOffset` on in the file
+ * of descriptor `fd`, open for reading until the image closes.
+ */
+export type FileBlockHandler = (
+  fd: number,
+  fileOffset: number,
+  buffer: Buffer,
+  offset: number,
+  length: number,
+  sessionId: number,
+  termId: number,
+) => void;

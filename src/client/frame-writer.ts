@@ -17,6 +17,7 @@ import {
 import { HEADER_LENGTH, TYPE_DATA, TYPE_PAD } from '../protocol/frame.ts';
 import { align32 } from '../util/bits.ts';
 import type { BufferClaim } from './buffer-claim.ts';
+import type { ReservedValue, ReservedValueSupplier } from './reserved-value.ts';
 import { termBuffersOf } from './term-buffers.ts';
 
 /**
@@ -75,7 +76,7 @@ export class FrameWriter {
     buffer: Uint8Array,
     offset: number,
     length: number,
-    reservedValue: bigint | null,
+    reservedValue: ReservedValue,
   ): void {
     const maxPayloadLength = this.maxPayloadLength;
     if (length <= maxPayloadLength) {
@@ -148,7 +149,7 @@ export class FrameWriter {
     buffer: Uint8Array,
     offset: number,
     length: number,
-    reservedValue: bigint | null,
+    reservedValue: ReservedValue,
   ): void {
     const index = this.begin(partition, termId, termOffset, length + HEADER_LENGTH, flags, TYPE_DATA);
     if (length < NATIVE_COPY_MIN_LENGTH) {
@@ -160,13 +161,63 @@ export class FrameWriter {
       const start = (partition * this.termLength + termOffset + HEADER_LENGTH) | 0;
       copyIn(this.region, start, buffer, offset, length);
     }
-    if (reservedValue !== null) this.b64[(index >> 1) + FIELD_RESERVED_VALUE] = reservedValue;
+    if (reservedValue !== null) this.setReservedValue(reservedValue, index, partition, termOffset, length);
     // Commits. Pairs with the acquire load of the frame length by whoever reads the log.
     storeRelease(this.i32, index, length + HEADER_LENGTH);
   }
 
+  /** Commits a frame that {@link begin} began, once its payload is there. */
+  commit(
+    index: number,
+    partition: number,
+    termOffset: number,
+    length: number,
+    reservedValue: ReservedValue,
+  ): void {
+    if (reservedValue !== null) this.setReservedValue(reservedValue, index, partition, termOffset, length);
+    // Pairs with the acquire load of the frame length by whoever reads the log.
+    storeRelease(this.i32, index, length + HEADER_LENGTH);
+  }
+
+  /**
+   * Copies frames that are complete, headers included, to a place that was claimed. The length of the first
+   * one comes last: until then readers stop in front of all of them.
+   */
+  writeBlock(partition: number, termOffset: number, block: Uint8Array, offset: number, length: number): void {
+    const start = (partition * this.termLength + termOffset + 4) | 0;
+    copyIn(this.region, start, block, offset + 4, length - 4);
+    const index = ((partition * this.termLength) >>> 2) + (termOffset >> 2);
+    storeRelease(this.i32, index, int32At(block, offset));
+  }
+
+  /** Whether a frame's header, in the application's memory, is what the log wants next. */
+  isNextHeader(frame: Uint8Array, offset: number, termId: number, termOffset: number): boolean {
+    return (
+      int32At(frame, offset) >= HEADER_LENGTH &&
+      frame[offset + 6] === TYPE_DATA &&
+      frame[offset + 7] === 0 &&
+      int32At(frame, offset + DATA_TERM_OFFSET) === termOffset &&
+      int32At(frame, offset + DATA_SESSION_ID) === this.sessionId &&
+      int32At(frame, offset + DATA_STREAM_ID) === this.streamId &&
+      int32At(frame, offset + DATA_TERM_ID) === termId
+    );
+  }
+
+  private setReservedValue(
+    reservedValue: bigint | ReservedValueSupplier,
+    index: number,
+    partition: number,
+    termOffset: number,
+    length: number,
+  ): void {
+    this.b64[(index >> 1) + FIELD_RESERVED_VALUE] =
+      typeof reservedValue === 'function'
+        ? reservedValue(this.terms[partition]!, termOffset, length + HEADER_LENGTH)
+        : reservedValue;
+  }
+
   /** Writes a header whose length says "claimed". Returns the index of its first word. */
-  private begin(
+  begin(
     partition: number,
     termId: number,
     termOffset: number,
@@ -185,4 +236,8 @@ export class FrameWriter {
     i32[index + FIELD_TERM_ID] = termId;
     return index;
   }
+}
+
+function int32At(bytes: Uint8Array, offset: number): number {
+  return bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
 }

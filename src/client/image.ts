@@ -1,5 +1,6 @@
 // hot
 
+import { closeSync, openSync } from 'node:fs';
 import {
   maxMessageLength,
   PARTITION_COUNT,
@@ -9,16 +10,22 @@ import {
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { loadAcquire, storeRelease } from '../memory/ordered.ts';
 import { getPosition, setPositionRelease } from '../memory/position.ts';
-import { HEADER_LENGTH, TYPE_PAD } from '../protocol/frame.ts';
+import { DATA_TERM_ID, FLAG_END } from '../protocol/data-frame.ts';
+import { FRAME_ALIGNMENT, HEADER_LENGTH, TYPE_PAD } from '../protocol/frame.ts';
 import { align32 } from '../util/bits.ts';
 import {
+  type BlockHandler,
   type ControlledFragmentHandler,
   ControlledPollAction,
+  type FileBlockHandler,
   type FragmentHandler,
 } from './fragment-handler.ts';
 import { Header } from './header.ts';
 import type { PositionWord } from './position-word.ts';
 import { termBuffersOf } from './term-buffers.ts';
+
+const TERM_ID = DATA_TERM_ID >> 2;
+const NO_FILE = -1;
 
 /** What an image asks of the subscription it belongs to. */
 export interface ImageOwner {
@@ -32,6 +39,8 @@ export interface ImageSpec {
   readonly correlationId: number;
   readonly sourceIdentity: string;
   readonly log: LogBuffers;
+  /** Of the log's file. */
+  readonly path: string;
   /** The counter through which the driver learns how far we have read. */
   readonly position: PositionWord;
 }
@@ -75,6 +84,9 @@ export class Image {
   private readonly counterIndex: number;
   private finalEosPosition = 0.5;
   private finalIsRevoked = false;
+  private readonly path: string;
+  /** The log as a file, once it is polled as one. */
+  private file: number = NO_FILE;
 
   constructor(owner: ImageOwner, spec: ImageSpec) {
     const { log, position } = spec;
@@ -94,6 +106,7 @@ export class Image {
     this.partition = partitionIndexOf(joinPosition, log.bits);
     this.owner = owner;
     this.log = log;
+    this.path = spec.path;
     this.i32 = log.region.i32;
     this.terms = termBuffersOf(log);
     this.header = new Header(this, log.region, log.region.i32, log.region.b64, log.initialTermId, log.bits);
@@ -105,6 +118,16 @@ export class Image {
   /** Up to where the application has read; after the image closed, how far it got. */
   get position(): number {
     return this.termPosition + this.termOffset;
+  }
+
+  /**
+   * Moves on without reading: what is between is skipped, for good. A position of a fragment, in the term that is
+   * being read or at its end. Throws RangeError for another.
+   */
+  set position(position: number) {
+    if (this.closed) return;
+    this.termOffset = this.offsetOf(position);
+    this.publishPosition();
   }
 
   get isClosed(): boolean {
@@ -151,13 +174,83 @@ export class Image {
 
   /** As {@link poll}, with a handler that says after each fragment what happens next. */
   controlledPoll(handler: ControlledFragmentHandler, fragmentLimit: number): number {
+    return this.closed ? 0 : this.controlledPollTerm(handler, fragmentLimit, this.termLength);
+  }
+
+  /** As {@link controlledPoll}, for fragments that start before `limitPosition`. */
+  boundedControlledPoll(
+    handler: ControlledFragmentHandler,
+    limitPosition: number,
+    fragmentLimit: number,
+  ): number {
+    if (this.closed || limitPosition <= this.position) return 0;
+    return this.controlledPollTerm(
+      handler,
+      fragmentLimit,
+      Math.min(limitPosition - this.termPosition, this.termLength),
+    );
+  }
+
+  /**
+   * Shows fragments from `initialPosition` up to `limitPosition` to `handler` without taking them: the image stays
+   * where it is. Returns the position after the last whole message that was shown, to peek or to go on from; set
+   * {@link position} to it to take what is before. ABORT and BREAK end the peek, the first in front of its fragment.
+   * Throws RangeError for a position that is not a fragment's between {@link position} and the end of its term.
+   */
+  controlledPeek(initialPosition: number, handler: ControlledFragmentHandler, limitPosition: number): number {
+    if (this.closed) return initialPosition;
+    const offset = this.offsetOf(initialPosition);
+    const limitOffset = Math.max(0, Math.min(limitPosition - this.termPosition, this.termLength)) | 0;
+    return this.termPosition + this.peekTerm(offset, handler, limitOffset);
+  }
+
+  /**
+   * Hands what is there to `handler` in one piece: whole frames, headers included, of at most `lengthLimit` bytes.
+   * Padding comes alone. Returns the bytes that were read. What the handler throws comes out of here, and the block
+   * counts as read.
+   */
+  blockPoll(handler: BlockHandler, lengthLimit: number): number {
     if (this.closed) return 0;
+    const termOffset = this.termOffset;
+    const length = this.takeBlock(lengthLimit);
+    if (length > 0) {
+      const termId = this.i32[(this.partition * this.termLength) / 4 + (termOffset >> 2) + TERM_ID]!;
+      handler(this.terms[this.partition]!, termOffset, length, this.sessionId, termId);
+    }
+    this.publishPosition();
+    return length;
+  }
+
+  /**
+   * As {@link blockPoll}, with the file that the block is in, for system calls that copy between files or to sockets
+   * without a way through memory.
+   */
+  filePoll(handler: FileBlockHandler, lengthLimit: number): number {
+    if (this.closed) return 0;
+    const termOffset = this.termOffset;
+    const length = this.takeBlock(lengthLimit);
+    if (length > 0) {
+      if (this.file === NO_FILE) this.openFile();
+      const fileOffset = this.partition * this.termLength + termOffset;
+      const termId = this.i32[fileOffset / 4 + TERM_ID]!;
+      const term = this.terms[this.partition]!;
+      handler(this.file, fileOffset, term, termOffset, length, this.sessionId, termId);
+    }
+    this.publishPosition();
+    return length;
+  }
+
+  private controlledPollTerm(
+    handler: ControlledFragmentHandler,
+    fragmentLimit: number,
+    limitOffset: number,
+  ): number {
     const { header } = this;
     const term = this.terms[this.partition]!;
     let fragments = 0;
     while (fragments < fragmentLimit) {
       const frameOffset = this.termOffset;
-      const frameLength = this.nextFrame(this.termLength);
+      const frameLength = this.nextFrame(limitOffset);
       if (frameLength === 0) break;
       if (frameLength < 0) continue;
       const action = handler(term, frameOffset + HEADER_LENGTH, frameLength - HEADER_LENGTH, header);
@@ -187,6 +280,91 @@ export class Image {
     this.finalEosPosition = this.log.endOfStreamPosition();
     this.finalIsRevoked = this.log.isRevoked();
     this.closed = true;
+    this.closeFile();
+  }
+
+  // cold
+  private openFile(): void {
+    this.file = openSync(this.path, 'r');
+  }
+
+  // cold
+  private closeFile(): void {
+    if (this.file !== NO_FILE) closeSync(this.file);
+    this.file = NO_FILE;
+  }
+
+  /** Where a position is in the term that is being read. Throws RangeError when a reader cannot be there. */
+  private offsetOf(position: number): number {
+    const offset = (position - this.termPosition) | 0;
+    if (
+      this.termPosition + offset !== position ||
+      offset < this.termOffset ||
+      offset > this.termLength ||
+      offset % FRAME_ALIGNMENT !== 0
+    ) {
+      throw new RangeError(
+        `position ${position} is not a multiple of ${FRAME_ALIGNMENT} from ${this.position} to ` +
+          `${this.termPosition + this.termLength}, the end of the term that is being read`,
+      );
+    }
+    return offset;
+  }
+
+  /** Returns the offset after the last whole message that was shown. */
+  private peekTerm(initialOffset: number, handler: ControlledFragmentHandler, limitOffset: number): number {
+    const { header, i32 } = this;
+    const term = this.terms[this.partition]!;
+    let offset = initialOffset;
+    let resultOffset = initialOffset;
+    while (offset < limitOffset) {
+      const frameLength = this.frameLengthAt(offset);
+      if (frameLength === 0) break;
+      const frameOffset = offset;
+      const index = (this.partition * this.termLength) / 4 + (frameOffset >> 2);
+      const flagsAndType = i32[index + 1]!;
+      offset = frameOffset + align32(frameLength);
+      if (flagsAndType >>> 16 === TYPE_PAD) {
+        resultOffset = offset;
+        continue;
+      }
+      header.index = index;
+      const action = handler(term, frameOffset + HEADER_LENGTH, frameLength - HEADER_LENGTH, header);
+      if (action === ControlledPollAction.ABORT) break;
+      if (((flagsAndType >>> 8) & FLAG_END) === FLAG_END) resultOffset = offset;
+      if (action === ControlledPollAction.BREAK) break;
+    }
+    return resultOffset;
+  }
+
+  /** Steps over committed frames of at most `lengthLimit` bytes together; padding ends it, or is alone. */
+  private takeBlock(lengthLimit: number): number {
+    const start = this.termOffset;
+    const limitOffset = Math.min(start + lengthLimit, this.termLength);
+    let offset = start;
+    while (offset < limitOffset) {
+      const frameLength = this.frameLengthAt(offset);
+      if (frameLength === 0) break;
+      const end = offset + align32(frameLength);
+      if (this.i32[(this.partition * this.termLength) / 4 + (offset >> 2) + 1]! >>> 16 === TYPE_PAD) {
+        if (offset === start) offset = end;
+        break;
+      }
+      if (end > limitOffset) break;
+      offset = end;
+    }
+    this.termOffset = offset;
+    return offset - start;
+  }
+
+  /** The length of the committed frame at an offset of the term; 0 when there is none. */
+  private frameLengthAt(termOffset: number): number {
+    // Pairs with the store that commits a frame.
+    const frameLength = loadAcquire(this.i32, (this.partition * this.termLength) / 4 + (termOffset >> 2));
+    if (frameLength <= 0) return 0;
+    if (frameLength >= HEADER_LENGTH && frameLength <= this.termLength - termOffset) return frameLength;
+    this.owner.onMalformedFrame(this, termOffset, frameLength);
+    return 0;
   }
 
   private pollTerm(handler: FragmentHandler, fragmentLimit: number, limitOffset: number): number {

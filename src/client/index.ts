@@ -15,16 +15,20 @@ export type {
   InvokedDriver,
   PublicationErrorFrame,
 } from './client-options.ts';
+export { ControlledFragmentAssembler } from './controlled-fragment-assembler.ts';
 export { Counter } from './counter.ts';
 export { ExclusivePublication } from './exclusive-publication.ts';
 export { FragmentAssembler } from './fragment-assembler.ts';
 export {
+  type BlockHandler,
   type ControlledFragmentHandler,
   ControlledPollAction,
+  type FileBlockHandler,
   type FragmentHandler,
 } from './fragment-handler.ts';
 export type { Header } from './header.ts';
 export { Image } from './image.ts';
+export { ImageControlledFragmentAssembler, ImageFragmentAssembler } from './image-fragment-assembler.ts';
 export type { MessagesOptions } from './message-iterator.ts';
 export {
   ADMIN_ACTION,
@@ -35,4 +39,5 @@ export {
   offerResultName,
 } from './offer-result.ts';
 export { Publication, type SendOptions } from './publication.ts';
+export type { ReservedValue, ReservedValueSupplier } from './reserved-value.ts';
 export { Subscription } from './subscription.ts';

@@ -8,6 +8,7 @@ import type { ConcurrentAppender } from './concurrent-appender.ts';
 import type { ExclusiveAppender } from './exclusive-appender.ts';
 import { CLOSED, MAX_POSITION_EXCEEDED } from './offer-result.ts';
 import type { PositionWord } from './position-word.ts';
+import type { ReservedValue } from './reserved-value.ts';
 
 /** How to send a message that may have to wait. */
 export interface SendOptions {
@@ -92,14 +93,24 @@ export class Publication {
    * again at once. Returns the position the stream reached (> 0), or a negative result: NOT_CONNECTED,
    * BACK_PRESSURED, ADMIN_ACTION, CLOSED or MAX_POSITION_EXCEEDED. Throws RangeError for a message longer
    * than {@link maxMessageLength}.
+   *
+   * `reservedValue`, or what the function makes, goes into 64 bits of the header that belong to the application.
    */
   offer(
     buffer: Uint8Array,
     offset = 0,
     length: number = buffer.length - offset,
-    reservedValue: bigint | null = null,
+    reservedValue: ReservedValue = null,
   ): number {
     return this.append(buffer, offset, length, reservedValue) < 0 ? this.result : this.appender.position;
+  }
+
+  /**
+   * As {@link offer}, for a message whose bytes are in several places: those of `vectors`, one after the other. Keep
+   * the array, and use it again.
+   */
+  offerVectors(vectors: readonly Uint8Array[], reservedValue: ReservedValue = null): number {
+    return this.appendVectors(vectors, reservedValue) < 0 ? this.result : this.appender.position;
   }
 
   /**
@@ -114,13 +125,21 @@ export class Publication {
   // What offer and tryClaim return is a double. V8 boxes it, 16 bytes a message, unless it inlines them where they are
   // called: so they are short, what they do is here, and a negative result waits in a field of integers.
 
-  private append(buffer: Uint8Array, offset: number, length: number, reservedValue: bigint | null): number {
+  private append(buffer: Uint8Array, offset: number, length: number, reservedValue: ReservedValue): number {
     if (
       !(offset >= 0 && length >= 0 && offset + length <= buffer.length && length <= this.maxMessageLength)
     ) {
       this.refuse(buffer.length, offset, length, this.maxMessageLength);
     }
     this.result = this.closed ? CLOSED : this.appender.append(buffer, offset, length, reservedValue);
+    return this.result;
+  }
+
+  private appendVectors(vectors: readonly Uint8Array[], reservedValue: ReservedValue): number {
+    let length = 0;
+    for (let i = 0; i < vectors.length; i++) length += vectors[i]!.length;
+    if (length > this.maxMessageLength) this.refuse(length, 0, length, this.maxMessageLength);
+    this.result = this.closed ? CLOSED : this.appender.appendVectors(vectors, length, reservedValue);
     return this.result;
   }
 

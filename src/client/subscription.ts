@@ -1,9 +1,15 @@
 // hot
+import { ChannelUri } from '../uri/channel-uri.ts';
 import { AeronError } from '../util/errors.ts';
 import { channelStatusOf, localSocketAddresses } from './channel-addresses.ts';
 import type { ClientConductor } from './client-conductor.ts';
 import type { ImageHandler } from './client-options.ts';
-import type { ControlledFragmentHandler, FragmentHandler } from './fragment-handler.ts';
+import type {
+  BlockHandler,
+  ControlledFragmentHandler,
+  FileBlockHandler,
+  FragmentHandler,
+} from './fragment-handler.ts';
 import type { Image, ImageOwner } from './image.ts';
 import { MessageIterator, type MessagesOptions } from './message-iterator.ts';
 
@@ -84,6 +90,25 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
   }
 
   /**
+   * Hands what is there to `handler` in one piece for each image: whole frames, headers included, of at most
+   * `lengthLimit` bytes. Returns the bytes that were read. See {@link Image.blockPoll}.
+   */
+  blockPoll(handler: BlockHandler, lengthLimit: number): number {
+    const images = this.imageList;
+    let length = 0;
+    for (let i = 0; i < images.length; i++) length += images[i]!.blockPoll(handler, lengthLimit);
+    return length;
+  }
+
+  /** As {@link blockPoll}, with the files that the blocks are in. See {@link Image.filePoll}. */
+  filePoll(handler: FileBlockHandler, lengthLimit: number): number {
+    const images = this.imageList;
+    let length = 0;
+    for (let i = 0; i < images.length; i++) length += images[i]!.filePoll(handler, lengthLimit);
+    return length;
+  }
+
+  /**
    * Whole messages, each in a Buffer of its own, until the subscription is closed; the event loop goes on
    * while there are none. The loop ends with an error when the client lost its driver, or with the signal's
    * reason. A message is taken from the stream when it is asked for: leaving the loop loses nothing. Cold.
@@ -146,6 +171,22 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
    */
   get resolvedEndpoint(): string | null {
     return this.localSocketAddresses[0] ?? null;
+  }
+
+  /**
+   * The channel with the port that the system chose in the place of the 0 of its endpoint; the channel as it is when it
+   * has no such endpoint. Null while the endpoint is not bound. Cold.
+   */
+  tryResolveChannelEndpointPort(): string | null {
+    const uri = ChannelUri.parse(this.channel);
+    const endpoint = uri.get('endpoint');
+    if (endpoint === undefined || !endpoint.endsWith(':0') || uri.get('control-mode') === 'manual') {
+      return this.channel;
+    }
+    const { resolvedEndpoint } = this;
+    if (resolvedEndpoint === null) return null;
+    const port = resolvedEndpoint.slice(resolvedEndpoint.lastIndexOf(':'));
+    return uri.set('endpoint', endpoint.slice(0, -2) + port).toString();
   }
 
   /**

@@ -5,6 +5,8 @@ import { BufferClaim } from '../../src/client/buffer-claim.ts';
 import { ConcurrentAppender } from '../../src/client/concurrent-appender.ts';
 import { ExclusiveAppender } from '../../src/client/exclusive-appender.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
+import { ControlledPollAction } from '../../src/client/fragment-handler.ts';
+import { ImageControlledFragmentAssembler } from '../../src/client/image-fragment-assembler.ts';
 import type { Publication } from '../../src/client/publication.ts';
 import { zero } from '../../src/memory/bytes.ts';
 import { TestLog } from '../support/client-logs.ts';
@@ -49,6 +51,7 @@ for (const isExclusive of [false, true]) {
     let turn = 0;
     let termCount = log.log.activeTermCount();
     const step = () => {
+      if (isExclusive) moveLimit(log);
       const length = lengths[turn]!;
       turn = turn === 4 ? 0 : turn + 1;
       if (appender.append(message, 0, length, null) >= 0) sent = (sent + length) | 0;
@@ -64,10 +67,75 @@ for (const isExclusive of [false, true]) {
         termCount = log.log.activeTermCount();
       }
     };
+    step();
+    assert.ok(sent > 0);
     assertNoGarbage(step);
     assert.equal(received, sent);
     log.close();
   });
+}
+
+test('vectors, blocks, peeks and controlled polls make no garbage', () => {
+  const startPosition = 2 ** 33;
+  const log = new TestLog({ isExclusive: true, startPosition, initialTermId: 0, termLength: TERM_LENGTH });
+  const appender = new ExclusiveAppender(log.log, log.limit, 11, 22);
+  const image = log.image();
+  const bytes = Buffer.alloc(4_000, 1);
+  const short = [bytes.subarray(0, 10), bytes.subarray(10, 33)];
+  const long = [bytes.subarray(0, 1_000), bytes.subarray(1_000, 3_000)];
+  const block = frame(64);
+  let received = 0;
+  let isPeek = false;
+  const onMessage = (_buffer: Buffer, _offset: number, length: number) => {
+    if (!isPeek) received = (received + length) | 0;
+    return ControlledPollAction.CONTINUE;
+  };
+  const assembler = new ImageControlledFragmentAssembler(onMessage);
+  const onBlock = (_buffer: Buffer, _offset: number, length: number) => {
+    received = (received + length) | 0;
+  };
+  let termCount = log.log.activeTermCount();
+  const step = () => {
+    moveLimit(log);
+    appender.appendVectors(short, 33, null);
+    appender.appendVectors(long, 3_000, null);
+    block.writeInt32LE(appender.nextTermOffset, 8);
+    block.writeInt32LE(appender.nextTermId, 20);
+    if (appender.isNextHeader(block, 0)) appender.appendBlock(block, 0, block.length);
+    image.controlledPoll(assembler.handler, 2);
+    image.boundedControlledPoll(assembler.handler, image.position + 2_000, 2);
+    isPeek = true;
+    image.controlledPeek(image.position, assembler.handler, 2 ** 50);
+    isPeek = false;
+    while (image.blockPoll(onBlock, 8_192) > 0);
+    if (log.log.activeTermCount() !== termCount) {
+      zero(log.log.region, (termCount % 3) * TERM_LENGTH, TERM_LENGTH);
+      termCount = log.log.activeTermCount();
+    }
+  };
+  step();
+  assert.ok(received > 3_000);
+  assertNoGarbage(step);
+  log.close();
+});
+
+/**
+ * Half a term beyond the reader. An exclusive appender looks at the low half of the limit alone, which must be less
+ * than 2^31 ahead.
+ */
+function moveLimit({ counters, limit, position }: TestLog): void {
+  counters.i32[limit.index] = (counters.i32[position.index]! + TERM_LENGTH / 2) | 0;
+}
+
+/** A frame of the test log's stream, but for its place. */
+function frame(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  bytes.writeInt32LE(length, 0);
+  bytes[5] = 0xc0;
+  bytes[6] = 1;
+  bytes.writeInt32LE(11, 12);
+  bytes.writeInt32LE(22, 16);
+  return bytes;
 }
 
 test('offer, tryClaim, poll and an idle conductor make no garbage', async () => {

@@ -65,6 +65,7 @@ export class TestLog {
       correlationId: 7,
       sourceIdentity: 'aeron:ipc',
       log: this.log,
+      path: this.path,
       position: this.position,
     });
   }
