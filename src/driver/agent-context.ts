@@ -98,6 +98,10 @@ export class AgentContext {
     this.emit({ kind: 'subscriberRefused', registrationId, counterId });
   }
 
+  subscriberLeftBehind(registrationId: number, counterId: number): void {
+    this.emit({ kind: 'subscriberLeftBehind', registrationId, counterId });
+  }
+
   streamUnavailable(registrationId: number): void {
     this.emit({ kind: 'streamUnavailable', registrationId });
   }

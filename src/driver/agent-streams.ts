@@ -23,7 +23,12 @@ export class AgentStreams {
   }
 
   /** A stream that subscribers join and leave. */
-  subscribable(registrationId: number): Image | IpcPublication | undefined {
+  subscribable(registrationId: number): Image | IpcPublication | NetworkPublication | undefined {
+    return withId(this.images, registrationId) ?? this.publication(registrationId);
+  }
+
+  /** A stream that subscribers may reject. */
+  rejectable(registrationId: number): Image | IpcPublication | undefined {
     return withId(this.images, registrationId) ?? withId(this.ipcPublications, registrationId);
   }
 

@@ -12,6 +12,7 @@ import type {
   NetworkPublicationSpec,
   ReceiverSpec,
   SharedRegion,
+  SubscriberPosition,
 } from './messages.ts';
 import { Image } from './receiver/image.ts';
 import { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
@@ -91,13 +92,13 @@ export class CommandHandler {
         receiveEndpoints.get(command.endpointId)?.onImageNotCreated(command.streamId, command.sessionId);
         break;
       case 'addSubscriber':
-        this.addSubscriber(command.registrationId, command.subscriber.counterId);
+        this.addSubscriber(command.registrationId, command.subscriber);
         break;
       case 'removeSubscriber':
         this.streams.subscribable(command.registrationId)?.removeSubscriber(command.counterId);
         break;
       case 'rejectImage':
-        this.streams.subscribable(command.registrationId)?.reject(command.reason);
+        this.streams.rejectable(command.registrationId)?.reject(command.reason);
         break;
     }
   }
@@ -193,12 +194,12 @@ export class CommandHandler {
     this.streams.images.push(image);
   }
 
-  private addSubscriber(registrationId: number, counterId: number): void {
+  private addSubscriber(registrationId: number, subscriber: SubscriberPosition): void {
     const stream = this.streams.subscribable(registrationId);
     if (stream === undefined) {
-      this.context.subscriberRefused(registrationId, counterId);
+      this.context.subscriberRefused(registrationId, subscriber.counterId);
     } else {
-      stream.addSubscriber(counterId);
+      stream.addSubscriber(subscriber);
     }
   }
 }

@@ -57,6 +57,8 @@ export interface DriverOptions {
   readonly publicationReservedSessionIdLow: number;
   readonly publicationReservedSessionIdHigh: number;
 
+  readonly spiesSimulateConnection: boolean;
+
   readonly socketSoRcvbuf: number;
   readonly socketSoSndbuf: number;
   readonly socketMulticastTtl: number;
@@ -66,6 +68,11 @@ export interface DriverOptions {
   readonly sendToStatusPollRatio: number;
   readonly imageLivenessTimeoutNs: number;
   readonly reliableStream: boolean;
+  readonly tetherSubscriptions: boolean;
+  readonly untetheredWindowLimitTimeoutNs: number;
+  /** 0: as {@link untetheredWindowLimitTimeoutNs}. */
+  readonly untetheredLingerTimeoutNs: number;
+  readonly untetheredRestingTimeoutNs: number;
   readonly rejoinStream: boolean;
   readonly receiverGroupConsideration: 'infer' | 'true' | 'false';
   /** Null: none. */

@@ -17,8 +17,20 @@ export interface SharedRegion {
 /** A subscriber's position counter on one stream. */
 export interface SubscriberPosition {
   readonly counterId: number;
-  /** False: may be left behind (not supported yet by the stream kinds of this version, always true). */
+  /** False: it is left behind when it holds the stream back for too long. */
   readonly tether: boolean;
+  /** Whether it is taken back after it was left behind and has rested; true when absent. */
+  readonly rejoin?: boolean;
+}
+
+/** What becomes of subscribers with `tether=false` that hold a stream back. */
+export interface UntetheredTimeouts {
+  /** So long at the end of the window, and its image is unavailable. */
+  readonly windowLimitNs: number;
+  /** So long after that, and it does not count any more. */
+  readonly lingerNs: number;
+  /** So long after that, and it may come back. */
+  readonly restingNs: number;
 }
 
 /** A 64-bit tag of a group of receivers, as its two halves. */
@@ -55,6 +67,8 @@ export interface NetworkPublicationSpec {
   readonly maxResend: number;
   /** What multicast receivers are told of the time to live; 0: the system's default, or unicast. */
   readonly ttl: number;
+  /** Spies alone make it connected, and the stream goes on at their pace. */
+  readonly spiesSimulateConnection: boolean;
   /** The remote address of the endpoint. */
   readonly remoteAddress: Ipv4Address;
   readonly remotePort: number;
@@ -64,6 +78,9 @@ export interface NetworkPublicationSpec {
   readonly senderLimitCounterId: number;
   readonly senderBpeCounterId: number;
   readonly senderNaksReceivedCounterId: number;
+  /** Spies. */
+  readonly subscribers: readonly SubscriberPosition[];
+  readonly untethered: UntetheredTimeouts;
 }
 
 export interface IpcPublicationSpec {
@@ -79,6 +96,7 @@ export interface IpcPublicationSpec {
   readonly publisherPositionCounterId: number;
   readonly publisherLimitCounterId: number;
   readonly subscribers: readonly SubscriberPosition[];
+  readonly untethered: UntetheredTimeouts;
 }
 
 export interface ImageSpec {
@@ -108,6 +126,7 @@ export interface ImageSpec {
   readonly rcvPosCounterId: number;
   readonly rcvNaksSentCounterId: number;
   readonly subscribers: readonly SubscriberPosition[];
+  readonly untethered: UntetheredTimeouts;
 }
 
 /** Conductor → network agent. */
@@ -153,7 +172,7 @@ export type NetworkCommand =
       readonly streamId: number;
       readonly sessionId: number;
     }
-  /** A subscriber joins a live image or IPC publication; answered by `subscriberAdded` or `subscriberRefused`. */
+  /** A subscriber joins a live stream; answered by `subscriberAdded` or `subscriberRefused`. */
   | {
       readonly kind: 'addSubscriber';
       readonly registrationId: number;
@@ -205,7 +224,13 @@ export type NetworkEvent =
       readonly counterId: number;
       readonly joinPosition: number;
     }
-  /** The stream no longer accepts subscribers. */
+  /** An untethered subscriber must be told that the image is gone. `subscriberAdded` takes that back. */
+  | {
+      readonly kind: 'subscriberLeftBehind';
+      readonly registrationId: number;
+      readonly counterId: number;
+    }
+  /** The stream does not accept the subscriber, or no longer has it. */
   | { readonly kind: 'subscriberRefused'; readonly registrationId: number; readonly counterId: number }
   /** Subscribers must be told that the image is gone; the log stays until `streamReleased`. */
   | { readonly kind: 'streamUnavailable'; readonly registrationId: number }

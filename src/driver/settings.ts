@@ -145,6 +145,9 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   publicationReservedSessionIdHigh: int('aeron.publication.reserved.session.id.high', '1000', INT32_MIN, INT32_MAX,
     'last session id the driver does not choose'),
 
+  spiesSimulateConnection: setting('aeron.spies.simulate.connection', 'bool', 'false',
+    'spies alone connect a publication, where the channel does not say'),
+
   socketSoRcvbuf: size('aeron.socket.so_rcvbuf', '128k', 0, INT32_MAX,
     'receive buffer of a socket; 0: the system chooses'),
   socketSoSndbuf: size('aeron.socket.so_sndbuf', '0', 0, INT32_MAX,
@@ -162,6 +165,14 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     'an image without packets for longer is gone'),
   reliableStream: setting('aeron.reliable.stream', 'bool', 'true',
     'ask again for what was lost, where the channel does not say'),
+  tetherSubscriptions: setting('aeron.tether.subscriptions', 'bool', 'true',
+    'subscribers may hold a stream back for as long as they want, where the channel does not say'),
+  untetheredWindowLimitTimeoutNs: duration('aeron.untethered.window.limit.timeout', '5s', US, LARGEST,
+    'a subscriber with tether=false may hold a stream back for so long'),
+  untetheredLingerTimeoutNs: duration('aeron.untethered.linger.timeout', '0', 0, LARGEST,
+    'it still counts for so long after its image went; 0: as long as the window limit timeout'),
+  untetheredRestingTimeoutNs: duration('aeron.untethered.resting.timeout', '10s', US, LARGEST,
+    'it comes back after so long'),
   rejoinStream: setting('aeron.rejoin.stream', 'bool', 'true',
     'join a stream again after its image went away'),
   receiverGroupConsideration: choice('aeron.receiver.group.consideration', 'infer', {
@@ -263,13 +274,6 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
  */
 export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   'thread names': ['aeron.thread.naming'],
-  spies: ['aeron.spies.simulate.connection'],
-  'untethered subscriptions': [
-    'aeron.tether.subscriptions',
-    'aeron.untethered.window.limit.timeout',
-    'aeron.untethered.linger.timeout',
-    'aeron.untethered.resting.timeout',
-  ],
   multicast: [
     'aeron.multicast.FlowControl.supplier',
     'aeron.multicast.flow.control.rrwm',

@@ -63,6 +63,12 @@ export class SubscriberPositions {
     this.add(counterId, position);
   }
 
+  /** Whether the subscriber is there, and further than `position`. Cold. */
+  isBeyond(counterId: number, position: number): boolean {
+    const index = this.counterIds.indexOf(counterId);
+    return index >= 0 && this.positions[index]! > position;
+  }
+
   /** Returns whether the subscriber was there. Cold. */
   remove(counterId: number): boolean {
     const index = this.counterIds.indexOf(counterId);

@@ -28,7 +28,7 @@ const START_POSITION = 10 * FOUR_GIB - 64 * TERM_LENGTH;
  */
 const BYTES_PER_STEP_MAX = 2;
 
-/** A sender and a receiver on one wire with a stream between them, and one more stream over IPC. */
+/** A sender and a receiver on one wire with a stream between them that a spy reads too, and one more stream over IPC. */
 class Load {
   readonly directory = new TestDirectory();
   readonly sender: TestAgent<SystemClock>;
@@ -37,6 +37,7 @@ class Load {
   readonly ipcPublisher: TestPublisher;
   readonly ipcSubscriber: TestSubscriber;
   readonly message = Buffer.alloc(288, 0x42);
+  readonly spy: TestSubscriber;
   subscriber: TestSubscriber | null = null;
   received = 0;
   private readonly count = (): void => {
@@ -56,7 +57,13 @@ class Load {
     const startPosition = START_POSITION;
     const parameters = { termLength: TERM_LENGTH, startPosition };
     const log = this.directory.createLog('publication', parameters);
-    const spec = this.sender.addPublication(log, { startPosition });
+    const spyCounter = this.sender.claimCounter();
+    spyCounter.set(startPosition);
+    const spec = this.sender.addPublication(log, {
+      startPosition,
+      subscribers: [{ counterId: spyCounter.id, tether: false }],
+    });
+    this.spy = new TestSubscriber(log, this.sender.position(spyCounter.id), startPosition);
     const limit = this.sender.position(spec.publisherLimitCounterId);
     this.publisher = new TestPublisher(log, limit, startPosition);
     const ipcLog = this.directory.createLog('ipc', { ...parameters, registrationId: 2 });
@@ -107,6 +114,7 @@ class Load {
   consume(): void {
     this.subscriber!.poll(this.count);
     this.ipcSubscriber.poll(this.count);
+    this.spy.poll(this.count);
   }
 
   close(): void {

@@ -9,6 +9,7 @@ import type {
   NetworkCommand,
   NetworkEvent,
   NetworkPublicationSpec,
+  UntetheredTimeouts,
 } from '../../src/driver/messages.ts';
 import { NetworkAgent } from '../../src/driver/network-agent.ts';
 import { PositionCounter } from '../../src/driver/position-counter.ts';
@@ -28,6 +29,12 @@ export const STREAM_ID = 1001;
 export const INITIAL_TERM_ID = 7;
 export const TERM_LENGTH = 65536;
 export const MTU = 1408;
+/** The driver's defaults. */
+export const UNTETHERED: UntetheredTimeouts = {
+  windowLimitNs: 5000 * MS,
+  lingerNs: 5000 * MS,
+  restingNs: 10_000 * MS,
+};
 
 /** A directory for logs that goes away with the fixture. */
 export class TestDirectory {
@@ -158,6 +165,9 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       senderLimitCounterId: this.claimCounter().id,
       senderBpeCounterId: this.claimCounter().id,
       senderNaksReceivedCounterId: this.claimCounter().id,
+      spiesSimulateConnection: false,
+      subscribers: [],
+      untethered: UNTETHERED,
       ...overrides,
     };
     this.command({ kind: 'addNetworkPublication', publication });
@@ -182,6 +192,7 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       publisherPositionCounterId: this.claimCounter().id,
       publisherLimitCounterId: this.claimCounter().id,
       subscribers: subscribers.map(({ id }) => ({ counterId: id, tether: true })),
+      untethered: UNTETHERED,
       ...overrides,
     };
     this.command({ kind: 'addIpcPublication', publication });
@@ -216,6 +227,7 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       rcvPosCounterId: this.claimCounter().id,
       rcvNaksSentCounterId: this.claimCounter().id,
       subscribers: subscribers.map(({ id }) => ({ counterId: id, tether: true })),
+      untethered: UNTETHERED,
       ...overrides,
     };
     for (const subscriber of subscribers) subscriber.set(image.joinPosition);

@@ -16,7 +16,6 @@ test('should refuse what this version lacks with one clear sentence', (t) => {
   const bench = new ConductorBench(t);
   const seen = new Set<string>();
   for (const [request, channel] of [
-    [SUBSCRIBE, `aeron-spy:${UDP}`],
     [SUBSCRIBE, 'aeron:udp?control-mode=response|control=127.0.0.1:1'],
     [PUBLISH, `${UDP}|response-correlation-id=5`],
     [PUBLISH, 'aeron:udp?control-mode=manual'],
@@ -25,8 +24,6 @@ test('should refuse what this version lacks with one clear sentence', (t) => {
     [SUBSCRIBE, `${UDP}|control=127.0.0.1:24326`],
     [PUBLISH, `${UDP}|tags=1`],
     [PUBLISH, `${UDP}|session-id=tag:1`],
-    [SUBSCRIBE, `${UDP}|tether=false`],
-    [SUBSCRIBE, 'aeron:ipc?tether=false'],
     [PUBLISH, `${UDP}|fc=min`],
     [SUBSCRIBE, `${UDP}|cc=cubic`],
     [PUBLISH, `${UDP}|channel-snd-ts-offset=0`],

@@ -44,6 +44,9 @@ interface HostAndPort {
   readonly port: number;
 }
 
+/** A spy reads the channel as the publications do that it listens to. */
+export type UdpChannelUse = ChannelUse | 'spy';
+
 /** Where a UDP channel sends to, or receives at. */
 export interface UdpAddresses {
   readonly localAddress: Ipv4Address;
@@ -68,7 +71,7 @@ export class UdpChannel {
   readonly endpointHost: string;
   /** A port of 0 takes a free one, so the endpoint is never shared. */
   readonly hasWildcardPort: boolean;
-  private readonly use: ChannelUse;
+  private readonly use: UdpChannelUse;
   private readonly endpoint: HostAndPort;
   private readonly control: HostAndPort | null;
   private readonly endpointResolution: Resolution;
@@ -79,7 +82,7 @@ export class UdpChannel {
   /** `multicastTtl` is for channels that say none. @throws CommandError when a parameter is missing or malformed. */
   constructor(
     channel: Channel,
-    use: ChannelUse,
+    use: UdpChannelUse,
     resolver: NameResolver,
     localAddresses: () => readonly LocalAddress[],
     multicastTtl: number,

@@ -216,6 +216,7 @@ export class Conductor {
         break;
       case 'subscriberAdded':
       case 'subscriberRefused':
+      case 'subscriberLeftBehind':
       case 'streamUnavailable':
       case 'streamReleased':
         this.onStreamEvent(event);
@@ -236,7 +237,14 @@ export class Conductor {
   private onStreamEvent(
     event: Extract<
       NetworkEvent,
-      { kind: 'subscriberAdded' | 'subscriberRefused' | 'streamUnavailable' | 'streamReleased' }
+      {
+        kind:
+          | 'subscriberAdded'
+          | 'subscriberRefused'
+          | 'subscriberLeftBehind'
+          | 'streamUnavailable'
+          | 'streamReleased';
+      }
     >,
   ): void {
     const stream = this.streams.get(event.registrationId);
@@ -247,6 +255,9 @@ export class Conductor {
         break;
       case 'subscriberRefused':
         this.linker.onRefused(stream, event.counterId);
+        break;
+      case 'subscriberLeftBehind':
+        this.linker.onLeftBehind(stream, event.counterId);
         break;
       case 'streamUnavailable':
         stream.isAvailable = false;

@@ -104,8 +104,11 @@ export class Images {
       socketRcvbufLength: endpoint.buffers.receiveBufferLength,
       rejoin: parameters.rejoin,
       isReliable: parameters.isReliable,
-      tether: true,
       isGroup,
+      tether: parameters.tether,
+      untetheredWindowLimitTimeoutNs: parameters.untethered.windowLimitNs,
+      untetheredLingerTimeoutNs: parameters.untethered.lingerNs,
+      untetheredRestingTimeoutNs: parameters.untethered.restingNs,
     });
     let counterIds: number[] = [];
     let links: SubscriberLink[] = [];
@@ -258,6 +261,7 @@ function addCommand(
       rcvPosCounterId,
       rcvNaksSentCounterId,
       subscribers: subscriberPositions(image.links),
+      untethered: parameters.untethered,
     },
   };
 }

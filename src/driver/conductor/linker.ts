@@ -89,7 +89,7 @@ export class Linker {
   join(stream: Stream, subscription: Subscription): void {
     const counterId = this.allocate(stream, subscription);
     stream.links.push({ subscription, counterId, isJoined: false });
-    const subscriber = { counterId, tether: true };
+    const subscriber = subscriberPosition(subscription, counterId);
     this.context.network.send({ kind: 'addSubscriber', registrationId: stream.registrationId, subscriber });
   }
 
@@ -106,6 +106,14 @@ export class Linker {
       streamCounterLabel(name, registrationId, sessionId, streamId, channel, joinPosition),
     );
     this.announce(stream, link);
+  }
+
+  /** An untethered subscriber holds the stream back: its image goes, until {@link onAdded} says that it is back. */
+  onLeftBehind(stream: Stream, counterId: number): void {
+    const link = stream.links.find((candidate) => candidate.counterId === counterId);
+    if (link === undefined || !link.isJoined) return;
+    link.isJoined = false;
+    this.transmitUnavailable(stream, link.subscription);
   }
 
   onRefused(stream: Stream, counterId: number): void {
@@ -132,15 +140,18 @@ export class Linker {
   /** Tells every client that has it that an image is gone. */
   announceUnavailable(stream: Stream): void {
     for (const { subscription, isJoined } of stream.links) {
-      if (!isJoined) continue;
-      this.context.events.transmit({
-        type: 'unavailableImage',
-        correlationId: stream.registrationId,
-        subscriptionRegistrationId: subscription.registrationId,
-        streamId: stream.streamId,
-        channel: subscription.channel,
-      });
+      if (isJoined) this.transmitUnavailable(stream, subscription);
     }
+  }
+
+  private transmitUnavailable(stream: Stream, { registrationId, channel }: Subscription): void {
+    this.context.events.transmit({
+      type: 'unavailableImage',
+      correlationId: stream.registrationId,
+      subscriptionRegistrationId: registrationId,
+      streamId: stream.streamId,
+      channel,
+    });
   }
 
   /** A subscription leaves a stream; its client is not told, it left itself. */
@@ -182,5 +193,10 @@ export class Linker {
 
 /** What the network agent is told of links. */
 export function subscriberPositions(links: readonly SubscriberLink[]): SubscriberPosition[] {
-  return links.map(({ counterId }) => ({ counterId, tether: true }));
+  return links.map(({ subscription, counterId }) => subscriberPosition(subscription, counterId));
+}
+
+function subscriberPosition({ parameters }: Subscription, counterId: number): SubscriberPosition {
+  const { tether, rejoin } = parameters;
+  return { counterId, tether, rejoin };
 }

@@ -11,6 +11,7 @@ import { isPowerOfTwo } from '../../util/bits.ts';
 import { messageOf } from '../../util/errors.ts';
 import type { DriverOptions } from '../driver-options.ts';
 import { parseGroupTag } from '../group-tag.ts';
+import type { UntetheredTimeouts } from '../messages.ts';
 import type { Channel } from './channel.ts';
 import { CommandError } from './command-error.ts';
 
@@ -36,6 +37,7 @@ export interface PublicationParameters {
   readonly windowLength: number;
   readonly maxResend: number;
   readonly spiesSimulateConnection: boolean;
+  readonly untethered: UntetheredTimeouts;
   readonly buffers: SocketBuffers;
   /** Which of the lengths the channel itself says. */
   readonly given: { readonly termLength: boolean; readonly mtu: boolean };
@@ -53,6 +55,8 @@ export interface SubscriptionParameters {
   readonly sessionId: number | null;
   readonly isReliable: boolean;
   readonly rejoin: boolean;
+  readonly tether: boolean;
+  readonly untethered: UntetheredTimeouts;
   readonly isSparse: boolean;
   readonly windowLength: number;
   readonly nakDelayNs: number;
@@ -94,7 +98,8 @@ export function publicationParameters(channel: Channel, options: DriverOptions):
     lingerTimeoutNs: duration(channel, 'linger') ?? options.publicationLingerTimeoutNs,
     windowLength: publicationWindow(channel, options, termLength, mtu),
     maxResend,
-    spiesSimulateConnection: bool(channel, 'ssc') ?? false,
+    spiesSimulateConnection: bool(channel, 'ssc') ?? options.spiesSimulateConnection,
+    untethered: untetheredTimeouts(channel, options),
     buffers,
     given: { termLength: uri.has('term-length'), mtu: uri.has('mtu') },
   };
@@ -106,6 +111,8 @@ export function subscriptionParameters(channel: Channel, options: DriverOptions)
     sessionId: int32(channel, 'session-id'),
     isReliable: bool(channel, 'reliable') ?? options.reliableStream,
     rejoin: bool(channel, 'rejoin') ?? options.rejoinStream,
+    tether: bool(channel, 'tether') ?? options.tetherSubscriptions,
+    untethered: untetheredTimeouts(channel, options),
     isSparse: bool(channel, 'sparse') ?? options.termBufferSparseFile,
     windowLength: size(channel, 'rcv-wnd') ?? options.rcvInitialWindowLength,
     nakDelayNs: duration(channel, 'nak-delay') ?? options.nakUnicastDelayNs,
@@ -153,6 +160,18 @@ function publicationWindow(
   if (wanted > termLength / 2)
     throw refuse(`pub-wnd=${wanted} is more than half of term-length=${termLength}`);
   return wanted;
+}
+
+function untetheredTimeouts(channel: Channel, options: DriverOptions): UntetheredTimeouts {
+  const windowLimitNs =
+    duration(channel, 'untethered-window-limit-timeout') ?? options.untetheredWindowLimitTimeoutNs;
+  const { untetheredLingerTimeoutNs } = options;
+  const lingerNs = duration(channel, 'untethered-linger-timeout') ?? untetheredLingerTimeoutNs;
+  return {
+    windowLimitNs,
+    lingerNs: lingerNs === 0 ? windowLimitNs : lingerNs,
+    restingNs: duration(channel, 'untethered-resting-timeout') ?? options.untetheredRestingTimeoutNs,
+  };
 }
 
 function socketBuffers(channel: Channel, options: DriverOptions): SocketBuffers {

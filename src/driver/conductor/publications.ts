@@ -223,7 +223,7 @@ export class Publications {
     this.refer(command, publication, links);
   }
 
-  /** The counters of a new publication, of its client, and of the subscribers that an IPC publication starts with. */
+  /** The counters of a new publication, of its client, and of the subscribers or spies it starts with. */
   private allocateCounters(
     { type, correlationId: registrationId, clientId, streamId, channel }: AddPublicationCommand,
     endpoint: ChannelEndpoint | null,
@@ -241,8 +241,7 @@ export class Publications {
         counterIds.push(...allocateStreamCounters(context, [SENDER_BPE, SENDER_NAKS_RECEIVED], own));
       }
       this.clients.getOrAdd(clientId);
-      if (endpoint !== null) return { counterIds, links: [] };
-      const subscriptions = this.subscriptions.wanting(null, streamId, sessionId);
+      const subscriptions = this.subscriptions.wanting(endpoint, streamId, sessionId);
       return { counterIds, links: this.linker.linkNew(own, subscriptions, startPosition) };
     } catch (error) {
       for (const id of counterIds) context.counters.free(id);
@@ -357,6 +356,9 @@ function logParameters(
     lingerTimeoutNs: parameters.lingerTimeoutNs,
     signalEos: parameters.signalEos,
     spiesSimulateConnection: parameters.spiesSimulateConnection,
+    untetheredWindowLimitTimeoutNs: parameters.untethered.windowLimitNs,
+    untetheredLingerTimeoutNs: parameters.untethered.lingerNs,
+    untetheredRestingTimeoutNs: parameters.untethered.restingNs,
   };
 }
 
@@ -377,11 +379,10 @@ function addCommand(publication: Publication, log: LogBuffers, startPosition: nu
     termWindowLength: parameters.windowLength,
     publisherPositionCounterId: publisherPosition!,
     publisherLimitCounterId: publisherLimit!,
+    subscribers: subscriberPositions(publication.links),
+    untethered: parameters.untethered,
   };
-  if (endpoint === null) {
-    const subscribers = subscriberPositions(publication.links);
-    return { kind: 'addIpcPublication', publication: { ...common, subscribers } };
-  }
+  if (endpoint === null) return { kind: 'addIpcPublication', publication: common };
   return {
     kind: 'addNetworkPublication',
     publication: {
@@ -393,6 +394,7 @@ function addCommand(publication: Publication, log: LogBuffers, startPosition: nu
       isGroup: endpoint.hasGroupSemantics,
       maxResend: parameters.maxResend,
       ttl: endpoint.addresses.multicast?.ttl ?? 0,
+      spiesSimulateConnection: parameters.spiesSimulateConnection,
       remoteAddress: endpoint.addresses.remoteAddress,
       remotePort: endpoint.addresses.remotePort,
       senderPositionCounterId: senderPosition!,

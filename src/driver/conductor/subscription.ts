@@ -1,6 +1,13 @@
+import type { UdpAddresses, UdpChannel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import type { SubscriptionParameters } from './parameters.ts';
 import type { Stream } from './stream.ts';
+
+/** The channel of a spy, and what its names mean. */
+export interface SpiedChannel {
+  readonly channel: UdpChannel;
+  readonly addresses: UdpAddresses;
+}
 
 /** A client's interest in a stream of one endpoint, or of IPC. */
 export interface Subscription {
@@ -9,8 +16,10 @@ export interface Subscription {
   readonly streamId: number;
   /** As the client wrote it. */
   readonly channel: string;
-  /** Null for IPC. */
+  /** Null for IPC and spies. */
   readonly endpoint: ChannelEndpoint | null;
+  /** What a spy listens to: network publications on this channel. Null when it is none. */
+  readonly spied: SpiedChannel | null;
   readonly parameters: SubscriptionParameters;
 }
 
@@ -21,12 +30,11 @@ export function wants(
   streamId: number,
   sessionId: number,
 ): boolean {
-  const wanted = subscription.parameters.sessionId;
-  return (
-    subscription.endpoint === endpoint &&
-    subscription.streamId === streamId &&
-    (wanted === null || wanted === sessionId)
-  );
+  const { spied, parameters } = subscription;
+  const wanted = parameters.sessionId;
+  if (subscription.streamId !== streamId || (wanted !== null && wanted !== sessionId)) return false;
+  if (spied === null) return subscription.endpoint === endpoint;
+  return endpoint?.serves('send', spied.channel, spied.addresses) ?? false;
 }
 
 /** {@link wants}, of a stream that exists. */

@@ -12,7 +12,7 @@ import { type SubscriptionParameters, subscriptionParameters } from './parameter
 import type { PendingCommand } from './pending-command.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
-import { type Subscription, wants, wantsStream } from './subscription.ts';
+import { type SpiedChannel, type Subscription, wants, wantsStream } from './subscription.ts';
 import { NO_TRANSPORT_SENTENCE } from './unsupported.ts';
 
 export type AddSubscriptionCommand = Extract<Command, { type: 'addSubscription' }>;
@@ -20,7 +20,7 @@ export type RemoveSubscriptionCommand = Extract<Command, { type: 'removeSubscrip
 
 const NO_CHANNEL_STATUS = -1;
 
-/** Clients' subscriptions, over UDP and IPC. */
+/** Clients' subscriptions: over UDP and IPC, and spies. */
 export class Subscriptions {
   private readonly context: ConductorContext;
   private readonly clients: Clients;
@@ -55,9 +55,25 @@ export class Subscriptions {
     const parameters = subscriptionParameters(channel, this.context.options);
     const { correlationId } = command;
     if (channel.uri.media === 'ipc') {
-      return { correlationId, step: () => this.create(command, null, parameters) };
+      return { correlationId, step: () => this.create(command, null, null, parameters) };
     }
+    if (channel.uri.prefix === 'aeron-spy') return this.addSpy(command, channel, parameters);
     return this.addToNetwork(command, channel, parameters);
+  }
+
+  /** A spy has no endpoint of its own: it reads the logs of publications on the channel. */
+  private addSpy(
+    command: AddSubscriptionCommand,
+    channel: Channel,
+    parameters: SubscriptionParameters,
+  ): PendingCommand {
+    const { names, localAddresses, options } = this.context;
+    const udp = new UdpChannel(channel, 'spy', names, localAddresses, options.socketMulticastTtl);
+    const step = (): boolean => {
+      const addresses = udp.addresses();
+      return addresses !== null && this.create(command, null, { channel: udp, addresses }, parameters);
+    };
+    return { correlationId: command.correlationId, step };
   }
 
   private addToNetwork(
@@ -80,7 +96,7 @@ export class Subscriptions {
         const existing = endpoints.find('receive', udp, addresses, parameters.buffers);
         if (existing !== null) {
           this.checkClash(existing, command, parameters);
-          return this.create(command, existing, parameters);
+          return this.create(command, existing, null, parameters);
         }
         const { buffers, groupTag } = parameters;
         const tag = groupTag === null ? null : groupTagOf(groupTag);
@@ -91,7 +107,7 @@ export class Subscriptions {
         if (parameters.buffers.receiveBufferLength === 0) {
           checkWindow(parameters, opening.receiveBufferLength, ' (of the system)', channel);
         }
-        return this.create(command, opening, parameters);
+        return this.create(command, opening, null, parameters);
       } catch (error) {
         endpoints.closeIfUnused(opening);
         throw error;
@@ -127,6 +143,7 @@ export class Subscriptions {
   private create(
     { clientId, correlationId, streamId, channel }: AddSubscriptionCommand,
     endpoint: ChannelEndpoint | null,
+    spied: SpiedChannel | null,
     parameters: SubscriptionParameters,
   ): true {
     this.clients.getOrAdd(clientId);
@@ -136,6 +153,7 @@ export class Subscriptions {
       streamId,
       channel,
       endpoint,
+      spied,
       parameters,
     };
     this.subscriptions.set(correlationId, subscription);
@@ -200,7 +218,7 @@ export class Subscriptions {
   }
 }
 
-/** Images and IPC publications that have not gone, and are not resting from a rejection. */
+/** Images and publications that have not gone, and are not resting from a rejection. */
 function isJoinable(stream: Stream): boolean {
   return stream.isAvailable && !('coolDownUntilNs' in stream && stream.coolDownUntilNs !== 0);
 }

@@ -16,11 +16,6 @@ export interface Unsupported {
 /** Parameters of a channel that are refused, in the order they are looked for. */
 export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
   {
-    feature: 'spies',
-    sentence: 'Spy subscriptions (aeron-spy:) are not supported; subscribe over UDP or IPC.',
-    isWanted: (uri) => uri.prefix === 'aeron-spy',
-  },
-  {
     feature: 'response channels',
     sentence:
       'Response channels (control-mode=response, response-correlation-id) are not supported; use two channels.',
@@ -47,11 +42,6 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
     feature: 'tags',
     sentence: 'Tags (tags, session-id=tag:) are not supported; name the endpoint in every channel.',
     isWanted: (uri) => uri.has('tags') || (uri.get('session-id') ?? '').startsWith('tag:'),
-  },
-  {
-    feature: 'untethered subscriptions',
-    sentence: 'Untethered subscriptions (tether=false) are not supported.',
-    isWanted: (uri, use) => use === 'subscription' && uri.get('tether') === 'false',
   },
   {
     feature: 'flow control strategies',

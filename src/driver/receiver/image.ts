@@ -19,9 +19,10 @@ import { STATUS_MESSAGE_FLAG_EOS, writeStatusMessage } from '../../protocol/stat
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import { LogCleaner } from '../log-cleaner.ts';
-import type { ImageSpec } from '../messages.ts';
+import type { ImageSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
+import { UntetheredSubscribers } from '../untethered-subscribers.ts';
 import type { InsertTarget } from './insert-burst.ts';
 import { LossDetector } from './loss-detector.ts';
 import type { ReceiveEndpoint } from './receive-endpoint.ts';
@@ -67,6 +68,7 @@ export class Image implements InsertTarget {
   private readonly rcvPos: PositionCounter;
   private readonly rcvNaksSent: AtomicCounter;
   private readonly subscribers: SubscriberPositions;
+  private readonly untethered: UntetheredSubscribers;
   private readonly cleaner: LogCleaner;
   private readonly loss: LossDetector;
   private state = ACTIVE;
@@ -131,7 +133,14 @@ export class Image implements InsertTarget {
     this.timeOfLastActivityNs = clock.nanoTime;
     this.timeOfLastFrameNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastStateChangeNs = clock.nanoTime;
+    this.untethered = new UntetheredSubscribers(
+      context,
+      spec.registrationId,
+      this.subscribers,
+      spec.untethered,
+    );
     this.subscribers.addAll(spec.subscribers, joinPosition);
+    this.untethered.addAll(spec.subscribers);
   }
 
   /** Whether {@link onTimer} has let go of the image. */
@@ -360,17 +369,23 @@ export class Image implements InsertTarget {
   }
 
   /** Adds a subscriber, unless the stream takes no more, and says so. Cold. */
-  addSubscriber(counterId: number): void {
+  addSubscriber(subscriber: SubscriberPosition): void {
     const { registrationId, subscribers } = this;
+    const { counterId } = subscriber;
     subscribers.limit = this.rcvPos.value;
     subscribers.update();
     if (!this.isAccepting()) {
       this.context.subscriberRefused(registrationId, counterId);
       return;
     }
-    const joinPosition = Math.max(this.cleaner.position, Math.min(subscribers.min, this.rcvPos.value));
+    const joinPosition = this.joinPosition();
     subscribers.join(counterId, joinPosition);
+    this.untethered.add(subscriber);
     this.context.subscriberAdded(registrationId, counterId, joinPosition);
+  }
+
+  private joinPosition(): number {
+    return Math.max(this.cleaner.position, Math.min(this.subscribers.min, this.rcvPos.value));
   }
 
   private isAccepting(): boolean {
@@ -381,6 +396,7 @@ export class Image implements InsertTarget {
   /** Cold. */
   removeSubscriber(counterId: number): void {
     this.subscribers.remove(counterId);
+    this.untethered.remove(counterId);
   }
 
   /** Takes no more datagrams, and tells the sender why from now on instead of status messages. Cold. */
@@ -416,6 +432,7 @@ export class Image implements InsertTarget {
   onTimer(): void {
     switch (this.state) {
       case ACTIVE:
+        if (this.untethered.count > 0) this.checkUntethered();
         this.checkActive();
         break;
       case DRAINING:
@@ -427,6 +444,14 @@ export class Image implements InsertTarget {
       default:
         break;
     }
+  }
+
+  private checkUntethered(): void {
+    const { untethered, subscribers } = this;
+    const { windowLength } = this.spec;
+    untethered.windowLimit = subscribers.max - windowLength + windowLength / 4;
+    untethered.joinPosition = this.joinPosition();
+    untethered.check();
   }
 
   private checkActive(): void {

@@ -7,9 +7,10 @@ import { unblock } from '../../logbuffer/term-unblocker.ts';
 import { loadAcquire } from '../../memory/ordered.ts';
 import type { AgentContext } from '../agent-context.ts';
 import { LogCleaner } from '../log-cleaner.ts';
-import type { IpcPublicationSpec } from '../messages.ts';
+import type { IpcPublicationSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
+import { UntetheredSubscribers } from '../untethered-subscribers.ts';
 import { PublisherTail } from './publisher-tail.ts';
 
 const ACTIVE = 0;
@@ -30,6 +31,7 @@ export class IpcPublication {
   private readonly publisherPosition: PositionCounter;
   private readonly publisherLimit: PositionCounter;
   private readonly subscribers: SubscriberPositions;
+  private readonly untethered: UntetheredSubscribers;
   private readonly tail: PublisherTail;
   private readonly cleaner: LogCleaner;
   private state = ACTIVE;
@@ -58,7 +60,14 @@ export class IpcPublication {
     this.timeOfLastActivityNs = context.clock.nanoTime;
     this.lastTimerPosition = startPosition;
     this.coolDownEndNs = 0;
+    this.untethered = new UntetheredSubscribers(
+      context,
+      spec.registrationId,
+      this.subscribers,
+      spec.untethered,
+    );
     this.subscribers.addAll(spec.subscribers, startPosition);
+    this.untethered.addAll(spec.subscribers);
     this.updateConnected();
   }
 
@@ -115,21 +124,26 @@ export class IpcPublication {
   }
 
   /** Adds a subscriber, unless the stream takes no more, and says so. Cold. */
-  addSubscriber(counterId: number): void {
+  addSubscriber(subscriber: SubscriberPosition): void {
     const { registrationId, subscribers } = this;
+    const { counterId } = subscriber;
     this.tail.update();
     this.readSubscribers();
     if (!this.isAccepting()) {
       this.context.subscriberRefused(registrationId, counterId);
       return;
     }
-    const joinPosition = Math.max(
-      this.cleaner.position,
-      subscribers.count === 0 ? this.consumerPosition : Math.min(subscribers.min, this.consumerPosition),
-    );
+    const joinPosition = this.joinPosition();
     subscribers.join(counterId, joinPosition);
+    this.untethered.add(subscriber);
     this.updateConnected();
     this.context.subscriberAdded(registrationId, counterId, joinPosition);
+  }
+
+  private joinPosition(): number {
+    const { subscribers, consumerPosition } = this;
+    const position = subscribers.count === 0 ? consumerPosition : Math.min(subscribers.min, consumerPosition);
+    return Math.max(this.cleaner.position, position);
   }
 
   private isAccepting(): boolean {
@@ -140,6 +154,7 @@ export class IpcPublication {
   /** Cold. */
   removeSubscriber(counterId: number): void {
     this.subscribers.remove(counterId);
+    this.untethered.remove(counterId);
     this.updateConnected();
   }
 
@@ -177,6 +192,7 @@ export class IpcPublication {
   onTimer(): void {
     switch (this.state) {
       case ACTIVE:
+        if (this.untethered.count > 0) this.checkUntethered();
         if (!this.spec.isExclusive) this.checkForBlockedPublisher();
         break;
       case DRAINING:
@@ -188,6 +204,15 @@ export class IpcPublication {
       default:
         break;
     }
+  }
+
+  private checkUntethered(): void {
+    const { untethered } = this;
+    const windowLength = this.spec.termWindowLength;
+    this.readSubscribers();
+    untethered.windowLimit = this.consumerPosition - windowLength + windowLength / 4;
+    untethered.joinPosition = this.joinPosition();
+    if (untethered.check()) this.updateConnected();
   }
 
   /** A publisher that died in the middle of a message would stop the others for ever. */

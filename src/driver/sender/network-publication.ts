@@ -33,8 +33,10 @@ import { DatagramBurst } from '../../transport/transport.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import { LogCleaner } from '../log-cleaner.ts';
-import type { NetworkPublicationSpec } from '../messages.ts';
+import type { NetworkPublicationSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
+import type { SubscriberPositions } from '../subscriber-positions.ts';
+import { UntetheredSubscribers } from '../untethered-subscribers.ts';
 import { PublisherTail } from './publisher-tail.ts';
 import { ReceiverLiveness } from './receiver-liveness.ts';
 import { type Resender, RetransmitHandler } from './retransmit-handler.ts';
@@ -84,6 +86,8 @@ export class NetworkPublication implements Resender {
   private readonly tail: PublisherTail;
   private readonly cleaner: LogCleaner;
   private readonly liveness: ReceiverLiveness;
+  private readonly spies: SubscriberPositions;
+  private readonly untethered: UntetheredSubscribers;
   private readonly retransmits: RetransmitHandler;
   private readonly scanner: TermScanner = new TermScanner();
   private readonly burst: DatagramBurst = new DatagramBurst();
@@ -160,6 +164,11 @@ export class NetworkPublication implements Resender {
     this.timeOfLastErrorNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastActivityNs = clock.nanoTime;
     this.lastTimerPosition = startPosition;
+    this.spies = context.subscribers(startPosition);
+    this.untethered = new UntetheredSubscribers(context, spec.registrationId, this.spies, spec.untethered);
+    this.spies.addAll(spec.subscribers, startPosition);
+    this.untethered.addAll(spec.subscribers);
+    this.updateConnected();
   }
 
   /** Whether {@link onTimer} has let go of the publication. */
@@ -174,6 +183,7 @@ export class NetworkPublication implements Resender {
     if (sent === 0) {
       this.checkHeartbeat();
       this.pruneReceivers();
+      if (this.spies.count > 0) this.followSpies();
     }
     this.retransmits.processTimeouts();
     if (this.state === ACTIVE) this.updatePublisher(sent === 0);
@@ -292,21 +302,59 @@ export class NetworkPublication implements Resender {
   }
 
   private updateConnected(): void {
-    const isConnected = this.state === ACTIVE && this.liveness.count > 0;
+    const isConnected = this.state === ACTIVE && this.hasSubscribers();
     if (isConnected === this.isConnected) return;
     this.isConnected = isConnected;
     this.log.setConnected(isConnected);
   }
 
-  /** Publisher position and limit, and cleaning behind the sender. */
+  private hasSubscribers(): boolean {
+    return this.liveness.count > 0 || (this.spec.spiesSimulateConnection && this.spies.count > 0);
+  }
+
+  private readSpies(): void {
+    this.spies.limit = this.tail.position;
+    this.spies.update();
+  }
+
+  /** Spies that stand for a receiver, while there is none, take the stream along. */
+  private followSpies(): void {
+    if (!this.spec.spiesSimulateConnection || this.liveness.count > 0) return;
+    if (this.tail.update()) this.publishTail();
+    this.readSpies();
+    const { senderPosition, senderLimit } = this;
+    const position = this.spies.max;
+    if (position > senderPosition.value) {
+      senderPosition.value = position;
+      senderPosition.publish();
+      this.findTerm();
+    }
+    if (senderLimit.value === senderPosition.value) return;
+    senderLimit.value = senderPosition.value;
+    senderLimit.publish();
+  }
+
+  /** The term of the sender position, when that has not come there frame by frame. */
+  private findTerm(): void {
+    const termCount = Math.floor(this.senderPosition.value / this.termLength);
+    this.termId = (this.initialTermId + termCount) | 0;
+    this.termStart = (termCount % PARTITION_COUNT) * this.termLength;
+    this.termOffset = this.senderPosition.value - termCount * this.termLength;
+  }
+
+  /** Publisher position and limit, and cleaning behind the sender and the spies. */
   private updatePublisher(isIdle: boolean): void {
     if (this.tail.update()) this.publishTail();
     const { publisherLimit, cleaner } = this;
-    const position = this.senderPosition.value;
-    if (this.liveness.count === 0) {
+    let position = this.senderPosition.value;
+    if (!this.hasSubscribers()) {
       if (publisherLimit.value <= position) return;
       publisherLimit.value = position;
     } else {
+      if (this.spies.count > 0) {
+        this.readSpies();
+        if (this.spies.min < position) position = this.spies.min;
+      }
       cleaner.limit = position + this.spec.termWindowLength;
       cleaner.target = position - this.termLength;
       cleaner.cleanSome(isIdle);
@@ -451,6 +499,34 @@ export class NetworkPublication implements Resender {
     this.endpoint.sendFrame(replyOffset, length);
   }
 
+  /** Adds a spy, unless the stream takes no more, and says so. Cold. */
+  addSubscriber(subscriber: SubscriberPosition): void {
+    const { registrationId } = this;
+    const { counterId } = subscriber;
+    if (!this.isAccepting()) {
+      this.context.subscriberRefused(registrationId, counterId);
+      return;
+    }
+    const joinPosition = this.senderPosition.value;
+    this.spies.join(counterId, joinPosition);
+    this.untethered.add(subscriber);
+    this.updateConnected();
+    this.context.subscriberAdded(registrationId, counterId, joinPosition);
+  }
+
+  private isAccepting(): boolean {
+    return (
+      this.state === ACTIVE || (this.state === DRAINING && this.tail.position > this.senderPosition.value)
+    );
+  }
+
+  /** Cold. */
+  removeSubscriber(counterId: number): void {
+    this.spies.remove(counterId);
+    this.untethered.remove(counterId);
+    this.updateConnected();
+  }
+
   /** The last client is gone: what it wrote is still sent, unless the publication is revoked. Cold. */
   drain(revoke: boolean): void {
     if (this.state !== ACTIVE) return;
@@ -462,7 +538,7 @@ export class NetworkPublication implements Resender {
     this.log.setEndOfStreamPosition(endPosition);
     this.timeOfLastActivityNs = this.clock.nanoTime;
     if (revoke) {
-      this.state = LINGER;
+      this.linger();
       this.isRevoked = true;
       this.isEndOfStream = true;
       this.log.setRevoked();
@@ -478,6 +554,7 @@ export class NetworkPublication implements Resender {
   onTimer(): void {
     switch (this.state) {
       case ACTIVE:
+        if (this.untethered.count > 0) this.checkUntethered();
         if (!this.spec.isExclusive) this.checkForBlockedPublisher();
         break;
       case DRAINING:
@@ -489,6 +566,16 @@ export class NetworkPublication implements Resender {
       default:
         break;
     }
+  }
+
+  private checkUntethered(): void {
+    const { untethered } = this;
+    const windowLength = this.spec.termWindowLength;
+    const position = this.senderPosition.value;
+    this.readSpies();
+    untethered.windowLimit = position - windowLength + windowLength / 4;
+    untethered.joinPosition = position;
+    if (untethered.check()) this.updateConnected();
   }
 
   /** A publisher that died in the middle of a message would stop the others for ever. */
@@ -529,8 +616,15 @@ export class NetworkPublication implements Resender {
       }
     }
     if (tail.position <= senderPosition.value) this.isEndOfStream = true;
+    this.readSpies();
+    if (this.spies.count === 0 || this.spies.min >= tail.position) this.linger();
+  }
+
+  /** Spies have seen all of it, or shall not. */
+  private linger(): void {
     this.state = LINGER;
     this.timeOfLastActivityNs = this.clock.nanoTime;
+    if (this.spies.count > 0) this.context.streamUnavailable(this.registrationId);
   }
 
   private checkLinger(): void {
