@@ -1,6 +1,7 @@
 /** The four roles over our own driver and client. */
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { WordViews } from '../../src/cli/demo/word-views.ts';
 import { Aeron } from '../../src/client/aeron.ts';
 import type { ExclusivePublication } from '../../src/client/exclusive-publication.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
@@ -16,7 +17,6 @@ import { LatencyHistogram } from './latency-histogram.ts';
 import type { SideArguments } from './side-arguments.ts';
 import { runSlices, SLICE_NS } from './slices.ts';
 import { wireIsMade } from './wire-is-made.ts';
-import { WordViews } from './word-views.ts';
 
 /** Messages offered, and fragments polled, between two duty cycles at most. */
 const BURST = 64;

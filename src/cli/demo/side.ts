@@ -14,6 +14,7 @@ import { shm } from '../../native/addons.ts';
 import { codeOf, messageOf } from '../../util/errors.ts';
 import { PayloadChecker, sentNsOf, writeCheckedPayload } from './checked-payload.ts';
 import type { Percentile, SideConfig, SideReply, SideRequest } from './side-messages.ts';
+import { WordViews } from './word-views.ts';
 
 const FRAGMENT_LIMIT = 64;
 /** Duty cycles run this long before the event loop gets a turn. */
@@ -24,20 +25,6 @@ const PROGRESS_INTERVAL_NS = 250_000_000;
 /** A stream that delivers nothing for this long has lost what is missing. */
 const SILENCE_NS = 10_000_000_000;
 const PERCENTILES = [0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.99, 100];
-
-/** 32-bit words of the buffer that was asked for last: one view for each log buffer, not one for each message. */
-class WordViews {
-  private buffer: Buffer | null = null;
-  private words: Int32Array = new Int32Array(0);
-
-  of(buffer: Buffer): Int32Array {
-    if (buffer !== this.buffer) {
-      this.buffer = buffer;
-      this.words = new Int32Array(buffer.buffer, buffer.byteOffset, buffer.byteLength >> 2);
-    }
-    return this.words;
-  }
-}
 
 class Side {
   private readonly driver: MediaDriver | null;
