@@ -36,6 +36,10 @@ export const PUBLISHER_LIMIT: StreamCounterKind = kind(CounterType.PUBLISHER_LIM
 export const SENDER_POSITION: StreamCounterKind = kind(CounterType.SENDER_POSITION, 'snd-pos');
 export const SENDER_LIMIT: StreamCounterKind = kind(CounterType.SENDER_LIMIT, 'snd-lmt');
 export const SENDER_BPE: StreamCounterKind = kind(CounterType.SENDER_BPE, 'snd-bpe');
+export const FLOW_CONTROL_RECEIVERS: StreamCounterKind = kind(
+  CounterType.FLOW_CONTROL_RECEIVERS,
+  'fc-receivers',
+);
 export const SENDER_NAKS_RECEIVED: StreamCounterKind = kind(
   CounterType.SENDER_NAKS_RECEIVED,
   'snd-naks-received',

@@ -7,6 +7,7 @@ import {
   ERROR_RECEIVER_ID,
   ERROR_SESSION_ID,
   ERROR_STREAM_ID,
+  errorGroupTag,
   errorText,
 } from '../protocol/error-frame.ts';
 import { FLAGS } from '../protocol/frame.ts';
@@ -146,9 +147,14 @@ export class AgentContext {
     });
   }
 
+  destinationSilent(endpointId: number, destinationId: number): void {
+    this.emit({ kind: 'destinationSilent', endpointId, destinationId });
+  }
+
   /** A valid error frame at `offset`, from a receiver of a publication. */
   publicationError(
     registrationId: number,
+    destinationId: number,
     view: DataView,
     offset: number,
     sourceAddress: number,
@@ -161,6 +167,8 @@ export class AgentContext {
       streamId: view.getInt32(offset + ERROR_STREAM_ID, true),
       receiverIdHigh: view.getInt32(offset + ERROR_RECEIVER_ID + 4, true),
       receiverIdLow: view.getInt32(offset + ERROR_RECEIVER_ID, true),
+      groupTag: errorGroupTag(view, offset),
+      destinationId,
       errorCode: view.getInt32(offset + ERROR_CODE, true),
       message: errorText(view, offset),
       sourceAddress,

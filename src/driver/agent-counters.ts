@@ -27,6 +27,7 @@ export const SHARED_SYSTEM_COUNTERS: readonly number[] = [
   SystemCounter.RECEIVER_MAX_CYCLE_TIME,
   SystemCounter.RECEIVER_CYCLE_TIME_THRESHOLD_EXCEEDED,
   SystemCounter.RETRANSMITTED_BYTES,
+  SystemCounter.RETRANSMIT_OVERFLOW,
   SystemCounter.ERROR_FRAMES_RECEIVED,
   SystemCounter.ERROR_FRAMES_SENT,
   SystemCounter.PUBLICATIONS_REVOKED,
@@ -65,6 +66,7 @@ export class AgentCounters {
   readonly receiverMaxCycleTime: AtomicCounter;
   readonly receiverCycleTimeThresholdExceeded: AtomicCounter;
   readonly retransmittedBytes: AtomicCounter;
+  readonly retransmitOverflows: AtomicCounter;
   readonly errorFramesReceived: AtomicCounter;
   readonly errorFramesSent: AtomicCounter;
   readonly publicationsRevoked: AtomicCounter;
@@ -96,6 +98,7 @@ export class AgentCounters {
     this.receiverMaxCycleTime = counter(SystemCounter.RECEIVER_MAX_CYCLE_TIME);
     this.receiverCycleTimeThresholdExceeded = counter(SystemCounter.RECEIVER_CYCLE_TIME_THRESHOLD_EXCEEDED);
     this.retransmittedBytes = counter(SystemCounter.RETRANSMITTED_BYTES);
+    this.retransmitOverflows = counter(SystemCounter.RETRANSMIT_OVERFLOW);
     this.errorFramesReceived = counter(SystemCounter.ERROR_FRAMES_RECEIVED);
     this.errorFramesSent = counter(SystemCounter.ERROR_FRAMES_SENT);
     this.publicationsRevoked = counter(SystemCounter.PUBLICATIONS_REVOKED);

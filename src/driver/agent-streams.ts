@@ -13,6 +13,8 @@ interface Stream {
 /** The endpoints and streams of a network agent. Changed by commands and timers only, never while a cycle walks it. */
 export class AgentStreams {
   readonly sendEndpoints: Map<number, SendEndpoint> = new Map();
+  /** Those of {@link sendEndpoints} that have several destinations. */
+  castEndpoints: SendEndpoint[] = [];
   readonly receiveEndpoints: Map<number, ReceiveEndpoint> = new Map();
   networkPublications: NetworkPublication[] = [];
   ipcPublications: IpcPublication[] = [];
@@ -36,6 +38,24 @@ export class AgentStreams {
     for (const endpoint of this.receiveEndpoints.values()) endpoint.checkPendingSetups();
   }
 
+  /** Destinations not heard of. */
+  checkDestinations(): void {
+    for (const endpoint of this.castEndpoints) endpoint.destinations?.checkSilent();
+  }
+
+  addSendEndpoint(endpointId: number, endpoint: SendEndpoint): void {
+    this.sendEndpoints.set(endpointId, endpoint);
+    if (endpoint.destinations !== null) this.castEndpoints.push(endpoint);
+  }
+
+  removeSendEndpoint(endpointId: number): void {
+    const endpoint = this.sendEndpoints.get(endpointId);
+    if (endpoint === undefined) return;
+    endpoint.close();
+    this.sendEndpoints.delete(endpointId);
+    this.castEndpoints = this.castEndpoints.filter((other) => other !== endpoint);
+  }
+
   /** Lets go of streams that are done, and says so. */
   release(context: AgentContext): void {
     const isLive = (stream: Stream): boolean => {
@@ -52,6 +72,7 @@ export class AgentStreams {
     for (const endpoint of this.sendEndpoints.values()) endpoint.close();
     for (const endpoint of this.receiveEndpoints.values()) endpoint.close();
     this.sendEndpoints.clear();
+    this.castEndpoints = [];
     this.receiveEndpoints.clear();
     this.networkPublications = [];
     this.ipcPublications = [];

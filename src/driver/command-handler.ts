@@ -6,6 +6,7 @@ import type { AgentContext } from './agent-context.ts';
 import type { AgentStreams } from './agent-streams.ts';
 import type { FrameSender } from './frame-sender.ts';
 import type {
+  DestinationsSpec,
   ImageSpec,
   IpcPublicationSpec,
   NetworkCommand,
@@ -16,6 +17,7 @@ import type {
 } from './messages.ts';
 import { Image } from './receiver/image.ts';
 import { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
+import { Destinations } from './sender/destinations.ts';
 import { IpcPublication } from './sender/ipc-publication.ts';
 import { NetworkPublication } from './sender/network-publication.ts';
 import { SendEndpoint } from './sender/send-endpoint.ts';
@@ -57,7 +59,7 @@ export class CommandHandler {
     const { sendEndpoints, receiveEndpoints } = this.streams;
     switch (command.kind) {
       case 'addSendEndpoint':
-        this.addSendEndpoint(command.endpointId, command.options);
+        this.addSendEndpoint(command.endpointId, command.options, command.destinations ?? null);
         break;
       case 'addReceiveEndpoint':
         this.addReceiveEndpoint(command.endpointId, command.options, command.receiver);
@@ -67,6 +69,18 @@ export class CommandHandler {
         break;
       case 'reconnectEndpoint':
         sendEndpoints.get(command.endpointId)?.reconnect(command.remoteAddress, command.remotePort);
+        receiveEndpoints.get(command.endpointId)?.setControl(command.remoteAddress, command.remotePort);
+        break;
+      case 'addDestination':
+        sendEndpoints
+          .get(command.endpointId)
+          ?.destinations?.add(command.destinationId, command.address, command.port);
+        break;
+      case 'removeDestination':
+        sendEndpoints.get(command.endpointId)?.destinations?.remove(command.destinationId);
+        break;
+      case 'moveDestination':
+        sendEndpoints.get(command.endpointId)?.destinations?.move(command.destinationId, command.address);
         break;
       case 'addNetworkPublication':
         this.adopt(command.publication, (log) => this.addNetworkPublication(log, command.publication));
@@ -103,11 +117,16 @@ export class CommandHandler {
     }
   }
 
-  private addSendEndpoint(endpointId: number, options: EndpointOptions): void {
+  private addSendEndpoint(endpointId: number, options: EndpointOptions, spec: DestinationsSpec | null): void {
     this.open(endpointId, ({ transport, frames }) => {
-      const endpoint = new SendEndpoint(this.context, transport, frames);
+      const { context } = this;
+      const destinations =
+        spec === null
+          ? null
+          : new Destinations(context, transport, endpointId, spec.isManual, context.counter(spec.counterId));
+      const endpoint = new SendEndpoint(context, transport, frames, destinations);
       const opened = endpoint.open(options);
-      this.streams.sendEndpoints.set(endpointId, endpoint);
+      this.streams.addSendEndpoint(endpointId, endpoint);
       return opened;
     });
   }
@@ -148,9 +167,8 @@ export class CommandHandler {
   }
 
   private removeEndpoint(endpointId: number): void {
-    const { sendEndpoints, receiveEndpoints } = this.streams;
-    sendEndpoints.get(endpointId)?.close();
-    sendEndpoints.delete(endpointId);
+    const { receiveEndpoints } = this.streams;
+    this.streams.removeSendEndpoint(endpointId);
     receiveEndpoints.get(endpointId)?.close();
     receiveEndpoints.delete(endpointId);
     this.context.emit({ kind: 'endpointClosed', endpointId });

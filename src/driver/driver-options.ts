@@ -84,6 +84,13 @@ export interface DriverOptions {
   readonly retransmitUnicastDelayNs: number;
   readonly retransmitUnicastLingerNs: number;
   readonly maxResend: number;
+  readonly multicastFlowControl: 'max' | 'min' | 'tagged';
+  /** Receiver windows that one NAK of a unicast stream, or of a group's, gets at most. */
+  readonly unicastFlowControlRrwm: number;
+  readonly multicastFlowControlRrwm: number;
+  readonly flowControlGroupTag: bigint;
+  readonly flowControlGroupMinSize: number;
+  readonly flowControlReceiverTimeoutNs: number;
   readonly streamSessionLimit: number;
   readonly senderWildcardPortRange: PortRange;
   readonly receiverWildcardPortRange: PortRange;

@@ -39,6 +39,28 @@ export interface GroupTag {
   readonly high: number;
 }
 
+/** How far a publication may send, by what its receivers say. */
+export interface FlowControlSpec {
+  readonly strategy: 'max' | 'min' | 'tagged';
+  /** For `tagged`: the receivers that are waited for. */
+  readonly groupTag: GroupTag;
+  /** For `min` and `tagged`: receivers the publication needs to be connected. */
+  readonly groupMinSize: number;
+  /** For `min` and `tagged`: a receiver silent for so long is no longer waited for. */
+  readonly receiverTimeoutNs: number;
+  /** Windows of a receiver that one NAK gets at most. */
+  readonly retransmitWindowMultiple: number;
+  /** For `min` and `tagged`; -1 otherwise. */
+  readonly receiversCounterId: number;
+}
+
+/** Several receivers of an endpoint: told by the conductor one by one, or found by their status messages. */
+export interface DestinationsSpec {
+  readonly isManual: boolean;
+  /** Counts them. */
+  readonly counterId: number;
+}
+
 /** What a receive endpoint tells senders. */
 export interface ReceiverSpec {
   /** Where status messages and NAKs go; `null`: to the source of the stream. */
@@ -64,12 +86,14 @@ export interface NetworkPublicationSpec {
   readonly lingerTimeoutNs: number;
   /** Whether the channel may reach several receivers. */
   readonly isGroup: boolean;
+  /** Retransmissions of a group at a time. */
   readonly maxResend: number;
+  readonly flowControl: FlowControlSpec;
   /** What multicast receivers are told of the time to live; 0: the system's default, or unicast. */
   readonly ttl: number;
   /** Spies alone make it connected, and the stream goes on at their pace. */
   readonly spiesSimulateConnection: boolean;
-  /** The remote address of the endpoint. */
+  /** The remote address of the endpoint; 0 when it has several destinations. */
   readonly remoteAddress: Ipv4Address;
   readonly remotePort: number;
   readonly publisherPositionCounterId: number;
@@ -131,7 +155,13 @@ export interface ImageSpec {
 
 /** Conductor → network agent. */
 export type NetworkCommand =
-  | { readonly kind: 'addSendEndpoint'; readonly endpointId: number; readonly options: EndpointOptions }
+  | {
+      readonly kind: 'addSendEndpoint';
+      readonly endpointId: number;
+      readonly options: EndpointOptions;
+      /** Of an endpoint that sends to several; otherwise the remote address of the options is the one. */
+      readonly destinations?: DestinationsSpec;
+    }
   | {
       readonly kind: 'addReceiveEndpoint';
       readonly endpointId: number;
@@ -140,7 +170,23 @@ export type NetworkCommand =
     }
   /** Answered by `endpointClosed`. */
   | { readonly kind: 'removeEndpoint'; readonly endpointId: number }
-  /** The remote name resolved to another address. */
+  /** For an endpoint whose destinations the conductor tells. Address 0: not known yet. */
+  | {
+      readonly kind: 'addDestination';
+      readonly endpointId: number;
+      readonly destinationId: number;
+      readonly address: Ipv4Address;
+      readonly port: number;
+    }
+  | { readonly kind: 'removeDestination'; readonly endpointId: number; readonly destinationId: number }
+  /** The destination's name resolved to another address. */
+  | {
+      readonly kind: 'moveDestination';
+      readonly endpointId: number;
+      readonly destinationId: number;
+      readonly address: Ipv4Address;
+    }
+  /** The remote name, or that of the control address, resolved to another address. */
   | {
       readonly kind: 'reconnectEndpoint';
       readonly endpointId: number;
@@ -201,6 +247,8 @@ export type NetworkEvent =
       readonly message: string;
     }
   | { readonly kind: 'endpointClosed'; readonly endpointId: number }
+  /** Nobody has answered at a destination that the conductor told for some seconds: it may have moved. */
+  | { readonly kind: 'destinationSilent'; readonly endpointId: number; readonly destinationId: number }
   /** A valid setup frame for a stream somebody listens to. Answered by `addImage` or `imageNotCreated`. */
   | {
       readonly kind: 'setupReceived';
@@ -244,6 +292,10 @@ export type NetworkEvent =
       readonly streamId: number;
       readonly receiverIdHigh: number;
       readonly receiverIdLow: number;
+      /** `null`: the receiver has none. */
+      readonly groupTag: GroupTag | null;
+      /** Id of the destination that the receiver answers for, or -1. */
+      readonly destinationId: number;
       readonly errorCode: number;
       readonly message: string;
       readonly sourceAddress: Ipv4Address;

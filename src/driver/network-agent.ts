@@ -106,6 +106,8 @@ export class NetworkAgent {
     const publications = this.streams.networkPublications;
     const turns = this.publicationTurns;
     const visits = turns.begin(publications.length);
+    const castEndpoints = this.streams.castEndpoints;
+    for (let i = 0; i < castEndpoints.length; i++) castEndpoints[i]!.drain();
     let workCount = 0;
     for (let i = 0; i < visits; i++) workCount += publications[turns.next()]!.doWork();
     return turns.end(workCount);
@@ -126,6 +128,7 @@ export class NetworkAgent {
     if (this.clock.nanoTime >= this.nextPendingSetupCheckNs) {
       this.nextPendingSetupCheckNs = this.clock.nanoTime + PENDING_SETUP_CHECK_INTERVAL_NS;
       this.streams.checkPendingSetups();
+      this.streams.checkDestinations();
     }
     return workCount;
   }

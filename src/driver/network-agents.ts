@@ -100,6 +100,9 @@ export class NetworkAgents implements RunningNetwork {
       }
       case 'removeEndpoint':
       case 'reconnectEndpoint':
+      case 'addDestination':
+      case 'removeDestination':
+      case 'moveDestination':
       case 'addInterest':
       case 'removeInterest':
       case 'imageNotCreated':

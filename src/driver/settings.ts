@@ -75,6 +75,16 @@ function choice(property: string, value: string, values: Record<string, string>,
   return { property, kind: 'enum', default: value, values, help };
 }
 
+/** What a flow control strategy is called by official drivers: in C its symbol and its name, in Java its class. */
+function flowControlNames(meaning: string, symbol: string, javaClass: string): Record<string, string> {
+  const names = [
+    `aeron_${symbol}_flow_control_strategy_supplier`,
+    `multicast_${meaning}`,
+    `io.aeron.driver.${javaClass}FlowControlSupplier`,
+  ];
+  return Object.fromEntries(names.map((name) => [name, meaning]));
+}
+
 /** Words that mean themselves. */
 function same(...words: string[]): Record<string, string> {
   return Object.fromEntries(words.map((word) => [word, word]));
@@ -197,6 +207,23 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   retransmitUnicastLingerNs: duration('aeron.retransmit.unicast.linger', '10ms', US, LARGEST,
     'further NAKs for what was sent again are ignored for'),
   maxResend: int('aeron.max.resend', '16', 1, 256, 'retransmissions of a stream at a time'),
+  multicastFlowControl: choice('aeron.multicast.FlowControl.supplier', 'max', {
+    ...same('max', 'min', 'tagged'),
+    ...flowControlNames('max', 'max_multicast', 'MaxMulticast'),
+    ...flowControlNames('min', 'min', 'MinMulticast'),
+    ...flowControlNames('tagged', 'tagged', 'TaggedMulticast'),
+  },
+    'flow control of publications with several receivers, where the channel does not say'),
+  unicastFlowControlRrwm: int('aeron.unicast.flow.control.rrwm', '16', 1, INT32_MAX,
+    'receiver windows that one NAK of a unicast stream gets at most'),
+  multicastFlowControlRrwm: int('aeron.multicast.flow.control.rrwm', '4', 1, INT32_MAX,
+    'receiver windows that one NAK of a stream with several receivers gets at most'),
+  flowControlGroupTag: setting('aeron.flow.control.group.tag', 'int64', '-1',
+    'receivers with this tag are waited for by fc=tagged'),
+  flowControlGroupMinSize: int('aeron.flow.control.group.min.size', '0', 0, INT32_MAX,
+    'receivers that fc=min and fc=tagged need for a publication to be connected'),
+  flowControlReceiverTimeoutNs: duration('aeron.flow.control.receiver.timeout', '5s', US, LARGEST,
+    'fc=min and fc=tagged no longer wait for a receiver that is silent for so long'),
   streamSessionLimit: int('aeron.driver.stream.session.limit', '2147483647', 1, INT32_MAX,
     'images of one stream on one endpoint'),
   senderWildcardPortRange: setting('aeron.sender.wildcard.port.range', 'portRange', '0 0',
@@ -274,14 +301,7 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
  */
 export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   'thread names': ['aeron.thread.naming'],
-  multicast: [
-    'aeron.multicast.FlowControl.supplier',
-    'aeron.multicast.flow.control.rrwm',
-    'aeron.flow.control.group.tag',
-    'aeron.flow.control.group.min.size',
-    'aeron.flow.control.receiver.timeout',
-  ],
-  'other flow control': ['aeron.unicast.FlowControl.supplier', 'aeron.unicast.flow.control.rrwm'],
+  'other flow control of unicast streams': ['aeron.unicast.FlowControl.supplier'],
   'other congestion control': [
     'aeron.CongestionControl.supplier',
     'aeron.CubicCongestionControl.measureRtt',

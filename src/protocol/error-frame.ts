@@ -1,5 +1,5 @@
 // hot
-import { frameLength, TYPE_ERR, writeFrameHeader } from './frame.ts';
+import { frameFlags, frameLength, TYPE_ERR, writeFrameHeader } from './frame.ts';
 
 /**
  * A receiver rejects a stream.
@@ -59,6 +59,15 @@ export function writeError(
 export function isValidError(view: DataView, offset: number): boolean {
   const textLength = view.getInt32(offset + ERROR_TEXT_LENGTH, true);
   return textLength >= 0 && textLength <= frameLength(view, offset) - ERROR_LENGTH;
+}
+
+/** The group tag of an error frame, as its two halves, or `null`. Cold. */
+export function errorGroupTag(view: DataView, offset: number): { low: number; high: number } | null {
+  if ((frameFlags(view, offset) & ERROR_FLAG_HAS_GROUP_TAG) === 0) return null;
+  return {
+    low: view.getInt32(offset + ERROR_GROUP_TAG, true),
+    high: view.getInt32(offset + ERROR_GROUP_TAG + 4, true),
+  };
 }
 
 /** The text of an error frame that passed {@link isValidError}. */

@@ -96,6 +96,7 @@ export class DatagramBurst {
     return this.words[index * WORDS_PER_DATAGRAM]!;
   }
 
+  /** Where in its region the datagram starts. */
   offsetAt(index: number): number {
     return this.words[index * WORDS_PER_DATAGRAM + 1]!;
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AtomicCounter } from '../../src/concurrent/atomic-counter.ts';
 import { type Clock, SimulatedClock } from '../../src/concurrent/clock.ts';
 import type {
+  FlowControlSpec,
   ImageSpec,
   IpcPublicationSpec,
   NetworkAgentConfig,
@@ -157,6 +158,7 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       isGroup: false,
       maxResend: 16,
       ttl: 0,
+      flowControl: maxFlowControl(),
       remoteAddress: 0x7f000001,
       remotePort: 20121,
       publisherPositionCounterId: this.claimCounter().id,
@@ -240,6 +242,19 @@ export class TestAgent<C extends Clock = SimulatedClock> {
     this.values.close();
     this.lossReport.close();
   }
+}
+
+/** Flow control of a stream with one receiver. */
+export function maxFlowControl(overrides: Partial<FlowControlSpec> = {}): FlowControlSpec {
+  return {
+    strategy: 'max',
+    groupTag: { low: -1, high: -1 },
+    groupMinSize: 0,
+    receiverTimeoutNs: 5000 * MS,
+    retransmitWindowMultiple: 16,
+    receiversCounterId: -1,
+    ...overrides,
+  };
 }
 
 /** Options of an endpoint on this machine. */

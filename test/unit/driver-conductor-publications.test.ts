@@ -218,7 +218,11 @@ test('should refuse parameters that make no sense, with the official texts', (t)
   for (const [channel, errorCode, text] of [
     ['aeron:udp?endpoint=127.0.0.1:0', GENERIC_ERROR, 'endpoint has port=0 for publication: channel='],
     ['aeron:udp?mtu=1408', INVALID_CHANNEL, 'a UDP channel needs endpoint=host:port'],
-    ['aeron:udp?control=127.0.0.1:1', INVALID_CHANNEL, 'control says where to send from and not where to'],
+    [
+      'aeron:udp?control=127.0.0.1:1',
+      INVALID_CHANNEL,
+      "'control' parameter requires that either 'endpoint' or 'control-mode' is specified",
+    ],
     ['aeron:udp?endpoint=127.0.0.1', INVALID_CHANNEL, 'endpoint=127.0.0.1 is not host:port'],
     ['aeron:udp?endpoint=127.0.0.1:70000', INVALID_CHANNEL, 'endpoint=127.0.0.1:70000 is not host:port'],
     ['aeron:tcp?endpoint=127.0.0.1:1', INVALID_CHANNEL, ''],
@@ -478,6 +482,8 @@ test('should tell publishers of an error that a receiver sent', (t) => {
     streamId: 10,
     receiverIdHigh: -1,
     receiverIdLow: -2,
+    groupTag: null,
+    destinationId: -1,
     errorCode: ErrorCode.IMAGE_REJECTED,
     message: 'no',
     sourceAddress: 0x0a000002,

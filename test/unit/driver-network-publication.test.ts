@@ -425,6 +425,8 @@ test('an error frame removes the receiver and is told once', () => {
       sessionId: SESSION_ID,
       streamId: STREAM_ID,
       receiverIdHigh: 0,
+      groupTag: null,
+      destinationId: -1,
       receiverIdLow: 5,
       errorCode: 13,
       message: 'unwanted',

@@ -1,21 +1,33 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { AtomicCounter } from '../../src/concurrent/atomic-counter.ts';
 import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { LogCleaner } from '../../src/driver/log-cleaner.ts';
 import { PublisherTail } from '../../src/driver/sender/publisher-tail.ts';
 import { ReceiverLiveness } from '../../src/driver/sender/receiver-liveness.ts';
-import { RetransmitHandler } from '../../src/driver/sender/retransmit-handler.ts';
+import { RetransmitHandler, type RetransmitOptions } from '../../src/driver/sender/retransmit-handler.ts';
 import { Region } from '../../src/memory/region.ts';
 import { INITIAL_TERM_ID, TERM_LENGTH, TestDirectory } from '../support/stream-fixtures.ts';
 
 const directory = new TestDirectory();
+const values = Region.allocate(128);
 after(() => directory.close());
 
-function retransmits(delayNs: number) {
+function retransmits(delayNs: number, options: Partial<RetransmitOptions> = {}) {
   const clock = new SimulatedClock();
   const resent: number[][] = [];
   const resender = { resend: (...gap: number[]) => void resent.push(gap) };
-  return { clock, resent, handler: new RetransmitHandler(resender, clock, delayNs, 1000, TERM_LENGTH, 256) };
+  const overflows = new AtomicCounter(values, 0, 0);
+  const handler = new RetransmitHandler(resender, clock, overflows, {
+    delayNs,
+    lingerNs: 1000,
+    termLength: TERM_LENGTH,
+    lengthMax: 16 * 256,
+    isGroup: false,
+    maxResend: 16,
+    ...options,
+  });
+  return { clock, resent, overflows, handler };
 }
 
 test('a delayed retransmission waits, then lingers', () => {
@@ -65,7 +77,7 @@ test('a retransmission is never longer than sixteen windows, nor than the term',
 
 test('receivers are forgotten one by one after the timeout', () => {
   const clock = new SimulatedClock();
-  const liveness = new ReceiverLiveness(clock, 25);
+  const liveness = new ReceiverLiveness(clock, 25, 64);
   for (let id = 0; id < 3; id++) {
     liveness.onStatusMessage(id, -id);
     clock.advanceNs(10);
@@ -85,7 +97,7 @@ test('receivers are forgotten one by one after the timeout', () => {
 
 test('forged receiver ids cannot grow the liveness table', () => {
   const clock = new SimulatedClock();
-  const liveness = new ReceiverLiveness(clock, 1000);
+  const liveness = new ReceiverLiveness(clock, 1000, 64);
   for (let id = 0; id < 1000; id++) {
     clock.advanceNs(1);
     liveness.onStatusMessage(id, 0);
@@ -149,4 +161,25 @@ test('a tail is believed up to the end of the term that the limit lies in', () =
   assert.equal(tail.update(), false);
   assert.equal(tail.position, 96);
   assert.equal(log.endOfStreamPosition(), 96);
+});
+
+test('a group has so many retransmissions at a time, each for its own gap', () => {
+  const { clock, resent, overflows, handler } = retransmits(500, { isGroup: true, maxResend: 2 });
+  overflows.set(0);
+  for (const termOffset of [0, 64, 32, 128]) handler.onNak(1, termOffset, 64);
+  assert.equal(overflows.get(), 1, 'the third lies in the first');
+  clock.advanceNs(501);
+  handler.processTimeouts();
+  assert.deepEqual(resent, [
+    [1, 0, 64],
+    [1, 64, 64],
+  ]);
+  handler.onNak(1, 128, 64);
+  assert.equal(overflows.get(), 2);
+  clock.advanceNs(1001);
+  handler.processTimeouts();
+  handler.onNak(1, 128, 64);
+  clock.advanceNs(501);
+  handler.processTimeouts();
+  assert.deepEqual(resent.at(-1), [1, 128, 64]);
 });

@@ -1,6 +1,7 @@
 import type { Ipv4Address } from '../../transport/transport.ts';
 import type { UdpAddresses, UdpChannel } from './channel.ts';
 import type { CommandError } from './command-error.ts';
+import type { Destination } from './destinations.ts';
 import type { SocketBuffers } from './parameters.ts';
 
 export type EndpointKind = 'send' | 'receive';
@@ -30,6 +31,10 @@ export class ChannelEndpoint {
   lastActiveNs = 0;
   statusCounterId = -1;
   localSockaddrCounterId = -1;
+  /** Counts destinations; -1 unless there may be several. */
+  destinationsCounterId = -1;
+  /** Of publications with `control-mode=manual`. */
+  readonly destinations: Destination[] = [];
   /** Publications, or subscriptions and images. It closes when the last one goes. */
   users = 0;
   /** Subscriptions by what they want: a stream and a session (`null`: every session). */
@@ -57,7 +62,7 @@ export class ChannelEndpoint {
 
   /** Whether its publications reach several receivers. */
   get hasGroupSemantics(): boolean {
-    return this.isMulticast;
+    return this.isMulticast || this.channel.controlMode !== null;
   }
 
   /** Whether another channel of the same kind means this endpoint. Those with a port to be chosen never do. */
@@ -67,16 +72,30 @@ export class ChannelEndpoint {
       this.state !== 'failed' &&
       !channel.hasWildcardPort &&
       !this.channel.hasWildcardPort &&
+      (kind === 'receive' || channel.controlMode === this.channel.controlMode) &&
       addresses.localAddress === this.addresses.localAddress &&
       addresses.localPort === this.addresses.localPort &&
       addresses.remoteAddress === this.addresses.remoteAddress &&
       addresses.remotePort === this.addresses.remotePort &&
+      addresses.control?.address === this.addresses.control?.address &&
+      addresses.control?.port === this.addresses.control?.port &&
       addresses.multicast?.groupAddress === this.addresses.multicast?.groupAddress &&
       addresses.multicast?.interfaceAddress === this.addresses.multicast?.interfaceAddress
     );
   }
 
-  reconnected(remoteAddress: Ipv4Address): void {
-    this.addresses = { ...this.addresses, remoteAddress };
+  /** Where the endpoint sends to by a name that may change its meaning: publications' data, subscriptions' control. */
+  get remote(): { readonly host: string; readonly address: Ipv4Address; readonly port: number } {
+    const { remoteAddress, remotePort, control } = this.addresses;
+    return this.kind === 'send'
+      ? { host: this.channel.endpointHost, address: remoteAddress, port: remotePort }
+      : { host: this.channel.controlHost, address: control?.address ?? 0, port: control?.port ?? 0 };
+  }
+
+  reconnected(address: Ipv4Address): void {
+    this.addresses =
+      this.kind === 'send'
+        ? { ...this.addresses, remoteAddress: address }
+        : { ...this.addresses, control: { address, port: this.remote.port } };
   }
 }

@@ -46,12 +46,17 @@ interface HostAndPort {
 
 /** A spy reads the channel as the publications do that it listens to. */
 export type UdpChannelUse = ChannelUse | 'spy';
+/** How the receivers of a channel are found: `control-mode`. */
+export type ControlMode = 'dynamic' | 'manual';
+
+/** Every address, and a port that the system chooses. */
+const ANY: HostAndPort = { host: '0.0.0.0', port: 0 };
 
 /** Where a UDP channel sends to, or receives at. */
 export interface UdpAddresses {
   readonly localAddress: Ipv4Address;
   readonly localPort: number;
-  /** 0 for subscriptions. */
+  /** 0 for subscriptions, and for publications with several destinations. */
   readonly remoteAddress: Ipv4Address;
   readonly remotePort: number;
   /** Null: unicast. */
@@ -69,6 +74,10 @@ export class UdpChannel {
   readonly channel: Channel;
   /** The host of the endpoint, as written. */
   readonly endpointHost: string;
+  /** The host of the control address, as written. */
+  readonly controlHost: string;
+  /** Null: the endpoint is the only receiver. */
+  readonly controlMode: ControlMode | null;
   /** A port of 0 takes a free one, so the endpoint is never shared. */
   readonly hasWildcardPort: boolean;
   private readonly use: UdpChannelUse;
@@ -92,24 +101,36 @@ export class UdpChannel {
     this.use = use;
     this.localAddresses = localAddresses;
     this.ttl = uri.has('ttl') ? parseTtl(channel) : multicastTtl;
-    if (!uri.has('endpoint')) {
+    this.controlMode = controlMode(channel);
+    this.control = uri.has('control') ? parseHostAndPort(channel, 'control') : null;
+    const isCast = use !== 'subscription' && this.controlMode !== null;
+    const needsEndpoint = !isCast && (use !== 'subscription' || this.control === null);
+    if (needsEndpoint && !uri.has('endpoint')) {
       throw invalid(
         channel,
         uri.has('control')
-          ? 'control says where to send from and not where to: add endpoint=host:port'
+          ? "'control' parameter requires that either 'endpoint' or 'control-mode' is specified"
           : 'a UDP channel needs endpoint=host:port',
       );
     }
-    this.endpoint = parseHostAndPort(channel, 'endpoint');
-    this.control = uri.has('control') ? parseHostAndPort(channel, 'control') : null;
-    if (use === 'publication' && this.endpoint.port === 0) {
+    this.endpoint = isCast || !uri.has('endpoint') ? ANY : parseHostAndPort(channel, 'endpoint');
+    if (use === 'subscription' && this.control?.port === 0) {
+      throw new CommandError(
+        ErrorCode.GENERIC_ERROR,
+        `control has port=0 for subscription: channel=${channel.text}`,
+      );
+    }
+    if (use === 'publication' && !isCast && this.endpoint.port === 0) {
       throw new CommandError(
         ErrorCode.GENERIC_ERROR,
         `endpoint has port=0 for publication: channel=${channel.text}`,
       );
     }
     this.endpointHost = this.endpoint.host;
-    this.hasWildcardPort = this.endpoint.port === 0 || this.control?.port === 0;
+    this.controlHost = this.control?.host ?? '';
+    this.hasWildcardPort =
+      this.control?.port === 0 ||
+      (isCast ? this.control === null : uri.has('endpoint') && this.endpoint.port === 0);
     this.endpointResolution = resolver.resolve(this.endpoint.host);
     this.controlResolution = this.control === null ? null : resolver.resolve(this.control.host);
   }
@@ -128,7 +149,14 @@ export class UdpChannel {
     const { port } = this.endpoint;
     const unicast = { multicast: null, control: null };
     if (this.use === 'subscription') {
-      return { ...unicast, localAddress: endpoint, localPort: port, remoteAddress: 0, remotePort: 0 };
+      return {
+        ...unicast,
+        localAddress: endpoint,
+        localPort: port,
+        remoteAddress: 0,
+        remotePort: 0,
+        control: this.control === null ? null : { address: control, port: this.control.port },
+      };
     }
     const local =
       this.control !== null ? { address: control, port: this.control.port } : this.interfaceAddress(false);
@@ -217,7 +245,17 @@ function invalid(channel: Channel, reason: string): CommandError {
   return new CommandError(ErrorCode.INVALID_CHANNEL, `${reason}, channel=${channel.text}`);
 }
 
-function parseHostAndPort(channel: Channel, key: 'endpoint' | 'control'): HostAndPort {
+function controlMode(channel: Channel): ControlMode | null {
+  const text = channel.uri.get('control-mode');
+  if (text !== 'dynamic' && text !== 'manual') return null;
+  if (text === 'dynamic' && !channel.uri.has('control')) {
+    throw invalid(channel, 'explicit control expected with dynamic control mode');
+  }
+  return text;
+}
+
+/** @throws CommandError INVALID_CHANNEL unless the parameter is `host:port`. */
+export function parseHostAndPort(channel: Channel, key: 'endpoint' | 'control'): HostAndPort {
   const text = channel.uri.get(key) ?? '';
   if (text.startsWith('[')) throw notSupported(IPV6_SENTENCE, channel.text);
   const [, host, port] = /^([^:]+):(\d{1,5})$/.exec(text) ?? [];

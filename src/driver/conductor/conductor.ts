@@ -8,6 +8,7 @@ import { ClientCounters } from './client-counters.ts';
 import { type Client, Clients } from './clients.ts';
 import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
+import { Destinations } from './destinations.ts';
 import { DutyCycleTracker } from './duty-cycle-tracker.ts';
 import { Endpoints } from './endpoints.ts';
 import { Images } from './images.ts';
@@ -33,6 +34,7 @@ export class Conductor {
   private readonly clients: Clients;
   private readonly clientCounters: ClientCounters;
   private readonly endpoints: Endpoints;
+  private readonly destinations: Destinations;
   private readonly subscriptions: Subscriptions;
   private readonly publications: Publications;
   private readonly images: Images;
@@ -52,6 +54,7 @@ export class Conductor {
     this.clients = new Clients(context);
     this.clientCounters = new ClientCounters(context, this.clients);
     this.endpoints = new Endpoints(context);
+    this.destinations = new Destinations(context, this.streams, this.endpoints);
     this.linker = new Linker(context);
     this.subscriptions = new Subscriptions(context, this.clients, this.endpoints, this.streams, this.linker);
     this.publications = new Publications(
@@ -161,8 +164,12 @@ export class Conductor {
         this.onTerminate(command.token);
         break;
       case 'addDestination':
+        return this.destinations.add(command);
       case 'removeDestination':
+        return this.destinations.remove(command);
       case 'removeDestinationById':
+        this.destinations.removeById(command);
+        break;
       case 'addReceiveDestination':
       case 'removeReceiveDestination':
         throw new CommandError(ErrorCode.NOT_SUPPORTED, DESTINATIONS_SENTENCE);
@@ -210,6 +217,9 @@ export class Conductor {
         break;
       case 'endpointClosed':
         this.endpoints.onClosed(event.endpointId);
+        break;
+      case 'destinationSilent':
+        this.destinations.onSilent(event.endpointId, event.destinationId);
         break;
       case 'setupReceived':
         this.images.onSetup(event);
@@ -274,9 +284,12 @@ export class Conductor {
   private onPublicationError(event: Extract<NetworkEvent, { kind: 'publicationError' }>): void {
     const sourceAddress = Buffer.alloc(16);
     sourceAddress.writeInt32BE(event.sourceAddress);
+    const { groupTag } = event;
     this.images.reportPublicationError({
       ...event,
       receiverId: (BigInt(event.receiverIdHigh) << 32n) | BigInt(event.receiverIdLow >>> 0),
+      groupTag: groupTag === null ? -1n : (BigInt(groupTag.high) << 32n) | BigInt(groupTag.low >>> 0),
+      destinationRegistrationId: event.destinationId,
       sourceAddress,
     });
   }
@@ -289,11 +302,12 @@ export class Conductor {
     this.clients.onTimer(this.releaseClient);
     this.publications.onTimer(nowNs);
     this.endpoints.onTimer(nowNs, this.isConnected);
+    this.destinations.onTimer();
     this.unblockCommands(nowNs);
   }
 
   private readonly isConnected = (endpoint: Parameters<Publications['isConnected']>[0]): boolean =>
-    this.publications.isConnected(endpoint);
+    this.publications.isConnected(endpoint) || this.images.isConnected(endpoint);
 
   private readonly releaseClient = (client: Client): void => {
     this.publications.removeAll(client);

@@ -10,7 +10,7 @@ import {
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import { messageOf } from '../../util/errors.ts';
 import { formatSocketAddress } from '../../util/ipv4.ts';
-import type { GroupTag, NetworkEvent } from '../messages.ts';
+import type { DestinationsSpec, GroupTag, NetworkEvent } from '../messages.ts';
 import type { UdpAddresses, UdpChannel } from './channel.ts';
 import { ChannelEndpoint, type EndpointKind } from './channel-endpoint.ts';
 import { CommandError } from './command-error.ts';
@@ -97,16 +97,35 @@ export class Endpoints {
     const localPort = channel.takesManagedPort ? this.ports[kind].take() : addresses.localPort;
     const bound = { ...addresses, localPort };
     const endpoint = new ChannelEndpoint(this.nextId++, kind, channel, bound, buffers, registrationId);
-    this.endpoints.set(endpoint.id, endpoint);
     const { localAddress, remoteAddress, remotePort, multicast, control } = addresses;
     const options = { localAddress, localPort, remoteAddress, remotePort, multicast, ...buffers };
     const added = { endpointId: endpoint.id, options };
-    this.context.network.send(
-      kind === 'send'
-        ? { kind: 'addSendEndpoint', ...added }
-        : { kind: 'addReceiveEndpoint', ...added, receiver: { control, groupTag } },
-    );
+    if (kind === 'send') {
+      const destinations = this.destinationsSpec(endpoint);
+      this.context.network.send({
+        kind: 'addSendEndpoint',
+        ...added,
+        ...(destinations === null ? {} : { destinations }),
+      });
+    } else {
+      this.context.network.send({ kind: 'addReceiveEndpoint', ...added, receiver: { control, groupTag } });
+    }
+    this.endpoints.set(endpoint.id, endpoint);
     return endpoint;
+  }
+
+  private destinationsSpec(endpoint: ChannelEndpoint): DestinationsSpec | null {
+    const { registrationId } = endpoint;
+    const { controlMode, channel } = endpoint.channel;
+    if (controlMode === null) return null;
+    const counterId = this.context.counters.allocate({
+      typeId: CounterType.MDC_DESTINATIONS,
+      label: channelStatusLabel('mdc-num-dest', channel.text),
+      key: channelStatusKey(channel.text),
+      registrationId,
+    });
+    endpoint.destinationsCounterId = counterId;
+    return { isManual: controlMode === 'manual', counterId };
   }
 
   /** False while the network agent opens it. @throws CommandError when it could not. */
@@ -162,13 +181,14 @@ export class Endpoints {
   onClosed(endpointId: number): void {
     const endpoint = this.endpoints.get(endpointId);
     if (endpoint === undefined) return;
-    for (const id of [endpoint.statusCounterId, endpoint.localSockaddrCounterId]) {
-      if (id >= 0) this.context.counters.free(id);
-    }
     this.forget(endpoint);
   }
 
   private forget(endpoint: ChannelEndpoint): void {
+    const { statusCounterId, localSockaddrCounterId, destinationsCounterId } = endpoint;
+    for (const id of [statusCounterId, localSockaddrCounterId, destinationsCounterId]) {
+      if (id >= 0) this.context.counters.free(id);
+    }
     this.endpoints.delete(endpoint.id);
     this.resolutions.delete(endpoint);
     if (endpoint.channel.takesManagedPort) this.ports[endpoint.kind].giveBack(endpoint.addresses.localPort);
@@ -195,7 +215,7 @@ export class Endpoints {
   }
 
   /**
-   * Looks the names of silent send endpoints up again, and points those that moved at their new address.
+   * Looks the names of silent endpoints up again, and points those that moved at their new address.
    * `isConnected` says whether somebody answers an endpoint.
    */
   onTimer(nowNs: number, isConnected: (endpoint: ChannelEndpoint) => boolean): void {
@@ -204,10 +224,10 @@ export class Endpoints {
     if (reresolutionCheckIntervalNs === 0 || nowNs < this.nextResolutionNs) return;
     this.nextResolutionNs = nowNs + reresolutionCheckIntervalNs;
     for (const endpoint of this.endpoints.values()) {
-      if (endpoint.kind !== 'send' || endpoint.state !== 'active' || this.resolutions.has(endpoint)) continue;
-      if (endpoint.isMulticast) continue;
+      if (endpoint.isMulticast || endpoint.state !== 'active' || this.resolutions.has(endpoint)) continue;
+      const { host, port } = endpoint.remote;
+      if (port === 0) continue;
       if (isConnected(endpoint)) endpoint.lastActiveNs = nowNs;
-      const host = endpoint.channel.endpointHost;
       if (knownAddress(host) === null && nowNs - endpoint.lastActiveNs > SILENCE_NS) {
         this.resolutions.set(endpoint, this.context.names.resolve(host));
       }
@@ -219,15 +239,15 @@ export class Endpoints {
       if (address === null && error === null) continue;
       this.resolutions.delete(endpoint);
       if (error !== null) this.context.errors.record(error.errorCode, error.message);
-      if (address === null || address === endpoint.addresses.remoteAddress || endpoint.state !== 'active')
-        continue;
+      const { remote } = endpoint;
+      if (address === null || address === remote.address || endpoint.state !== 'active') continue;
       endpoint.reconnected(address);
       this.resolutionChanges.increment();
       this.context.network.send({
         kind: 'reconnectEndpoint',
         endpointId: endpoint.id,
         remoteAddress: address,
-        remotePort: endpoint.addresses.remotePort,
+        remotePort: remote.port,
       });
     }
   }

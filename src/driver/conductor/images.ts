@@ -160,6 +160,14 @@ export class Images {
     }
   }
 
+  /** Whether a stream arrives on an endpoint. */
+  isConnected(endpoint: ChannelEndpoint): boolean {
+    for (const image of this.streams.images.values()) {
+      if (image.endpoint === endpoint && image.isAvailable) return true;
+    }
+    return false;
+  }
+
   /** The network agent has let go of it. */
   onReleased(image: Image): void {
     this.streams.images.delete(image.registrationId);
@@ -187,6 +195,8 @@ export class Images {
         message: reason,
         sourceAddress: LOOPBACK,
         sourcePort: 0,
+        destinationRegistrationId: -1,
+        groupTag: NULL_VALUE,
       });
       this.publications.rejectIpc(publication);
     } else {
@@ -205,6 +215,9 @@ export class Images {
     readonly sessionId: number;
     readonly streamId: number;
     readonly receiverId: bigint;
+    readonly groupTag: bigint;
+    /** Of the destination that the receiver answers for, or -1. */
+    readonly destinationRegistrationId: number;
     readonly errorCode: number;
     readonly message: string;
     readonly sourceAddress: Buffer;
@@ -219,8 +232,6 @@ export class Images {
     this.context.events.transmit({
       type: 'publicationError',
       ...error,
-      destinationRegistrationId: -1,
-      groupTag: NULL_VALUE,
       addressType: ADDRESS_TYPE_IPV4,
     });
   }

@@ -10,9 +10,15 @@ import { parseDurationNs, parseSize } from '../../uri/units.ts';
 import { isPowerOfTwo } from '../../util/bits.ts';
 import { messageOf } from '../../util/errors.ts';
 import type { DriverOptions } from '../driver-options.ts';
+import {
+  type FlowControlParameters,
+  groupFlowControl,
+  unicastFlowControl,
+} from '../flow/flow-control-uri.ts';
 import { parseGroupTag } from '../group-tag.ts';
 import type { UntetheredTimeouts } from '../messages.ts';
 import type { Channel } from './channel.ts';
+import type { ChannelEndpoint } from './channel-endpoint.ts';
 import { CommandError } from './command-error.ts';
 
 /** Where a publication starts, when its channel says. */
@@ -120,6 +126,15 @@ export function subscriptionParameters(channel: Channel, options: DriverOptions)
     groupTag: parsed(channel, 'gtag', parseGroupTag) ?? options.receiverGroupTag,
     buffers: socketBuffers(channel, options),
   };
+}
+
+/** @throws CommandError naming `fc` and its value. */
+export function flowControlParameters(
+  { channel: { channel }, hasGroupSemantics }: ChannelEndpoint,
+  options: DriverOptions,
+): FlowControlParameters {
+  if (!hasGroupSemantics) return unicastFlowControl(options);
+  return parsed(channel, 'fc', (text) => groupFlowControl(text, options)) ?? groupFlowControl(null, options);
 }
 
 /** The position a publication starts at. */

@@ -3,15 +3,18 @@ import type { Command } from '../../cnc/commands.ts';
 import {
   CONCURRENT_PUBLISHER_POSITION,
   EXCLUSIVE_PUBLISHER_POSITION,
+  FLOW_CONTROL_RECEIVERS,
   PUBLISHER_LIMIT,
   SENDER_BPE,
   SENDER_LIMIT,
   SENDER_NAKS_RECEIVED,
   SENDER_POSITION,
+  type StreamCounterKind,
 } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import type { LogParameters } from '../../logbuffer/log-metadata.ts';
+import type { FlowControlParameters } from '../flow/flow-control-uri.ts';
 import type { NetworkCommand } from '../messages.ts';
 import { type Channel, parseChannel, UdpChannel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
@@ -19,8 +22,19 @@ import type { Client, Clients } from './clients.ts';
 import { CommandError, idInUse } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
 import type { Endpoints } from './endpoints.ts';
-import { allocateStreamCounters, type Linker, subscriberPositions } from './linker.ts';
-import { type PublicationParameters, positionOf, publicationParameters } from './parameters.ts';
+import {
+  allocateStreamCounter,
+  allocateStreamCounters,
+  type Linker,
+  type StreamCounterSpec,
+  subscriberPositions,
+} from './linker.ts';
+import {
+  flowControlParameters,
+  type PublicationParameters,
+  positionOf,
+  publicationParameters,
+} from './parameters.ts';
 import type { PendingCommand } from './pending-command.ts';
 import { SessionIds } from './session-ids.ts';
 import { isIpc, type Publication, type SubscriberLink } from './stream.ts';
@@ -34,6 +48,9 @@ export type RemovePublicationCommand = Extract<Command, { type: 'removePublicati
 /** The source of IPC images. */
 const IPC_CHANNEL = 'aeron:ipc';
 const NO_CHANNEL_STATUS = -1;
+const NO_COUNTER = -1;
+/** Owner of counters that belong to the driver. */
+const NULL_OWNER = -1;
 
 /** Network and IPC publications: made for the first reference, shared, drained after the last one. */
 export class Publications {
@@ -184,6 +201,7 @@ export class Publications {
     const isExclusive = command.type === 'addExclusivePublication';
     const logPath = publicationLogPath(context.options.dir, registrationId);
     const identity = { registrationId, sessionId, streamId };
+    const flowControl = endpoint === null ? null : flowControlParameters(endpoint, context.options);
     const log = context.logs.create(logPath, {
       ...logParameters(parameters),
       ...identity,
@@ -195,7 +213,13 @@ export class Publications {
     let counterIds: number[];
     let links: SubscriberLink[];
     try {
-      ({ counterIds, links } = this.allocateCounters(command, endpoint, sessionId, startPosition));
+      ({ counterIds, links } = this.allocateCounters(
+        command,
+        endpoint,
+        flowControl,
+        sessionId,
+        startPosition,
+      ));
     } catch (error) {
       context.logs.remove(logPath, log);
       throw error;
@@ -219,30 +243,62 @@ export class Publications {
     };
     this.publications.set(registrationId, publication);
     if (endpoint !== null) endpoint.users++;
-    context.network.send(addCommand(publication, log, startPosition));
+    context.network.send(addCommand(publication, log, startPosition, flowControl));
     this.refer(command, publication, links);
   }
 
   /** The counters of a new publication, of its client, and of the subscribers or spies it starts with. */
   private allocateCounters(
-    { type, correlationId: registrationId, clientId, streamId, channel }: AddPublicationCommand,
+    command: AddPublicationCommand,
     endpoint: ChannelEndpoint | null,
+    flowControl: FlowControlParameters | null,
     sessionId: number,
     startPosition: number,
   ): { counterIds: number[]; links: SubscriberLink[] } {
-    const { context } = this;
-    const own = { registrationId, sessionId, streamId, channel, ownerId: clientId };
-    const position = type === 'addPublication' ? CONCURRENT_PUBLISHER_POSITION : EXCLUSIVE_PUBLISHER_POSITION;
-    const positions = [position, PUBLISHER_LIMIT];
-    if (endpoint !== null) positions.push(SENDER_POSITION, SENDER_LIMIT);
-    const counterIds = allocateStreamCounters(context, positions, { ...own, value: startPosition });
+    const own = counterOwner(command, sessionId);
+    const counterIds =
+      flowControl === null
+        ? this.allocateIpcCounters(command, own, startPosition)
+        : this.allocateNetworkCounters(command, own, flowControl, startPosition);
     try {
-      if (endpoint !== null) {
-        counterIds.push(...allocateStreamCounters(context, [SENDER_BPE, SENDER_NAKS_RECEIVED], own));
-      }
-      this.clients.getOrAdd(clientId);
-      const subscriptions = this.subscriptions.wanting(endpoint, streamId, sessionId);
+      this.clients.getOrAdd(command.clientId);
+      const subscriptions = this.subscriptions.wanting(endpoint, command.streamId, sessionId);
       return { counterIds, links: this.linker.linkNew(own, subscriptions, startPosition) };
+    } catch (error) {
+      for (const id of counterIds) this.context.counters.free(id);
+      throw error;
+    }
+  }
+
+  private allocateIpcCounters(
+    command: AddPublicationCommand,
+    own: Omit<StreamCounterSpec, 'kind'>,
+    startPosition: number,
+  ): number[] {
+    const kinds = [publisherPosition(command), PUBLISHER_LIMIT];
+    return allocateStreamCounters(this.context, kinds, { ...own, value: startPosition });
+  }
+
+  /** That of the receivers is allocated first and listed last. */
+  private allocateNetworkCounters(
+    command: AddPublicationCommand,
+    own: Omit<StreamCounterSpec, 'kind'>,
+    { strategy }: FlowControlParameters,
+    startPosition: number,
+  ): number[] {
+    const { context } = this;
+    const counterIds: number[] = [];
+    try {
+      if (strategy !== 'max') {
+        counterIds.push(
+          allocateStreamCounter(context, { ...own, kind: FLOW_CONTROL_RECEIVERS, ownerId: NULL_OWNER }),
+        );
+      }
+      const receivers = [...counterIds];
+      const positions = [publisherPosition(command), PUBLISHER_LIMIT, SENDER_POSITION, SENDER_LIMIT];
+      counterIds.push(...allocateStreamCounters(context, positions, { ...own, value: startPosition }));
+      counterIds.push(...allocateStreamCounters(context, [SENDER_BPE, SENDER_NAKS_RECEIVED], own));
+      return [...counterIds.slice(receivers.length), ...receivers];
     } catch (error) {
       for (const id of counterIds) context.counters.free(id);
       throw error;
@@ -362,10 +418,28 @@ function logParameters(
   };
 }
 
-function addCommand(publication: Publication, log: LogBuffers, startPosition: number): NetworkCommand {
+function publisherPosition({ type }: AddPublicationCommand): StreamCounterKind {
+  return type === 'addPublication' ? CONCURRENT_PUBLISHER_POSITION : EXCLUSIVE_PUBLISHER_POSITION;
+}
+
+/** Whose the counters of a new publication are. */
+function counterOwner(
+  { correlationId, clientId, streamId, channel }: AddPublicationCommand,
+  sessionId: number,
+): Omit<StreamCounterSpec, 'kind'> {
+  return { registrationId: correlationId, sessionId, streamId, channel, ownerId: clientId };
+}
+
+/** `flowControl` null: IPC. */
+function addCommand(
+  publication: Publication,
+  log: LogBuffers,
+  startPosition: number,
+  flowControl: FlowControlParameters | null,
+): NetworkCommand {
   const { registrationId, sessionId, streamId, initialTermId, isExclusive, endpoint, parameters } =
     publication;
-  const [publisherPosition, publisherLimit, senderPosition, senderLimit, senderBpe, senderNaks] =
+  const [publisherPosition, publisherLimit, senderPosition, senderLimit, senderBpe, senderNaks, receivers] =
     publication.counterIds;
   const common = {
     registrationId,
@@ -382,7 +456,7 @@ function addCommand(publication: Publication, log: LogBuffers, startPosition: nu
     subscribers: subscriberPositions(publication.links),
     untethered: parameters.untethered,
   };
-  if (endpoint === null) return { kind: 'addIpcPublication', publication: common };
+  if (endpoint === null || flowControl === null) return { kind: 'addIpcPublication', publication: common };
   return {
     kind: 'addNetworkPublication',
     publication: {
@@ -393,6 +467,7 @@ function addCommand(publication: Publication, log: LogBuffers, startPosition: nu
       lingerTimeoutNs: parameters.lingerTimeoutNs,
       isGroup: endpoint.hasGroupSemantics,
       maxResend: parameters.maxResend,
+      flowControl: { ...flowControl, receiversCounterId: receivers ?? NO_COUNTER },
       ttl: endpoint.addresses.multicast?.ttl ?? 0,
       spiesSimulateConnection: parameters.spiesSimulateConnection,
       remoteAddress: endpoint.addresses.remoteAddress,

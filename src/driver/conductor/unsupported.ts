@@ -22,32 +22,15 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
     isWanted: (uri) => uri.get('control-mode') === 'response' || uri.has('response-correlation-id'),
   },
   {
-    feature: 'multi-destination-cast',
-    sentence:
-      'Multi-destination-cast (control-mode=manual or dynamic) is not supported; add a publication for each destination.',
-    isWanted: (uri, use) => use === 'publication' && uri.has('control-mode'),
-  },
-  {
     feature: 'multi-destination subscriptions',
     sentence:
-      'Multi-destination subscriptions (control-mode) are not supported; add a subscription for each endpoint.',
-    isWanted: (uri, use) => use === 'subscription' && uri.has('control-mode'),
-  },
-  {
-    feature: 'subscribing to multi-destination-cast',
-    sentence: 'Subscriptions with a control address are not supported; subscribe to an endpoint alone.',
-    isWanted: (uri, use) => use === 'subscription' && uri.media === 'udp' && uri.has('control'),
+      'Multi-destination subscriptions (control-mode=manual) are not supported; add a subscription for each endpoint.',
+    isWanted: (uri, use) => use === 'subscription' && uri.get('control-mode') === 'manual',
   },
   {
     feature: 'tags',
     sentence: 'Tags (tags, session-id=tag:) are not supported; name the endpoint in every channel.',
     isWanted: (uri) => uri.has('tags') || (uri.get('session-id') ?? '').startsWith('tag:'),
-  },
-  {
-    feature: 'flow control strategies',
-    sentence: 'Flow control other than fc=max is not supported: a unicast stream has one receiver.',
-    isWanted: (uri, use) =>
-      use === 'publication' && uri.media === 'udp' && (uri.get('fc') ?? 'max') !== 'max',
   },
   {
     feature: 'cubic congestion control',
@@ -74,9 +57,9 @@ export const IPV6_SENTENCE = 'IPv6 is not supported; use an IPv4 endpoint.';
 export const NO_TRANSPORT_SENTENCE =
   'This driver has no network transport (aeron.transport=none); it carries aeron:ipc only.';
 
-/** The commands that add and remove destinations, of publications and of subscriptions. */
+/** The commands that add and remove destinations of subscriptions. */
 export const DESTINATIONS_SENTENCE =
-  'Destinations are not supported; add a publication or subscription for each.';
+  'Destinations of subscriptions are not supported; add a subscription for each.';
 
 /** The sentence for the first thing this version lacks that the channel asks for, or `null`. */
 export function unsupportedParameter(uri: ChannelUri, use: ChannelUse): string | null {

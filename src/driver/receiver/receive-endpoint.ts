@@ -32,6 +32,7 @@ import {
   writeStatusMessage,
 } from '../../protocol/status-message-frame.ts';
 import type { DatagramHandler, Endpoint, EndpointOptions, Transport } from '../../transport/transport.ts';
+import { isMulticast } from '../../util/ipv4.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { FrameSender } from '../frame-sender.ts';
@@ -46,6 +47,7 @@ import {
 } from './stream-interest.ts';
 
 const PENDING_SETUP_TIMEOUT_NS = 1_000_000_000;
+const ANNOUNCEMENT_INTERVAL_NS = 1_000_000_000;
 /** Positions are doubles; a stream that claims to be this far on cannot be followed. */
 const POSITION_MAX = Number.MAX_SAFE_INTEGER;
 
@@ -57,12 +59,13 @@ export class ReceiveEndpoint implements DatagramHandler {
   readonly receiverIdHigh: number;
   readonly frames: FrameSender;
   /** Where status messages and NAKs go; null: to the source of the stream. */
-  readonly control: ReceiverSpec['control'];
+  control: ReceiverSpec['control'];
   /** What senders are told of it; null: none. */
   readonly groupTag: GroupTag | null;
   private readonly transport: Transport;
   private readonly context: AgentContext;
   private readonly counters: AgentCounters;
+  private timeOfLastAnnouncementNs = Number.NaN;
   private endpoint: Endpoint | null = null;
   private readonly interests: Map<number, StreamInterest> = new Map();
   /** The image of the last datagram: most come in runs. */
@@ -86,6 +89,12 @@ export class ReceiveEndpoint implements DatagramHandler {
     this.receiverIdHigh = receiverIdHigh;
     this.control = receiver.control;
     this.groupTag = receiver.groupTag;
+    this.timeOfLastAnnouncementNs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Senders are told there from now on. Cold. */
+  setControl(address: number, port: number): void {
+    this.control = { address, port };
   }
 
   /** Throws what {@link Transport.open} throws. Cold. */
@@ -158,6 +167,15 @@ export class ReceiveEndpoint implements DatagramHandler {
   /** Forgets setups that were asked for in vain. */
   checkPendingSetups(): void {
     dropPendingSetups(this.interests, this.context.clock.nanoTime);
+    if (this.control !== null) this.announce(this.control.address, this.control.port);
+  }
+
+  /** A sender that is one machine finds its receivers by their status messages: it gets one every second. */
+  private announce(controlAddress: number, controlPort: number): void {
+    const nowNs = this.context.clock.nanoTime;
+    if (nowNs <= this.timeOfLastAnnouncementNs + ANNOUNCEMENT_INTERVAL_NS) return;
+    if (this.interests.size === 0 || isMulticast(controlAddress)) return;
+    if (this.elicit(0, 0, controlAddress, controlPort)) this.timeOfLastAnnouncementNs = nowNs;
   }
 
   /** Adds the group tag, if there is one, to a status message written to {@link frames}. Returns its length. */
@@ -243,12 +261,18 @@ export class ReceiveEndpoint implements DatagramHandler {
       this.counters.conductorOffersFailed.increment();
       return;
     }
+    if (!this.elicit(sessionId, interest.streamId, address, port)) return;
+    const deadlineNs = this.context.clock.nanoTime + PENDING_SETUP_TIMEOUT_NS;
+    interest.setState(sessionId, PENDING_SETUP, deadlineNs);
+  }
+
+  /** Asks for a setup frame. Returns whether that was sent. */
+  private elicit(sessionId: number, streamId: number, address: number, port: number): boolean {
     const frames = this.frames;
     const offset = frames.claim();
-    if (offset < 0) return;
+    if (offset < 0) return false;
     const { receiverIdLow, receiverIdHigh } = this;
     const flags = STATUS_MESSAGE_FLAG_SEND_SETUP;
-    const streamId = interest.streamId;
     const untaggedLength = writeStatusMessage(
       frames.view,
       offset,
@@ -262,10 +286,9 @@ export class ReceiveEndpoint implements DatagramHandler {
       receiverIdHigh,
     );
     const length = this.addGroupTag(offset, untaggedLength);
-    if (!this.answer(offset, length, address, port)) return;
+    if (!this.answer(offset, length, address, port)) return false;
     this.counters.statusMessagesSent.increment();
-    const deadlineNs = this.context.clock.nanoTime + PENDING_SETUP_TIMEOUT_NS;
-    interest.setState(sessionId, PENDING_SETUP, deadlineNs);
+    return true;
   }
 
   private onSetup(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {

@@ -22,16 +22,12 @@ import {
   writeRttm,
 } from '../../protocol/rttm-frame.ts';
 import { SETUP_FLAG_GROUP, writeSetup } from '../../protocol/setup-frame.ts';
-import {
-  STATUS_MESSAGE_CONSUMPTION_TERM_ID,
-  STATUS_MESSAGE_CONSUMPTION_TERM_OFFSET,
-  STATUS_MESSAGE_FLAG_EOS,
-  STATUS_MESSAGE_RECEIVER_ID,
-  STATUS_MESSAGE_RECEIVER_WINDOW,
-} from '../../protocol/status-message-frame.ts';
 import { DatagramBurst } from '../../transport/transport.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
+import type { FlowControl } from '../flow/flow-control.ts';
+import { makeFlowControl } from '../flow/make-flow-control.ts';
+import { StatusMessage } from '../flow/status-message.ts';
 import { LogCleaner } from '../log-cleaner.ts';
 import type { NetworkPublicationSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
@@ -58,7 +54,11 @@ const DRAINING = 1;
 const LINGER = 2;
 const DONE = 3;
 
-/** A log that clients write and that is sent to one address, where there may be one receiver or a group. */
+/** Receivers that are told apart: those of a unicast stream, where there is one at a time, and of a group. */
+const UNICAST_RECEIVERS = 64;
+const GROUP_RECEIVERS = 1024;
+
+/** A log that clients write and that is sent to one receiver, or to a group of them. */
 export class NetworkPublication implements Resender {
   readonly registrationId: number;
   readonly sessionId: number;
@@ -88,6 +88,8 @@ export class NetworkPublication implements Resender {
   private readonly liveness: ReceiverLiveness;
   private readonly spies: SubscriberPositions;
   private readonly untethered: UntetheredSubscribers;
+  private readonly flowControl: FlowControl;
+  private readonly statusMessage: StatusMessage;
   private readonly retransmits: RetransmitHandler;
   private readonly scanner: TermScanner = new TermScanner();
   private readonly burst: DatagramBurst = new DatagramBurst();
@@ -144,17 +146,20 @@ export class NetworkPublication implements Resender {
     this.senderNaksReceived = context.counter(spec.senderNaksReceivedCounterId);
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
     this.cleaner = new LogCleaner(log.region, termLength, startPosition);
-    this.liveness = new ReceiverLiveness(clock, config.publicationConnectionTimeoutNs);
-    const { retransmitDelayNs, retransmitLingerNs } = config;
+    const { isGroup, maxResend } = spec;
+    const receivers = isGroup ? GROUP_RECEIVERS : UNICAST_RECEIVERS;
+    this.liveness = new ReceiverLiveness(clock, config.publicationConnectionTimeoutNs, receivers);
+    this.flowControl = makeFlowControl(spec.flowControl, context, this.senderLimit);
+    this.statusMessage = new StatusMessage(initialTermId, termLength);
     const windowLength = Math.min(config.initialWindowLength, termLength / 2);
-    this.retransmits = new RetransmitHandler(
-      this,
-      clock,
-      retransmitDelayNs,
-      retransmitLingerNs,
+    this.retransmits = new RetransmitHandler(this, clock, context.counters.retransmitOverflows, {
+      delayNs: config.retransmitDelayNs,
+      lingerNs: config.retransmitLingerNs,
       termLength,
-      windowLength,
-    );
+      lengthMax: windowLength * spec.flowControl.retransmitWindowMultiple,
+      isGroup,
+      maxResend,
+    });
     const termCount = Math.floor(startPosition / termLength);
     this.termId = (initialTermId + termCount) | 0;
     this.termStart = log.termStart(termCount % PARTITION_COUNT);
@@ -182,6 +187,7 @@ export class NetworkPublication implements Resender {
     const sent = this.sendData();
     if (sent === 0) {
       this.checkHeartbeat();
+      this.flowControl.onIdle();
       this.pruneReceivers();
       if (this.spies.count > 0) this.followSpies();
     }
@@ -258,6 +264,7 @@ export class NetworkPublication implements Resender {
     const frames = this.endpoint.frames;
     const offset = frames.claim();
     if (offset < 0) return;
+    if (this.isSetupElicited) this.flowControl.onSetup();
     const length = writeSetup(
       frames.view,
       offset,
@@ -309,7 +316,8 @@ export class NetworkPublication implements Resender {
   }
 
   private hasSubscribers(): boolean {
-    return this.liveness.count > 0 || (this.spec.spiesSimulateConnection && this.spies.count > 0);
+    if (this.liveness.count > 0 && this.flowControl.hasRequiredReceivers) return true;
+    return this.spec.spiesSimulateConnection && this.spies.count > 0;
   }
 
   private readSpies(): void {
@@ -348,6 +356,7 @@ export class NetworkPublication implements Resender {
     const { publisherLimit, cleaner } = this;
     let position = this.senderPosition.value;
     if (!this.hasSubscribers()) {
+      this.updateConnected();
       if (publisherLimit.value <= position) return;
       publisherLimit.value = position;
     } else {
@@ -378,39 +387,36 @@ export class NetworkPublication implements Resender {
     this.publisherPosition.publish();
   }
 
-  /** A status message whose fields are in range. */
-  onStatusMessage(view: DataView, offset: number): void {
-    const termId = view.getInt32(offset + STATUS_MESSAGE_CONSUMPTION_TERM_ID, true);
-    const termOffset = view.getInt32(offset + STATUS_MESSAGE_CONSUMPTION_TERM_OFFSET, true);
-    const consumed = ((termId - this.initialTermId) | 0) * this.termLength + termOffset;
+  /** A status message whose fields are in range. Returns false when it is not believed. */
+  onStatusMessage(view: DataView, offset: number): boolean {
+    const message = this.statusMessage;
+    message.read(view, offset);
     const windowMax = this.termLength / 2;
     if (
-      consumed < this.senderPosition.value - windowMax ||
-      consumed > this.senderPosition.value + windowMax
+      message.position < this.senderPosition.value - windowMax ||
+      message.position > this.senderPosition.value + windowMax
     ) {
       this.counters.statusMessagesRejected.increment();
-      return;
+      return false;
     }
-    const receiverIdLow = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID, true);
-    const receiverIdHigh = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID + 4, true);
-    if ((view.getUint8(offset + FLAGS) & STATUS_MESSAGE_FLAG_EOS) !== 0) {
-      this.liveness.remove(receiverIdLow, receiverIdHigh);
+    if (message.isEndOfStream) {
+      this.liveness.remove(message.receiverIdLow, message.receiverIdHigh);
       if (!this.spec.isGroup) this.hasReceivedUnicastEos = true;
     } else {
-      this.liveness.onStatusMessage(receiverIdLow, receiverIdHigh);
+      this.liveness.onStatusMessage(message.receiverIdLow, message.receiverIdHigh);
     }
     this.hasInitialConnection = true;
-    const limit = consumed + view.getInt32(offset + STATUS_MESSAGE_RECEIVER_WINDOW, true);
-    if (limit > this.senderLimit.value) {
-      this.senderLimit.value = limit;
-      this.senderLimit.publish();
-    }
+    this.flowControl.onStatusMessage(message);
     this.updateConnected();
+    return true;
   }
 
   /** A receiver asks for a setup frame. */
-  onSetupElicited(): void {
-    if (!this.isEndOfStream) this.isSetupElicited = true;
+  onSetupElicited(view: DataView, offset: number): void {
+    if (this.isEndOfStream) return;
+    this.isSetupElicited = true;
+    this.statusMessage.read(view, offset);
+    this.flowControl.onSetupElicited(this.statusMessage);
   }
 
   /** A NAK whose gap lies in a term. */
@@ -470,11 +476,25 @@ export class NetworkPublication implements Resender {
   onError(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
     const receiverIdLow = view.getInt32(offset + ERROR_RECEIVER_ID, true);
     const receiverIdHigh = view.getInt32(offset + ERROR_RECEIVER_ID + 4, true);
+    this.flowControl.onError(receiverIdLow, receiverIdHigh);
     if (!this.liveness.remove(receiverIdLow, receiverIdHigh)) return;
     this.updateConnected();
     if (this.clock.nanoTime <= this.timeOfLastErrorNs + ERROR_INTERVAL_NS) return;
     this.timeOfLastErrorNs = this.clock.nanoTime;
-    this.context.publicationError(this.registrationId, view, offset, sourceAddress, sourcePort);
+    const destinationId = this.endpoint.destinationOf(
+      receiverIdLow,
+      receiverIdHigh,
+      sourceAddress,
+      sourcePort,
+    );
+    this.context.publicationError(
+      this.registrationId,
+      destinationId,
+      view,
+      offset,
+      sourceAddress,
+      sourcePort,
+    );
   }
 
   /** Echoes a round trip time measurement. */

@@ -1,22 +1,25 @@
 // hot
 import type { Clock } from '../../concurrent/clock.ts';
 
-const CAPACITY = 64;
-
 /**
  * Which receivers of a publication were heard of lately. Room for a fixed number, so that forged receiver ids cannot grow
  * it: a new one then takes the place of the one not heard of for longest.
  */
 export class ReceiverLiveness {
   count = 0;
-  private readonly idsLow: Int32Array = new Int32Array(CAPACITY);
-  private readonly idsHigh: Int32Array = new Int32Array(CAPACITY);
-  private readonly timesNs: Float64Array = new Float64Array(CAPACITY);
+  private readonly idsLow: Int32Array;
+  private readonly idsHigh: Int32Array;
+  private readonly timesNs: Float64Array;
   private readonly clock: Clock;
+  private readonly capacity: number;
   private readonly timeoutNs: number;
 
-  /** A receiver not heard of for `timeoutNs` is forgotten. */
-  constructor(clock: Clock, timeoutNs: number) {
+  /** A receiver not heard of for `timeoutNs` is forgotten. There is room for `capacity` of them. */
+  constructor(clock: Clock, timeoutNs: number, capacity: number) {
+    this.idsLow = new Int32Array(capacity);
+    this.idsHigh = new Int32Array(capacity);
+    this.timesNs = new Float64Array(capacity);
+    this.capacity = capacity;
     this.clock = clock;
     this.timeoutNs = timeoutNs;
   }
@@ -25,7 +28,7 @@ export class ReceiverLiveness {
   onStatusMessage(idLow: number, idHigh: number): void {
     let index = this.indexOf(idLow, idHigh);
     if (index < 0) {
-      index = this.count < CAPACITY ? this.count++ : this.oldest();
+      index = this.count < this.capacity ? this.count++ : this.oldest();
       this.idsLow[index] = idLow;
       this.idsHigh[index] = idHigh;
     }

@@ -15,6 +15,7 @@ import { RTTM_SESSION_ID, RTTM_STREAM_ID } from '../../protocol/rttm-frame.ts';
 import {
   isValidStatusMessage,
   STATUS_MESSAGE_FLAG_SEND_SETUP,
+  STATUS_MESSAGE_RECEIVER_ID,
   STATUS_MESSAGE_SESSION_ID,
   STATUS_MESSAGE_STREAM_ID,
 } from '../../protocol/status-message-frame.ts';
@@ -28,6 +29,7 @@ import type {
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { FrameSender } from '../frame-sender.ts';
+import type { Destinations } from './destinations.ts';
 import type { NetworkPublication } from './network-publication.ts';
 
 /** Bounds status messages for streams this endpoint does not know; they are counted like the others. */
@@ -39,16 +41,24 @@ export class SendEndpoint implements DatagramHandler {
   private readonly transport: Transport;
   private readonly counters: AgentCounters;
   private endpoint: Endpoint | null = null;
+  /** Null: there is one, at the remote address. */
+  readonly destinations: Destinations | null;
   /** Where all publications of the endpoint go. */
   private remoteAddress = 0;
   private remotePort = 0;
   /** By stream id, then by session id. */
   private readonly publications: Map<number, Map<number, NetworkPublication>> = new Map();
 
-  constructor(context: AgentContext, transport: Transport, frames: FrameSender) {
+  constructor(
+    context: AgentContext,
+    transport: Transport,
+    frames: FrameSender,
+    destinations: Destinations | null = null,
+  ) {
     this.counters = context.counters;
     this.transport = transport;
     this.frames = frames;
+    this.destinations = destinations;
   }
 
   /** See {@link Transport.coalescedLengthMax}. */
@@ -66,6 +76,7 @@ export class SendEndpoint implements DatagramHandler {
   close(): void {
     this.endpoint?.close();
     this.endpoint = null;
+    this.destinations?.close();
   }
 
   /** Points the endpoint, and so its publications, at another address. Cold. */
@@ -99,6 +110,7 @@ export class SendEndpoint implements DatagramHandler {
   send(burst: DatagramBurst): number {
     const endpoint = this.endpoint;
     if (endpoint === null) return 0;
+    if (this.destinations !== null) return this.destinations.send(endpoint, burst);
     return this.transport.send(endpoint, burst, this.remoteAddress, this.remotePort);
   }
 
@@ -106,7 +118,19 @@ export class SendEndpoint implements DatagramHandler {
   sendFrame(offset: number, length: number): boolean {
     const endpoint = this.endpoint;
     if (endpoint === null) return false;
+    if (this.destinations !== null) return this.destinations.sendFrame(endpoint, this.frames, offset, length);
     return this.frames.send(endpoint, offset, length, this.remoteAddress, this.remotePort);
+  }
+
+  /** One duty cycle of an endpoint with several destinations: sends what is left of an earlier burst. */
+  drain(): void {
+    if (this.endpoint !== null) this.destinations?.drain(this.endpoint);
+  }
+
+  /** The id of the destination that a receiver answers for, or -1. */
+  destinationOf(receiverIdLow: number, receiverIdHigh: number, address: number, port: number): number {
+    if (this.destinations === null) return -1;
+    return this.destinations.idOf(receiverIdLow, receiverIdHigh, address, port);
   }
 
   onDatagram(
@@ -124,7 +148,7 @@ export class SendEndpoint implements DatagramHandler {
     }
     switch (frameType(view, offset)) {
       case TYPE_SM:
-        this.onStatusMessage(view, offset);
+        this.onStatusMessage(view, offset, sourceAddress, sourcePort);
         break;
       case TYPE_NAK:
         this.onNak(view, offset);
@@ -140,7 +164,7 @@ export class SendEndpoint implements DatagramHandler {
     }
   }
 
-  private onStatusMessage(view: DataView, offset: number): void {
+  private onStatusMessage(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
     const publication = this.find(
       view,
       offset + STATUS_MESSAGE_STREAM_ID,
@@ -152,12 +176,17 @@ export class SendEndpoint implements DatagramHandler {
       return;
     }
     this.counters.statusMessagesReceived.increment();
-    if (publication === undefined) return;
-    if ((view.getUint8(offset + FLAGS) & STATUS_MESSAGE_FLAG_SEND_SETUP) !== 0) {
-      publication.onSetupElicited();
-    } else {
-      publication.onStatusMessage(view, offset);
+    if (publication !== undefined) {
+      if ((view.getUint8(offset + FLAGS) & STATUS_MESSAGE_FLAG_SEND_SETUP) !== 0) {
+        publication.onSetupElicited(view, offset);
+      } else if (!publication.onStatusMessage(view, offset)) {
+        return;
+      }
     }
+    if (this.destinations === null) return;
+    const receiverIdLow = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID, true);
+    const receiverIdHigh = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID + 4, true);
+    this.destinations.onStatusMessage(receiverIdLow, receiverIdHigh, sourceAddress, sourcePort);
   }
 
   private onNak(view: DataView, offset: number): void {
