@@ -19,8 +19,6 @@ test('should refuse what this version lacks with one clear sentence', (t) => {
     [SUBSCRIBE, 'aeron:udp?control-mode=response|control=127.0.0.1:1'],
     [PUBLISH, `${UDP}|response-correlation-id=5`],
     [SUBSCRIBE, 'aeron:udp?control-mode=manual'],
-    [PUBLISH, `${UDP}|tags=1`],
-    [PUBLISH, `${UDP}|session-id=tag:1`],
     [SUBSCRIBE, `${UDP}|cc=cubic`],
     [PUBLISH, `${UDP}|channel-snd-ts-offset=0`],
     [SUBSCRIBE, `${UDP}|media-rcv-ts-offset=reserved`],

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { Ipv4Address, MulticastOptions } from '../../transport/transport.ts';
 import { ChannelUri } from '../../uri/channel-uri.ts';
+import { parseSessionTag, parseTags, type Tags } from '../../uri/tags.ts';
 import { messageOf } from '../../util/errors.ts';
 import { formatIpv4, isMulticast } from '../../util/ipv4.ts';
 import { CommandError } from './command-error.ts';
@@ -17,6 +18,9 @@ import { type ChannelUse, IPV6_SENTENCE, unsupportedParameter } from './unsuppor
 export interface Channel {
   readonly text: string;
   readonly uri: ChannelUri;
+  readonly tags: Tags;
+  /** The entity tag of the publication whose session is to be taken; null: none. */
+  readonly sessionTag: number | null;
 }
 
 /**
@@ -24,15 +28,16 @@ export interface Channel {
  * @throws CommandError INVALID_CHANNEL or NOT_SUPPORTED.
  */
 export function parseChannel(text: string, use: ChannelUse): Channel {
-  let uri: ChannelUri;
+  let channel: Channel;
   try {
-    uri = ChannelUri.parse(text);
+    const uri = ChannelUri.parse(text);
+    channel = { text, uri, tags: parseTags(uri), sessionTag: parseSessionTag(uri) };
   } catch (error) {
     throw new CommandError(ErrorCode.INVALID_CHANNEL, messageOf(error), { cause: error });
   }
-  const sentence = unsupportedParameter(uri, use);
+  const sentence = unsupportedParameter(channel.uri, use);
   if (sentence !== null) throw notSupported(sentence, text);
-  return { text, uri };
+  return channel;
 }
 
 function notSupported(sentence: string, channel: string): CommandError {
@@ -51,6 +56,9 @@ export type ControlMode = 'dynamic' | 'manual';
 
 /** Every address, and a port that the system chooses. */
 const ANY: HostAndPort = { host: '0.0.0.0', port: 0 };
+
+/** What says where an endpoint is. */
+const ADDRESS_KEYS = ['endpoint', 'control', 'control-mode'];
 
 /** Where a UDP channel sends to, or receives at. */
 export interface UdpAddresses {
@@ -80,6 +88,10 @@ export class UdpChannel {
   readonly controlMode: ControlMode | null;
   /** A port of 0 takes a free one, so the endpoint is never shared. */
   readonly hasWildcardPort: boolean;
+  /** What else the endpoint is known by; null: nothing. */
+  readonly tag: number | null;
+  /** The channel means an endpoint that another channel has named and tagged. */
+  readonly hasTagOnly: boolean;
   private readonly use: UdpChannelUse;
   private readonly endpoint: HostAndPort;
   private readonly control: HostAndPort | null;
@@ -103,8 +115,10 @@ export class UdpChannel {
     this.ttl = uri.has('ttl') ? parseTtl(channel) : multicastTtl;
     this.controlMode = controlMode(channel);
     this.control = uri.has('control') ? parseHostAndPort(channel, 'control') : null;
+    this.tag = channel.tags.channel;
+    this.hasTagOnly = this.tag !== null && ADDRESS_KEYS.every((key) => !uri.has(key));
     const isCast = use !== 'subscription' && this.controlMode !== null;
-    const needsEndpoint = !isCast && (use !== 'subscription' || this.control === null);
+    const needsEndpoint = !this.hasTagOnly && !isCast && (use !== 'subscription' || this.control === null);
     if (needsEndpoint && !uri.has('endpoint')) {
       throw invalid(
         channel,
@@ -120,7 +134,7 @@ export class UdpChannel {
         `control has port=0 for subscription: channel=${channel.text}`,
       );
     }
-    if (use === 'publication' && !isCast && this.endpoint.port === 0) {
+    if (use === 'publication' && !isCast && !this.hasTagOnly && this.endpoint.port === 0) {
       throw new CommandError(
         ErrorCode.GENERIC_ERROR,
         `endpoint has port=0 for publication: channel=${channel.text}`,

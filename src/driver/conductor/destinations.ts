@@ -4,6 +4,7 @@ import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Ipv4Address } from '../../transport/transport.ts';
 import { ChannelUri } from '../../uri/channel-uri.ts';
+import { NO_TAGS } from '../../uri/tags.ts';
 import { messageOf } from '../../util/errors.ts';
 import { type Channel, parseHostAndPort } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
@@ -197,7 +198,7 @@ function parseDestination(text: string): { readonly host: string; readonly port:
   if (uri.get('control-mode') === 'response') {
     throw invalid(`destinations may not specify control-mode=response: channel=${text}`);
   }
-  const channel: Channel = { text, uri };
+  const channel: Channel = { text, uri, tags: NO_TAGS, sessionTag: null };
   const endpoint = parseHostAndPort(channel, 'endpoint');
   if (endpoint.port === 0) {
     throw new CommandError(

@@ -13,6 +13,7 @@ import { formatSocketAddress } from '../../util/ipv4.ts';
 import type { DestinationsSpec, GroupTag, NetworkEvent } from '../messages.ts';
 import type { UdpAddresses, UdpChannel } from './channel.ts';
 import { ChannelEndpoint, type EndpointKind } from './channel-endpoint.ts';
+import { meansByTag } from './channel-tags.ts';
 import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
 import { knownAddress, type Resolution } from './name-resolver.ts';
@@ -61,8 +62,10 @@ export class Endpoints {
     addresses: UdpAddresses,
     buffers: SocketBuffers,
   ): ChannelEndpoint | null {
+    const tagged = this.findTagged(kind, channel, addresses);
     for (const endpoint of this.endpoints.values()) {
-      if (!endpoint.serves(kind, channel, addresses)) continue;
+      if (tagged === null ? !isSameEndpoint(endpoint, kind, channel, addresses) : endpoint !== tagged)
+        continue;
       if (endpoint.state === 'closing') {
         throw new CommandError(
           ErrorCode.RESOURCE_TEMPORARILY_UNAVAILABLE,
@@ -80,6 +83,23 @@ export class Endpoints {
       return endpoint;
     }
     return null;
+  }
+
+  private findTagged(
+    kind: EndpointKind,
+    channel: UdpChannel,
+    addresses: UdpAddresses,
+  ): ChannelEndpoint | null {
+    for (const endpoint of this.endpoints.values()) {
+      if (endpoint.kind !== kind || endpoint.state === 'failed') continue;
+      if (meansByTag(endpoint, channel, addresses)) return endpoint;
+    }
+    if (!channel.hasTagOnly) return null;
+    throw new CommandError(
+      ErrorCode.INVALID_CHANNEL,
+      'URI must have explicit control, endpoint, or be manual control-mode when original: ' +
+        `channel=${channel.channel.text}`,
+    );
   }
 
   /**
@@ -251,6 +271,18 @@ export class Endpoints {
       });
     }
   }
+}
+
+/** An endpoint that is known by another tag is another one, whatever its addresses. */
+function isSameEndpoint(
+  endpoint: ChannelEndpoint,
+  kind: EndpointKind,
+  channel: UdpChannel,
+  addresses: UdpAddresses,
+): boolean {
+  const existingTag = endpoint.channel.tag;
+  if (existingTag !== null && channel.tag !== null && existingTag !== channel.tag) return false;
+  return endpoint.serves(kind, channel, addresses);
 }
 
 function sameLength(

@@ -28,6 +28,13 @@ export interface StartPosition {
   readonly termOffset: number;
 }
 
+/** What a publication with `session-id=tag:…` has in common with the one of that tag. */
+export interface TaggedSession {
+  readonly sessionId: number;
+  readonly termLength: number;
+  readonly mtu: number;
+}
+
 /** What a publication's channel says, and the driver's settings where it does not. */
 export interface PublicationParameters {
   /** Null: the driver chooses. */
@@ -44,6 +51,8 @@ export interface PublicationParameters {
   readonly maxResend: number;
   readonly spiesSimulateConnection: boolean;
   readonly untethered: UntetheredTimeouts;
+  /** What others may refer to it by. Null: nothing. */
+  readonly entityTag: number | null;
   readonly buffers: SocketBuffers;
   /** Which of the lengths the channel itself says. */
   readonly given: { readonly termLength: boolean; readonly mtu: boolean };
@@ -73,20 +82,30 @@ export interface SubscriptionParameters {
   readonly buffers: SocketBuffers;
 }
 
-/** @throws CommandError naming the parameter and its value. */
-export function publicationParameters(channel: Channel, options: DriverOptions): PublicationParameters {
+/** `tagged` is null without `session-id=tag:…`. @throws CommandError naming the parameter and its value. */
+export function publicationParameters(
+  channel: Channel,
+  options: DriverOptions,
+  tagged: TaggedSession | null,
+): PublicationParameters {
   const { uri } = channel;
   const isIpc = uri.media === 'ipc';
   const termLength =
-    size(channel, 'term-length') ?? (isIpc ? options.ipcTermBufferLength : options.termBufferLength);
+    size(channel, 'term-length') ??
+    tagged?.termLength ??
+    (isIpc ? options.ipcTermBufferLength : options.termBufferLength);
   if (termLength < TERM_MIN_LENGTH || termLength > TERM_MAX_LENGTH || !isPowerOfTwo(termLength)) {
     throw refuse(
       `term-length=${termLength} is not a power of two from ${TERM_MIN_LENGTH} to ${TERM_MAX_LENGTH}`,
     );
   }
-  const mtu = size(channel, 'mtu') ?? (isIpc ? options.ipcMtuLength : options.mtuLength);
+  const mtu = size(channel, 'mtu') ?? tagged?.mtu ?? (isIpc ? options.ipcMtuLength : options.mtuLength);
   if (mtu <= 32 || mtu > MAX_UDP_PAYLOAD_LENGTH || mtu % 32 !== 0) {
     throw refuse(`mtu=${mtu} is not a multiple of 32 from 64 to ${MAX_UDP_PAYLOAD_LENGTH}`);
+  }
+  if (tagged !== null) {
+    sameAsTagged('term-length', termLength, tagged.termLength, channel);
+    sameAsTagged('mtu', mtu, tagged.mtu, channel);
   }
   const maxResend = integer(channel, 'max-resend') ?? options.maxResend;
   if (maxResend < 1 || maxResend > 256) throw refuse(`max-resend=${maxResend} is outside 1 to 256`);
@@ -95,7 +114,7 @@ export function publicationParameters(channel: Channel, options: DriverOptions):
     throw refuse(`MTU greater than SO_SNDBUF for channel: mtu=${mtu} so-sndbuf=${buffers.sendBufferLength}`);
   }
   return {
-    sessionId: int32(channel, 'session-id'),
+    sessionId: tagged === null ? int32(channel, 'session-id') : tagged.sessionId,
     termLength,
     mtu,
     start: startPosition(channel, termLength),
@@ -106,6 +125,7 @@ export function publicationParameters(channel: Channel, options: DriverOptions):
     maxResend,
     spiesSimulateConnection: bool(channel, 'ssc') ?? options.spiesSimulateConnection,
     untethered: untetheredTimeouts(channel, options),
+    entityTag: channel.tags.entity,
     buffers,
     given: { termLength: uri.has('term-length'), mtu: uri.has('mtu') },
   };
@@ -175,6 +195,11 @@ function publicationWindow(
   if (wanted > termLength / 2)
     throw refuse(`pub-wnd=${wanted} is more than half of term-length=${termLength}`);
   return wanted;
+}
+
+function sameAsTagged(key: string, value: number, tagged: number, { text }: Channel): void {
+  if (value === tagged) return;
+  throw refuse(`${key}=${value} does not match session-id tag value: ${tagged}, channel=${text}`);
 }
 
 function untetheredTimeouts(channel: Channel, options: DriverOptions): UntetheredTimeouts {

@@ -34,6 +34,7 @@ import {
   type PublicationParameters,
   positionOf,
   publicationParameters,
+  type TaggedSession,
 } from './parameters.ts';
 import type { PendingCommand } from './pending-command.ts';
 import { SessionIds } from './session-ids.ts';
@@ -90,11 +91,38 @@ export class Publications {
       throw idInUse(command.correlationId);
     }
     const channel = parseChannel(command.channel, 'publication');
-    const parameters = publicationParameters(channel, this.context.options);
+    this.checkEntityTag(channel);
+    const parameters = publicationParameters(channel, this.context.options, this.taggedSession(channel));
     if (channel.uri.media === 'ipc') {
       return { correlationId: command.correlationId, step: () => this.addOrShare(command, null, parameters) };
     }
     return this.addToNetwork(command, channel, parameters);
+  }
+
+  /** Entity tags are unique. */
+  private checkEntityTag({ tags, text }: Channel): void {
+    for (const { parameters, channel } of this.publications.values()) {
+      if (tags.entity === null || parameters.entityTag !== tags.entity) continue;
+      throw new CommandError(
+        ErrorCode.INVALID_CHANNEL,
+        `${tags.entity} entityTag already in use: existingChannel=${channel} channel=${text}`,
+      );
+    }
+  }
+
+  /** What `session-id=tag:…` means. */
+  private taggedSession({ sessionTag, uri, text }: Channel): TaggedSession | null {
+    if (sessionTag === null) return null;
+    const wantsIpc = uri.media === 'ipc';
+    for (const publication of this.publications.values()) {
+      const { parameters, sessionId } = publication;
+      if (parameters.entityTag !== sessionTag || isIpc(publication) !== wantsIpc) continue;
+      return { sessionId, termLength: parameters.termLength, mtu: parameters.mtu };
+    }
+    throw new CommandError(
+      ErrorCode.INVALID_CHANNEL,
+      `session-id=tag:${sessionTag} must reference ${wantsIpc ? 'an IPC' : 'a network'} publication: channel=${text}`,
+    );
   }
 
   private addToNetwork(
@@ -234,6 +262,7 @@ export class Publications {
       links: [...links],
       isAvailable: true,
       isExclusive,
+      channel: command.channel,
       parameters,
       initialTermId,
       publisherLimitCounterId: counterIds[1]!,
@@ -411,6 +440,7 @@ function logParameters(
     maxResend: parameters.maxResend,
     lingerTimeoutNs: parameters.lingerTimeoutNs,
     signalEos: parameters.signalEos,
+    ...(parameters.entityTag === null ? {} : { entityTag: parameters.entityTag }),
     spiesSimulateConnection: parameters.spiesSimulateConnection,
     untetheredWindowLimitTimeoutNs: parameters.untethered.windowLimitNs,
     untetheredLingerTimeoutNs: parameters.untethered.lingerNs,

@@ -35,6 +35,8 @@ export interface Stream {
 /** A stream that clients of this driver publish. */
 export interface Publication extends Stream {
   readonly isExclusive: boolean;
+  /** As the client wrote it that made it. */
+  readonly channel: string;
   readonly parameters: PublicationParameters;
   readonly initialTermId: number;
   readonly publisherLimitCounterId: number;

@@ -34,7 +34,11 @@ export function wants(
   const wanted = parameters.sessionId;
   if (subscription.streamId !== streamId || (wanted !== null && wanted !== sessionId)) return false;
   if (spied === null) return subscription.endpoint === endpoint;
-  return endpoint?.serves('send', spied.channel, spied.addresses) ?? false;
+  if (endpoint?.kind !== 'send') return false;
+  const { tag } = spied.channel;
+  return (
+    (tag !== null && tag === endpoint.channel.tag) || endpoint.serves('send', spied.channel, spied.addresses)
+  );
 }
 
 /** {@link wants}, of a stream that exists. */

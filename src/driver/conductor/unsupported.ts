@@ -28,11 +28,6 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
     isWanted: (uri, use) => use === 'subscription' && uri.get('control-mode') === 'manual',
   },
   {
-    feature: 'tags',
-    sentence: 'Tags (tags, session-id=tag:) are not supported; name the endpoint in every channel.',
-    isWanted: (uri) => uri.has('tags') || (uri.get('session-id') ?? '').startsWith('tag:'),
-  },
-  {
     feature: 'cubic congestion control',
     sentence: 'Congestion control other than cc=static is not supported.',
     isWanted: (uri) => (uri.get('cc') ?? 'static') !== 'static',
