@@ -34,7 +34,7 @@ const GROUPS = {
     folders: ['interop'],
     concurrency: 1,
     timeoutSeconds: 900,
-    deadlineMinutes: 25,
+    deadlineMinutes: 35,
     prepare: buildOfficialPeers,
   },
   alloc: {

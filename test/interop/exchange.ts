@@ -4,10 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { TestProcess } from '../support/processes.ts';
 import type { DriverProcess, Party } from './drivers.ts';
 import { javaArguments } from './java.ts';
+import { type RustProgram, rustProgram } from './rust.ts';
+
+/** Whose client: the official Java library's, this project's, or one of the programs in Rust. */
+export type ClientParty = Party | RustProgram;
 
 /** A client program and the driver it runs on. */
 export interface Peer {
-  readonly party: Party;
+  readonly party: ClientParty;
   readonly driver: DriverProcess;
   readonly channel: string;
 }
@@ -74,11 +78,23 @@ export function startClient(
   const all = { dir: peer.driver.directory, channel: peer.channel, ...settings };
   const words = Object.entries(all).map(([name, value]) => `${name}=${value}`);
   const name = `${peer.party} ${role.toLowerCase()}`;
-  const [command, args] =
-    peer.party === 'official'
-      ? ['java', javaArguments(`Checked${role}`, {}, words)]
-      : [process.execPath, [programPath(`checked-${role.toLowerCase()}.js`), ...words]];
+  const [command, args] = clientCommand(role, peer.party, words);
   return TestProcess.start(t, name, command, args, { deadlineMs: CLIENT_DEADLINE_MS });
+}
+
+function clientCommand(
+  role: 'Publisher' | 'Subscriber',
+  party: ClientParty,
+  words: readonly string[],
+): [command: string, args: string[]] {
+  switch (party) {
+    case 'official':
+      return ['java', javaArguments(`Checked${role}`, {}, words)];
+    case 'ours':
+      return [process.execPath, [programPath(`checked-${role.toLowerCase()}.js`), ...words]];
+    default:
+      return [rustProgram(party), [`role=${role.toLowerCase()}`, ...words]];
+  }
 }
 
 function programPath(name: string): string {

@@ -23,9 +23,26 @@ export function javaArguments(
   systemProperties: Readonly<Record<string, string>>,
   args: readonly string[],
 ): string[] {
+  return mainArguments(`bypass.interop.${program}`, systemProperties, args);
+}
+
+/** Arguments for `java` that run one of the official library's own sample programs, `io.aeron.samples.*`. */
+export function sampleArguments(
+  sample: string,
+  systemProperties: Readonly<Record<string, string>>,
+  args: readonly string[],
+): string[] {
+  return mainArguments(`io.aeron.samples.${sample}`, systemProperties, args);
+}
+
+function mainArguments(
+  mainClass: string,
+  systemProperties: Readonly<Record<string, string>>,
+  args: readonly string[],
+): string[] {
   const classpath = `${join(PROJECT, 'target/classes')}:${readFileSync(CLASSPATH_FILE, 'utf8').trim()}`;
   const properties = Object.entries(systemProperties).map(([name, value]) => `-D${name}=${value}`);
-  return [...JVM_ARGUMENTS, ...properties, '-cp', classpath, `bypass.interop.${program}`, ...args];
+  return [...JVM_ARGUMENTS, ...properties, '-cp', classpath, mainClass, ...args];
 }
 
 /**

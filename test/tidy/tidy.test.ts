@@ -167,7 +167,7 @@ check('should name files in kebab-case', () =>
   ['src', 'test', 'bench', 'examples', 'tools', 'docs', 'bin']
     .flatMap((folder) => filesBelow(folder, ''))
     // Maven's and cargo's own names.
-    .filter((path) => !/^(?:test\/interop\/java|bench\/peers\/(?:java|official-c))\//.test(path))
+    .filter((path) => !/^(?:test\/interop\/(?:java|rust)|bench\/peers\/(?:java|official-c))\//.test(path))
     .filter((path) => !/^(?:[a-z0-9]+(?:[-.][a-z0-9]+)*|README\.md)$/.test(basename(path)))
     .map((path) => `${path}:1: not in kebab-case, rename it`),
 );
