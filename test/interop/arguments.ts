@@ -18,6 +18,11 @@ export class Arguments {
     return value;
   }
 
+  /** Separated by `;`. None when the argument is missing or empty. */
+  list(name: string): string[] {
+    return (this.values.get(name) ?? '').split(';').filter((text) => text !== '');
+  }
+
   number(name: string): number {
     return Number(this.text(name));
   }

@@ -1,6 +1,6 @@
 /**
  * Publishes checked messages, as CheckedPublisher.java does: dir= channel= stream= count= seed= producer= maxLength=
- * exclusive=.
+ * exclusive= [destinations=].
  */
 import { Aeron } from '../../src/client/aeron.ts';
 import { CheckedMessageWriter } from '../support/checked-message.ts';
@@ -19,6 +19,7 @@ const aeron = await Aeron.connect({ directory: args.text('dir') });
 const publication = args.flag('exclusive')
   ? await aeron.addExclusivePublication(channel, args.number('stream'))
   : await aeron.addPublication(channel, args.number('stream'));
+for (const destination of args.list('destinations')) await publication.addDestination(destination);
 console.log('READY');
 
 const connecting = new Progress(`a subscriber on ${channel}`);

@@ -18,11 +18,14 @@ export interface Peer {
 
 export interface PublisherPeer extends Peer {
   readonly isExclusive?: boolean;
+  /** Channels that are added to the publication's. */
+  readonly destinations?: readonly string[];
 }
 
 export interface ExchangeOptions {
   readonly publishers: readonly PublisherPeer[];
-  readonly subscriber: Peer;
+  /** One, or several that all get everything. */
+  readonly subscriber: Peer | readonly Peer[];
   /** Messages of each publisher. */
   readonly count: number;
   readonly maxLength?: number;
@@ -47,25 +50,27 @@ export async function exchange(t: TestContext, options: ExchangeOptions): Promis
       ...shared,
       producer,
       exclusive: publisher.isExclusive ?? false,
+      destinations: (publisher.destinations ?? []).join(';'),
     }),
   );
   await Promise.all(producing.map((client) => client.waitForLine('READY')));
-  const subscriber = startClient(t, 'Subscriber', options.subscriber, {
-    ...shared,
-    producers: publishers.length,
-  });
-  await Promise.all([...producing, subscriber].map((client) => client.success()));
+  const consuming = [options.subscriber]
+    .flat()
+    .map((peer) => startClient(t, 'Subscriber', peer, { ...shared, producers: publishers.length }));
+  await Promise.all([...producing, ...consuming].map((client) => client.success()));
 
-  const { bytes: _, ...summary } = resultOf(subscriber);
-  assert.deepEqual(summary, {
-    role: 'subscriber',
-    received: count * publishers.length,
-    lost: 0,
-    duplicated: 0,
-    reordered: 0,
-    corrupted: 0,
-    trouble: '',
-  });
+  for (const subscriber of consuming) {
+    const { bytes: _, ...summary } = resultOf(subscriber);
+    assert.deepEqual(summary, {
+      role: 'subscriber',
+      received: count * publishers.length,
+      lost: 0,
+      duplicated: 0,
+      reordered: 0,
+      corrupted: 0,
+      trouble: '',
+    });
+  }
 }
 
 /** Starts one of the client programs. It ends with the test. */

@@ -25,6 +25,12 @@ final class Arguments {
         return value;
     }
 
+    /** Separated by `;`. None when the argument is missing or empty. */
+    String[] list(final String name) {
+        final String value = values.getOrDefault(name, "");
+        return value.isEmpty() ? new String[0] : value.split(";");
+    }
+
     int number(final String name) {
         return Integer.parseInt(text(name));
     }

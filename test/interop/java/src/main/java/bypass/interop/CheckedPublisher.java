@@ -5,7 +5,7 @@ import io.aeron.Publication;
 import java.nio.ByteBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 
-/** Publishes checked messages: dir= channel= stream= count= seed= producer= maxLength= exclusive=. */
+/** Publishes checked messages: dir= channel= stream= count= seed= producer= maxLength= exclusive= [destinations=]. */
 public final class CheckedPublisher {
     private CheckedPublisher() {
     }
@@ -27,6 +27,9 @@ public final class CheckedPublisher {
             Publication publication = arguments.flag("exclusive") ?
                 aeron.addExclusivePublication(channel, stream) : aeron.addPublication(channel, stream)) {
 
+            for (final String destination : arguments.list("destinations")) {
+                publication.addDestination(destination);
+            }
             System.out.println("READY");
             final Progress connecting = new Progress("a subscriber on " + channel);
             while (!publication.isConnected()) {
