@@ -1,7 +1,9 @@
+import type { CncFile } from '../cnc/cnc-file.ts';
+import type { Clock } from '../concurrent/clock.ts';
 import type { CountersReader } from '../concurrent/counters.ts';
 import { COUNTER_KEY_LENGTH_MAX, COUNTER_LABEL_LENGTH_MAX } from '../concurrent/counters.ts';
 import type { AeronError } from '../util/errors.ts';
-import { ClientConductor } from './client-conductor.ts';
+import { ClientConductor, type NewSubscription } from './client-conductor.ts';
 import {
   type ClientContext,
   type ClientOptions,
@@ -10,8 +12,14 @@ import {
   type ImageHandler,
 } from './client-options.ts';
 import type { Counter } from './counter.ts';
-import { attachToDriver } from './driver-attach.ts';
-import type { ExclusivePublication } from './exclusive-publication.ts';
+import { attachToDriver, RETRY_MS } from './driver-attach.ts';
+import { ExclusivePublication } from './exclusive-publication.ts';
+import {
+  type ClientHandlers,
+  type LifecycleEvent,
+  type LifecycleHandler,
+  Reconnection,
+} from './lifecycle.ts';
 import type { Publication } from './publication.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -58,17 +66,30 @@ export interface StaticCounterOptions extends CounterOptions {
  *
  * When the driver dies, or gives the client up, calls in progress reject with the reason (`DRIVER_TIMEOUT`,
  * `DRIVER_CLOSED`,
- * `CLIENT_TIMEOUT` …), publications return CLOSED and images close. Connect again for a new client.
+ * `CLIENT_TIMEOUT` …), publications return CLOSED and images close. Connect again for a new client, or let this one look
+ * for the next driver by itself: `reconnect` in the options.
  *
  * A client, and everything it made, belongs to one thread. Several clients may be connected at once.
  */
 export class Aeron {
-  private readonly conductor: ClientConductor;
   private readonly context: ClientContext;
+  private readonly clock: Clock;
+  private readonly handlers: ClientHandlers;
+  /** Another one after each loss of the driver. */
+  private conductor: ClientConductor;
+  private reconnection: Reconnection | null = null;
+  private endReason: Error | null = null;
+  private closed = false;
 
-  private constructor(context: ClientContext, conductor: ClientConductor) {
+  private constructor(context: ClientContext, clock: Clock, cnc: CncFile) {
     this.context = context;
-    this.conductor = conductor;
+    this.clock = clock;
+    this.handlers = {
+      availableCounter: new Set([context.onAvailableCounter]),
+      unavailableCounter: new Set([context.onUnavailableCounter]),
+      lifecycle: new Set([context.onLifecycle]),
+    };
+    this.conductor = this.newConductor(cnc);
   }
 
   /**
@@ -80,7 +101,9 @@ export class Aeron {
     const context = clientContext(options);
     const clock = context.driver?.clock ?? context.machine.newClock();
     const cnc = await attachToDriver(context, clock);
-    return new Aeron(context, new ClientConductor(context, cnc, clock));
+    const aeron = new Aeron(context, clock, cnc);
+    aeron.tell({ type: 'connected', clientId: aeron.clientId, isReconnect: false });
+    return aeron;
   }
 
   /** Names this client to the driver. */
@@ -93,13 +116,43 @@ export class Aeron {
     return this.context.directory;
   }
 
+  /** Whether the client is closed for good. */
   get isClosed(): boolean {
-    return this.conductor.isClosed;
+    return this.closed;
   }
 
-  /** Why the client closed by itself; null while it is open and after {@link close}. */
+  /** Whether the client lost its driver and looks for the next one: see {@link ClientOptions.reconnect}. */
+  get isReconnecting(): boolean {
+    return this.reconnection !== null;
+  }
+
+  /** Why the client has no driver; null while it has one and after {@link close}. */
   get lostReason(): AeronError | null {
     return this.conductor.lostReason;
+  }
+
+  /**
+   * Resolves when the client has a driver: at once, or after a loss when it has found the next one. Rejects when it is
+   * closed, and with the signal's reason.
+   */
+  async whenConnected(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    while (this.reconnection !== null) {
+      options.signal?.throwIfAborted();
+      this.doWork();
+      await new Promise<void>((resolve) => {
+        this.context.machine.eventLoop.setTimeout(resolve, RETRY_MS);
+      });
+    }
+    if (this.closed) throw this.endReason ?? this.conductor.closedError('CLIENT_CLOSED', 'the client');
+  }
+
+  /** Told of every {@link LifecycleEvent} from now on. */
+  addLifecycleHandler(handler: LifecycleHandler): void {
+    this.handlers.lifecycle.add(handler);
+  }
+
+  removeLifecycleHandler(handler: LifecycleHandler): void {
+    this.handlers.lifecycle.delete(handler);
   }
 
   /**
@@ -129,26 +182,91 @@ export class Aeron {
     streamId?: number,
     options?: SubscriptionOptions,
   ): Promise<Subscription> {
-    const stream = streamOf(channel, streamId);
-    const handlers = typeof channel === 'string' ? options : channel;
-    return this.conductor.addSubscription(
-      stream.channel,
-      stream.streamId,
-      handlers?.onAvailableImage ?? this.context.onAvailableImage,
-      handlers?.onUnavailableImage ?? this.context.onUnavailableImage,
-    );
+    return this.conductor.addSubscription(this.newSubscription(channel, streamId, options));
   }
 
   /** Adds a counter to those of the driver, for as long as it, or this client, is not closed. */
   async addCounter(options: CounterOptions): Promise<Counter> {
-    const key = checkCounter(options);
-    return this.conductor.addCounter(options.typeId, key, options.label);
+    return this.conductor.addCounter(newCounter(options));
   }
 
   /** Adds a counter that stays when the client closes, or finds it. */
   async addStaticCounter(options: StaticCounterOptions): Promise<Counter> {
-    const key = checkCounter(options);
-    return this.conductor.addStaticCounter(options.typeId, key, options.label, options.registrationId);
+    return this.conductor.addStaticCounter(newCounter(options), options.registrationId);
+  }
+
+  // Adding without waiting. Each returns a registration id at once; the getter of that kind gives what it names: null
+  // while the driver has not answered, and throws the AeronError with which it refused.
+
+  /** {@link addPublication} without waiting: returns the id for {@link getPublication}. */
+  asyncAddPublication(channel: string | StreamOptions, streamId?: number): number {
+    const stream = streamOf(channel, streamId);
+    return this.conductor.asyncAddPublication(stream.channel, stream.streamId);
+  }
+
+  /** {@link addExclusivePublication} without waiting: returns the id for {@link getExclusivePublication}. */
+  asyncAddExclusivePublication(channel: string | StreamOptions, streamId?: number): number {
+    const stream = streamOf(channel, streamId);
+    return this.conductor.asyncAddExclusivePublication(stream.channel, stream.streamId);
+  }
+
+  /** {@link addSubscription} without waiting: returns the id for {@link getSubscription}. */
+  asyncAddSubscription(
+    channel: string | (StreamOptions & SubscriptionOptions),
+    streamId?: number,
+    options?: SubscriptionOptions,
+  ): number {
+    return this.conductor.asyncAddSubscription(this.newSubscription(channel, streamId, options));
+  }
+
+  /** {@link addCounter} without waiting: returns the id for {@link getCounter}. */
+  asyncAddCounter(options: CounterOptions): number {
+    return this.conductor.asyncAddCounter(newCounter(options));
+  }
+
+  /** {@link addStaticCounter} without waiting: returns the id for {@link getCounter}. */
+  asyncAddStaticCounter(options: StaticCounterOptions): number {
+    return this.conductor.asyncAddStaticCounter(newCounter(options), options.registrationId);
+  }
+
+  /**
+   * The publication that a registration id names; null while the driver has not answered. Throws the AeronError with
+   * which the driver refused, once; RangeError for an id that names nothing of the kind; AeronError when closed.
+   */
+  getPublication(registrationId: number): Publication | null {
+    return this.conductor.publication(registrationId);
+  }
+
+  /** As {@link getPublication}, for an exclusive one. */
+  getExclusivePublication(registrationId: number): ExclusivePublication | null {
+    const publication = this.conductor.publication(registrationId);
+    if (publication === null || publication instanceof ExclusivePublication) return publication;
+    throw new RangeError(`registration id ${registrationId} names a publication that is not exclusive`);
+  }
+
+  /** As {@link getPublication}, for a subscription. */
+  getSubscription(registrationId: number): Subscription | null {
+    return this.conductor.subscription(registrationId);
+  }
+
+  /** As {@link getPublication}, for a counter, by the id that adding it returned. */
+  getCounter(registrationId: number): Counter | null {
+    return this.conductor.counter(registrationId);
+  }
+
+  /** Closes what a registration id names; what is not there yet will not come. */
+  asyncRemove(registrationId: number): void {
+    this.conductor.remove(registrationId);
+  }
+
+  /** Whether the driver has still to answer the command of this correlation, or registration, id. */
+  isCommandActive(correlationId: number): boolean {
+    return this.conductor.isCommandActive(correlationId);
+  }
+
+  /** Whether the driver has still to answer any command. */
+  get hasActiveCommands(): boolean {
+    return this.conductor.hasActiveCommands;
   }
 
   /** Every counter of the driver and its clients. Not to be used when the client is closed. */
@@ -158,20 +276,20 @@ export class Aeron {
 
   /** Told when a counter of any client appears. */
   addAvailableCounterHandler(handler: CounterHandler): void {
-    this.conductor.availableCounterHandlers.add(handler);
+    this.handlers.availableCounter.add(handler);
   }
 
   removeAvailableCounterHandler(handler: CounterHandler): void {
-    this.conductor.availableCounterHandlers.delete(handler);
+    this.handlers.availableCounter.delete(handler);
   }
 
   /** Told when a counter of any client is gone. */
   addUnavailableCounterHandler(handler: CounterHandler): void {
-    this.conductor.unavailableCounterHandlers.add(handler);
+    this.handlers.unavailableCounter.add(handler);
   }
 
   removeUnavailableCounterHandler(handler: CounterHandler): void {
-    this.conductor.unavailableCounterHandlers.delete(handler);
+    this.handlers.unavailableCounter.delete(handler);
   }
 
   /** An id that is unique among everything this driver has handed out. Throws AeronError when closed. */
@@ -190,7 +308,7 @@ export class Aeron {
    * Allocates nothing while nothing happens. Returns the work done.
    */
   doWork(): number {
-    return this.conductor.doWork();
+    return this.reconnection === null ? this.conductor.doWork() : this.reconnection.doWork();
   }
 
   /**
@@ -198,11 +316,73 @@ export class Aeron {
    * calls.
    */
   async close(): Promise<void> {
+    const isReconnecting = this.reconnection !== null;
+    this.reconnection?.end();
+    this.reconnection = null;
     this.conductor.close();
+    if (isReconnecting) this.end(null);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  private newConductor(cnc: CncFile): ClientConductor {
+    return new ClientConductor(this.context, this.handlers, cnc, this.clock, (reason) => {
+      if (reason === null) this.end(null);
+      else this.onLost(reason);
+    });
+  }
+
+  private onLost(reason: AeronError): void {
+    const { context, clock } = this;
+    const willReconnect = context.reconnect;
+    if (willReconnect) {
+      const onAttached = (cnc: CncFile): void => this.onAttached(cnc);
+      this.reconnection = new Reconnection(context, clock, onAttached, (error) => this.onNoReconnect(error));
+    }
+    this.tell({ type: 'lost', reason, willReconnect });
+    if (!willReconnect) this.end(reason);
+  }
+
+  private onAttached(cnc: CncFile): void {
+    this.reconnection = null;
+    const lost = this.conductor;
+    this.conductor = this.newConductor(cnc);
+    lost.close();
+    this.tell({ type: 'connected', clientId: this.clientId, isReconnect: true });
+  }
+
+  private onNoReconnect(error: Error): void {
+    this.reconnection = null;
+    this.conductor.call(() => this.context.errorHandler(error));
+    this.end(error);
+  }
+
+  private end(reason: Error | null): void {
+    this.closed = true;
+    this.endReason = reason;
+    this.conductor.call(() => this.context.onClose(reason));
+    this.tell({ type: 'closed', reason });
+  }
+
+  private tell(event: LifecycleEvent): void {
+    for (const handler of this.handlers.lifecycle) this.conductor.call(() => handler(event));
+  }
+
+  private newSubscription(
+    channel: string | (StreamOptions & SubscriptionOptions),
+    streamId: number | undefined,
+    options: SubscriptionOptions | undefined,
+  ): NewSubscription {
+    const stream = streamOf(channel, streamId);
+    const handlers = typeof channel === 'string' ? options : channel;
+    return {
+      channel: stream.channel,
+      streamId: stream.streamId,
+      onAvailableImage: handlers?.onAvailableImage ?? this.context.onAvailableImage,
+      onUnavailableImage: handlers?.onUnavailableImage ?? this.context.onUnavailableImage,
+    };
   }
 }
 
@@ -214,7 +394,7 @@ function streamOf(channel: string | StreamOptions, streamId: number | undefined)
   return stream;
 }
 
-function checkCounter({ key, label }: CounterOptions): Buffer {
+function newCounter({ typeId, key, label }: CounterOptions): { typeId: number; key: Buffer; label: string } {
   if (label.length > COUNTER_LABEL_LENGTH_MAX) {
     throw new RangeError(
       `a label of ${label.length} characters; the longest has ${COUNTER_LABEL_LENGTH_MAX}`,
@@ -223,5 +403,5 @@ function checkCounter({ key, label }: CounterOptions): Buffer {
   if (key !== undefined && key.length > COUNTER_KEY_LENGTH_MAX) {
     throw new RangeError(`a key of ${key.length} bytes; the longest has ${COUNTER_KEY_LENGTH_MAX}`);
   }
-  return key === undefined ? Buffer.alloc(0) : Buffer.from(key);
+  return { typeId, key: key === undefined ? Buffer.alloc(0) : Buffer.from(key), label };
 }

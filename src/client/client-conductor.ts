@@ -1,14 +1,13 @@
 import type { CncFile } from '../cnc/cnc-file.ts';
 import { type Command, commandTypeId, encodeCommand } from '../cnc/commands.ts';
 import { SystemCounter } from '../cnc/counter-types.ts';
-import { errorCodeName } from '../cnc/error-codes.ts';
-import { ADDRESS_TYPE_IPV4, ADDRESS_TYPE_IPV6, type DriverEvent, decodeEvent } from '../cnc/events.ts';
+import { type DriverEvent, decodeEvent } from '../cnc/events.ts';
 import { BroadcastReceiver } from '../concurrent/broadcast-receiver.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { COUNTER_VALUE_LENGTH, CountersReader } from '../concurrent/counters.ts';
 import { shm } from '../native/addons.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
-import type { ClientContext, CounterHandler, ImageHandler } from './client-options.ts';
+import type { ClientContext } from './client-options.ts';
 import { ConcurrentAppender } from './concurrent-appender.ts';
 import { Counter } from './counter.ts';
 import { EventLoopWaits } from './event-loop-waits.ts';
@@ -16,10 +15,13 @@ import { ExclusiveAppender } from './exclusive-appender.ts';
 import { ExclusivePublication } from './exclusive-publication.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Image } from './image.ts';
+import type { ClientHandlers } from './lifecycle.ts';
 import { MappedLogs } from './mapped-logs.ts';
 import { PositionWord } from './position-word.ts';
 import { Publication, type PublicationSpec } from './publication.ts';
-import { Subscription } from './subscription.ts';
+import { publicationErrorFrame } from './publication-error.ts';
+import { type Reply, type Request, Requests } from './requests.ts';
+import { Subscription, type SubscriptionSpec } from './subscription.ts';
 
 /** Timeouts are looked at this often, and the event loop's timer comes this often. */
 const SERVICE_INTERVAL_MS = 10;
@@ -37,16 +39,21 @@ type Event<Type extends DriverEvent['type']> = Extract<DriverEvent, { type: Type
 type PublicationReady = Event<'publicationReady' | 'exclusivePublicationReady'>;
 type NewCommand<C = Command> = C extends Command ? Omit<C, 'clientId' | 'correlationId'> : never;
 
-/** A command whose answer has not come yet. */
-interface Request {
-  readonly what: string;
-  readonly deadlineNs: number;
-  /** Makes the result, at the very moment of the answer: what the driver says next may refer to it. */
-  readonly onReply: (event: DriverEvent) => unknown;
-  isSettled: boolean;
-  result: unknown;
-  error: Error | null;
-}
+/** What a subscription is made of before the driver knows it. */
+export type NewSubscription = Omit<SubscriptionSpec, 'registrationId' | 'channelStatusId'>;
+type NewCounter = Omit<Extract<NewCommand, { type: 'addCounter' }>, 'type'>;
+/** A command that adds or removes a destination. */
+export type DestinationCommand = Extract<
+  NewCommand,
+  {
+    type:
+      | 'addDestination'
+      | 'removeDestination'
+      | 'removeDestinationById'
+      | 'addReceiveDestination'
+      | 'removeReceiveDestination';
+  }
+>;
 
 /**
  * The client's side of the conversation with the driver: commands and answers, images that come and go,
@@ -59,9 +66,9 @@ export class ClientConductor {
   readonly waits: EventLoopWaits;
   /** Why the client closed by itself; null while it is open and after `close()`. */
   lostReason: AeronError | null = null;
-  readonly availableCounterHandlers: Set<CounterHandler> = new Set();
-  readonly unavailableCounterHandlers: Set<CounterHandler> = new Set();
   private readonly context: ClientContext;
+  private readonly handlers: ClientHandlers;
+  private readonly onEnd: (reason: AeronError | null) => void;
   private readonly cnc: CncFile;
   private readonly clock: Clock;
   /** More than one when an embedded driver on this thread keeps the clock up to date, for as long as it runs. */
@@ -70,9 +77,9 @@ export class ClientConductor {
   private readonly receiver: BroadcastReceiver;
   private readonly heartbeat: Heartbeat;
   private readonly commandBytes: Buffer = Buffer.alloc(COMMAND_LENGTH_MAX);
-  private readonly requests: Map<number, Request> = new Map();
-  /** Correlation ids of requests that timed out: what the driver makes of one all the same, it gets back. */
-  private readonly abandoned: Set<number> = new Set();
+  private readonly requests: Requests = new Requests((event) => this.giveBack(event));
+  /** What the application asks for by its registration id and has not taken: not there yet, or failed. */
+  private readonly registrations: Map<number, Request> = new Map();
   private readonly publications: Map<number, Publication> = new Map();
   private readonly subscriptions: Map<number, Subscription> = new Map();
   private readonly counters: Map<number, Counter> = new Map();
@@ -85,10 +92,19 @@ export class ClientConductor {
   private state: 'open' | 'lost' | 'closed' = 'open';
   private isInDoWork = false;
 
-  constructor(context: ClientContext, cnc: CncFile, clock: Clock) {
+  /** `onEnd` is called once: with null by {@link close}, with the reason when the driver is lost. */
+  constructor(
+    context: ClientContext,
+    handlers: ClientHandlers,
+    cnc: CncFile,
+    clock: Clock,
+    onEnd: (reason: AeronError | null) => void,
+  ) {
     clock.update();
     const { machine } = context;
     this.context = context;
+    this.handlers = handlers;
+    this.onEnd = onEnd;
     this.cnc = cnc;
     this.clock = clock;
     this.cyclesPerLook = clock === context.driver?.clock ? CYCLES_PER_LOOK_AT_SHARED_CLOCK : 1;
@@ -98,8 +114,6 @@ export class ClientConductor {
     this.heartbeat = new Heartbeat(context, cnc, this.countersReader, this.clientId);
     this.logs = new MappedLogs(machine.files);
     this.waits = new EventLoopWaits(() => this.service(), context.idleStrategy !== 'spin', machine.eventLoop);
-    this.availableCounterHandlers.add(context.onAvailableCounter);
-    this.unavailableCounterHandlers.add(context.onUnavailableCounter);
     this.lastServiceNs = clock.nanoTime;
     this.nextServiceNs = clock.nanoTime;
     this.timer = context.useConductorInvoker
@@ -137,83 +151,155 @@ export class ClientConductor {
   // ---- What the application asks for
 
   async addPublication(channel: string, streamId: number): Promise<Publication> {
-    return this.request({ type: 'addPublication', channel, streamId }, (event) => {
-      const spec = this.publicationSpec(event as PublicationReady, channel);
-      const appender = new ConcurrentAppender(spec.log, spec.limit, spec.sessionId, spec.streamId);
-      const publication = new Publication(this, spec, appender);
-      this.publications.set(publication.registrationId, publication);
-      return publication;
-    });
+    return this.request({ type: 'addPublication', channel, streamId }, (event) =>
+      this.newPublication(event, channel),
+    );
   }
 
   async addExclusivePublication(channel: string, streamId: number): Promise<ExclusivePublication> {
-    return this.request({ type: 'addExclusivePublication', channel, streamId }, (event) => {
-      const spec = this.publicationSpec(event as PublicationReady, channel);
-      const appender = new ExclusiveAppender(spec.log, spec.limit, spec.sessionId, spec.streamId);
-      const publication = new ExclusivePublication(this, spec, appender);
-      this.publications.set(publication.registrationId, publication);
-      return publication;
-    });
+    return this.request({ type: 'addExclusivePublication', channel, streamId }, (event) =>
+      this.newExclusivePublication(event, channel),
+    );
   }
 
-  async addSubscription(
-    channel: string,
-    streamId: number,
-    onAvailableImage: ImageHandler,
-    onUnavailableImage: ImageHandler,
-  ): Promise<Subscription> {
-    const command = { type: 'addSubscription', channel, streamId, registrationCorrelationId: -1 } as const;
-    return this.request(command, (event) => {
-      const { correlationId, channelStatusCounterId } = event as Event<'subscriptionReady'>;
-      const subscription = new Subscription(this, {
-        channel,
-        streamId,
-        registrationId: correlationId,
-        channelStatusId: channelStatusCounterId,
-        onAvailableImage,
-        onUnavailableImage,
-      });
-      this.subscriptions.set(correlationId, subscription);
-      return subscription;
-    });
+  async addSubscription(spec: NewSubscription): Promise<Subscription> {
+    return this.request(addSubscription(spec), (event) => this.newSubscription(event, spec));
   }
 
-  async addCounter(typeId: number, key: Buffer, label: string): Promise<Counter> {
-    return this.request({ type: 'addCounter', typeId, key, label }, (event) => {
-      const { correlationId, counterId } = event as Event<'counterReady'>;
-      const counter = new Counter(
-        correlationId,
-        this.checkCounterId(counterId),
-        this.cnc.countersValues,
-        () => {
-          this.counters.delete(correlationId);
-          this.tell({ type: 'removeCounter', registrationId: correlationId });
-        },
+  async addCounter(spec: NewCounter): Promise<Counter> {
+    return this.request({ type: 'addCounter', ...spec }, (event) => this.newCounter(event));
+  }
+
+  async addStaticCounter(spec: NewCounter, registrationId: number): Promise<Counter> {
+    return this.request({ type: 'addStaticCounter', ...spec, registrationId }, (event) =>
+      this.newStaticCounter(event, registrationId),
+    );
+  }
+
+  // The same without waiting: the result is had by the registration id.
+
+  asyncAddPublication(channel: string, streamId: number): number {
+    return this.register({ type: 'addPublication', channel, streamId }, (event) =>
+      this.newPublication(event, channel),
+    );
+  }
+
+  asyncAddExclusivePublication(channel: string, streamId: number): number {
+    return this.register({ type: 'addExclusivePublication', channel, streamId }, (event) =>
+      this.newExclusivePublication(event, channel),
+    );
+  }
+
+  asyncAddSubscription(spec: NewSubscription): number {
+    return this.register(addSubscription(spec), (event) => this.newSubscription(event, spec));
+  }
+
+  asyncAddCounter(spec: NewCounter): number {
+    return this.register({ type: 'addCounter', ...spec }, (event) => this.newCounter(event));
+  }
+
+  asyncAddStaticCounter(spec: NewCounter, registrationId: number): number {
+    return this.register({ type: 'addStaticCounter', ...spec, registrationId }, (event) =>
+      this.newStaticCounter(event, registrationId),
+    );
+  }
+
+  publication(registrationId: number): Publication | null {
+    return this.publications.get(registrationId) ?? this.notYet(registrationId);
+  }
+
+  subscription(registrationId: number): Subscription | null {
+    return this.subscriptions.get(registrationId) ?? this.notYet(registrationId);
+  }
+
+  counter(registrationId: number): Counter | null {
+    return this.counters.get(registrationId) ?? this.notYet(registrationId);
+  }
+
+  /** Closes what was added, or takes back the command that adds it. */
+  remove(registrationId: number): void {
+    this.registrations.delete(registrationId);
+    if (this.requests.abandon(registrationId)) return;
+    this.publications.get(registrationId)?.close();
+    this.subscriptions.get(registrationId)?.close();
+    this.counters.get(registrationId)?.close();
+  }
+
+  /** Whether the driver has still to answer a command, by its correlation id. */
+  isCommandActive(correlationId: number): boolean {
+    return this.requests.has(correlationId);
+  }
+
+  get hasActiveCommands(): boolean {
+    return this.requests.count > 0;
+  }
+
+  /** Null for what was asked for and is not there; throws why it never will be. */
+  private notYet(registrationId: number): null {
+    this.throwIfClosed();
+    const registration = this.registrations.get(registrationId);
+    if (registration === undefined) {
+      throw new RangeError(
+        `registration id ${registrationId} names nothing of that kind that this client has`,
       );
-      this.counters.set(correlationId, counter);
-      return counter;
-    });
+    }
+    if (registration.error !== null) {
+      this.registrations.delete(registrationId);
+      throw registration.error;
+    }
+    return null;
   }
 
-  async addStaticCounter(
-    typeId: number,
-    key: Buffer,
-    label: string,
-    registrationId: number,
-  ): Promise<Counter> {
-    return this.request({ type: 'addStaticCounter', typeId, key, label, registrationId }, (event) => {
-      const { correlationId, counterId } = event as Event<'staticCounter'>;
-      const release = (): void => void this.counters.delete(correlationId);
-      const counter = new Counter(
-        registrationId,
-        this.checkCounterId(counterId),
-        this.cnc.countersValues,
-        release,
-      );
-      this.counters.set(correlationId, counter);
-      return counter;
-    });
+  private newPublication(event: DriverEvent, channel: string): Publication {
+    const spec = this.publicationSpec(event as PublicationReady, channel);
+    const appender = new ConcurrentAppender(spec.log, spec.limit, spec.sessionId, spec.streamId);
+    return this.adopt(this.publications, new Publication(this, spec, appender));
   }
+
+  private newExclusivePublication(event: DriverEvent, channel: string): ExclusivePublication {
+    const spec = this.publicationSpec(event as PublicationReady, channel);
+    const appender = new ExclusiveAppender(spec.log, spec.limit, spec.sessionId, spec.streamId);
+    return this.adopt(this.publications, new ExclusivePublication(this, spec, appender));
+  }
+
+  private newSubscription(event: DriverEvent, spec: NewSubscription): Subscription {
+    const { correlationId: registrationId, channelStatusCounterId: channelStatusId } =
+      event as Event<'subscriptionReady'>;
+    const subscription = new Subscription(this, { ...spec, registrationId, channelStatusId });
+    return this.adopt(this.subscriptions, subscription);
+  }
+
+  private newCounter(event: DriverEvent): Counter {
+    const { correlationId: registrationId, counterId } = event as Event<'counterReady'>;
+    const release = (): void => {
+      this.counters.delete(registrationId);
+      this.tell({ type: 'removeCounter', registrationId });
+    };
+    const id = this.checkCounterId(counterId);
+    const counter = new Counter(registrationId, id, this.cnc.countersValues, release);
+    return this.adopt(this.counters, counter);
+  }
+
+  /** Known by the correlation id of its command; its registration id is the application's choice. */
+  private newStaticCounter(event: DriverEvent, registrationId: number): Counter {
+    const { correlationId, counterId } = event as Event<'staticCounter'>;
+    const release = (): void => void this.counters.delete(correlationId);
+    const id = this.checkCounterId(counterId);
+    const counter = new Counter(registrationId, id, this.cnc.countersValues, release);
+    return this.adopt(this.counters, counter, correlationId);
+  }
+
+  private adopt<T extends { readonly registrationId: number }, R extends T>(
+    resources: Map<number, T>,
+    resource: R,
+    correlationId: number = resource.registrationId,
+  ): R {
+    resources.set(correlationId, resource);
+    this.registrations.delete(correlationId);
+    return resource;
+  }
+
+  // ---- Destinations
 
   /** Resolves with the correlation id of the command, which names the destination. */
   async addDestination(
@@ -239,6 +325,16 @@ export class ClientConductor {
       { type: 'removeDestinationById', registrationId, destinationRegistrationId },
       () => undefined,
     );
+  }
+
+  /** Sends a command about a destination and returns its correlation id; a failure goes to the error handler. */
+  changeDestination(command: DestinationCommand): number {
+    const request = this.send(
+      command,
+      () => undefined,
+      (error) => this.call(() => this.reportError(error)),
+    );
+    return request.correlationId;
   }
 
   async rejectImage(image: Image, reason: string): Promise<void> {
@@ -291,7 +387,7 @@ export class ClientConductor {
     this.closeResources(new AeronError('CLIENT_CLOSED', 'the client was closed before the driver answered'));
     if (wasOpen) {
       this.write({ type: 'clientClose', clientId: this.clientId, correlationId: -1 });
-      this.call(() => this.context.onClose(null));
+      this.onEnd(null);
     }
     this.logs.close();
     this.cnc.close();
@@ -323,15 +419,12 @@ export class ClientConductor {
     if (this.timer !== null) this.context.machine.eventLoop.clear(this.timer);
     this.closeResources(reason);
     this.call(() => this.context.errorHandler(reason));
-    this.call(() => this.context.onClose(reason));
+    this.onEnd(reason);
   }
 
   private closeResources(reason: Error): void {
-    for (const request of this.requests.values()) {
-      request.isSettled = true;
-      request.error = reason;
-    }
-    this.requests.clear();
+    this.requests.failAll(reason);
+    this.registrations.clear();
     for (const publication of this.publications.values()) publication.internalClose();
     this.publications.clear();
     for (const counter of this.counters.values()) counter.internalClose();
@@ -369,22 +462,16 @@ export class ClientConductor {
       this.lose(reason);
       return;
     }
-    if (this.requests.size > 0) this.timeOutRequests();
+    if (this.requests.count > 0) this.timeOutRequests();
     if (this.logs.lingering > 0) this.logs.unmapDue(nanoTime);
   }
 
   private timeOutRequests(): void {
-    for (const [correlationId, request] of this.requests) {
-      if (request.deadlineNs - this.clock.nanoTime > 0) continue;
-      this.requests.delete(correlationId);
-      this.abandoned.add(correlationId);
-      request.isSettled = true;
-      request.error = new AeronError(
-        'DRIVER_TIMEOUT',
-        `no answer to ${request.what} from the driver in ${this.context.directory} within ` +
-          `${this.context.driverTimeoutMs} ms`,
-      );
-    }
+    const { directory, driverTimeoutMs } = this.context;
+    this.requests.timeOut(this.clock.nanoTime, ({ what }) => {
+      const message = `no answer to ${what} from the driver in ${directory} within ${driverTimeoutMs} ms`;
+      return new AeronError('DRIVER_TIMEOUT', message);
+    });
   }
 
   private receiveEvents(): number {
@@ -409,28 +496,45 @@ export class ClientConductor {
 
   /** Sends a command and resolves with what `onReply` makes of the driver's answer. */
   private async request<T>(command: NewCommand, onReply: (event: DriverEvent) => T): Promise<T> {
+    const request = this.send(command, onReply, null);
+    await this.waits.until(() => request.isSettled);
+    if (request.error !== null) throw request.error;
+    return request.result as T;
+  }
+
+  /** Sends a command that adds something which the application will ask for by the id that this returns. */
+  private register(command: NewCommand, onReply: (event: DriverEvent) => unknown): number {
+    const request = this.send(command, onReply, null);
+    this.registrations.set(request.correlationId, request);
+    return request.correlationId;
+  }
+
+  /** Throws AeronError `DRIVER_BUFFER_FULL`, or when the client is closed. */
+  private send(
+    command: NewCommand,
+    onReply: (event: DriverEvent) => unknown,
+    onFailure: ((error: Error) => void) | null,
+  ): Request {
     this.throwIfClosed();
     const correlationId = this.cnc.toDriver.nextCorrelationId();
     this.clock.update();
     const request: Request = {
+      correlationId,
       what: command.type,
       deadlineNs: this.clock.nanoTime + this.context.driverTimeoutMs * 1e6,
       onReply,
+      onFailure,
       isSettled: false,
       result: undefined,
       error: null,
     };
-    this.requests.set(correlationId, request);
-    if (!this.write({ ...command, clientId: this.clientId, correlationId } as Command)) {
-      this.requests.delete(correlationId);
-      throw new AeronError(
-        'DRIVER_BUFFER_FULL',
-        `the driver in ${this.context.directory} has not read its commands for a while: there is no room for ${command.type}`,
-      );
-    }
-    await this.waits.until(() => request.isSettled);
-    if (request.error !== null) throw request.error;
-    return request.result as T;
+    this.requests.add(request);
+    if (this.write({ ...command, clientId: this.clientId, correlationId } as Command)) return request;
+    this.requests.remove(correlationId);
+    throw new AeronError(
+      'DRIVER_BUFFER_FULL',
+      `the driver in ${this.context.directory} has not read its commands for a while: there is no room for ${command.type}`,
+    );
   }
 
   /** Sends a command whose answer nobody waits for. */
@@ -462,7 +566,7 @@ export class ClientConductor {
         this.reportError(new AeronError('MALFORMED_EVENT', `the driver sent: ${event.reason}`));
         break;
       case 'error':
-        this.onError(event);
+        this.requests.onError(event);
         break;
       case 'availableImage':
         this.onAvailableImage(event);
@@ -477,48 +581,23 @@ export class ClientConductor {
         this.onPublicationError(event);
         break;
       case 'unavailableCounter':
-        for (const handler of this.unavailableCounterHandlers) {
+        for (const handler of this.handlers.unavailableCounter) {
           this.call(() => handler(event.registrationId, event.counterId));
         }
         break;
       case 'counterReady':
-        this.onReply(event);
-        for (const handler of this.availableCounterHandlers) {
+        this.requests.onReply(event);
+        for (const handler of this.handlers.availableCounter) {
           this.call(() => handler(event.correlationId, event.counterId));
         }
         break;
       default:
-        this.onReply(event);
+        this.requests.onReply(event);
     }
-  }
-
-  private onReply(event: DriverEvent & { readonly correlationId: number }): void {
-    const request = this.requests.get(event.correlationId);
-    if (request === undefined) {
-      if (this.abandoned.delete(event.correlationId)) this.giveBack(event);
-      return;
-    }
-    this.requests.delete(event.correlationId);
-    request.isSettled = true;
-    try {
-      request.result = request.onReply(event);
-    } catch (error) {
-      request.error = error as Error;
-      this.giveBack(event);
-    }
-  }
-
-  private onError(event: Event<'error'>): void {
-    this.abandoned.delete(event.offendingCorrelationId);
-    const request = this.requests.get(event.offendingCorrelationId);
-    if (request === undefined) return;
-    this.requests.delete(event.offendingCorrelationId);
-    request.isSettled = true;
-    request.error = new AeronError(errorCodeName(event.errorCode), `${request.what}: ${event.message}`);
   }
 
   /** The driver did its part, but the client could not use it, or no longer waits for it. */
-  private giveBack(event: DriverEvent & { readonly correlationId: number }): void {
+  private giveBack(event: Reply): void {
     const registrationId = event.correlationId;
     if (event.type === 'publicationReady' || event.type === 'exclusivePublicationReady') {
       this.tell({ type: 'removePublication', registrationId, revoke: true });
@@ -575,20 +654,8 @@ export class ClientConductor {
   private onPublicationError(event: Event<'publicationError'>): void {
     for (const publication of this.publications.values()) {
       if (publication.originalRegistrationId !== event.registrationId) continue;
-      this.call(() =>
-        this.context.onPublicationError({
-          registrationId: publication.registrationId,
-          destinationRegistrationId:
-            event.destinationRegistrationId < 0 ? null : event.destinationRegistrationId,
-          sessionId: event.sessionId,
-          streamId: event.streamId,
-          receiverId: event.receiverId,
-          groupTag: event.groupTag === -1n ? null : event.groupTag,
-          errorCode: event.errorCode,
-          message: event.message,
-          source: sourceOf(event),
-        }),
-      );
+      const frame = publicationErrorFrame(publication.registrationId, event);
+      this.call(() => this.context.onPublicationError(frame));
     }
   }
 
@@ -622,7 +689,7 @@ export class ClientConductor {
   }
 
   /** Runs a handler of the application's. */
-  private call(handler: () => void): void {
+  call(handler: () => void): void {
     try {
       handler();
     } catch (error) {
@@ -631,11 +698,6 @@ export class ClientConductor {
   }
 }
 
-function sourceOf(event: Event<'publicationError'>): string {
-  const bytes = event.sourceAddress;
-  if (event.addressType === ADDRESS_TYPE_IPV4)
-    return `${[...bytes.subarray(0, 4)].join('.')}:${event.sourcePort}`;
-  if (event.addressType !== ADDRESS_TYPE_IPV6) return '';
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
-  return `[${groups.join(':')}]:${event.sourcePort}`;
+function addSubscription({ channel, streamId }: NewSubscription): NewCommand {
+  return { type: 'addSubscription', channel, streamId, registrationCorrelationId: -1 };
 }

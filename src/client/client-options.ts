@@ -3,6 +3,7 @@ import type { Clock } from '../concurrent/clock.ts';
 import { type Machine, THIS_MACHINE } from '../concurrent/machine.ts';
 import { ConfigurationError, messageOf } from '../util/errors.ts';
 import type { Image } from './image.ts';
+import type { LifecycleHandler } from './lifecycle.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Told when a stream appears or goes. The image can be read and asked in both cases. */
@@ -77,6 +78,13 @@ export interface ClientOptions {
   readonly onPublicationError?: (error: PublicationErrorFrame) => void;
   /** Told once when the client closed: null after `close()`, otherwise the reason. */
   readonly onClose?: (reason: Error | null) => void;
+  /** Told when the client has a driver, lost it, has another one, and closed. */
+  readonly onLifecycle?: LifecycleHandler;
+  /**
+   * True: a client that lost its driver looks for the next one in the same directory, says so by a `connected` event,
+   * and goes on; what was added is closed and to be added again. False (the default): it is closed for good.
+   */
+  readonly reconnect?: boolean;
 }
 
 export type ClientContext = Required<Omit<ClientOptions, 'driver'>> & {
@@ -85,11 +93,16 @@ export type ClientContext = Required<Omit<ClientOptions, 'driver'>> & {
 
 const CLIENT_NAME_MAX = 100;
 
+/** Where the driver is unless the application says otherwise. */
+export function defaultDirectory(): string {
+  return process.env.AERON_DIR ?? defaultAeronDirectory();
+}
+
 /** Fills in the defaults. Throws ConfigurationError when a setting cannot work. */
 export function clientContext(options: ClientOptions): ClientContext {
   const nothing = (): void => {};
   const context: ClientContext = {
-    directory: options.directory ?? process.env.AERON_DIR ?? defaultAeronDirectory(),
+    directory: options.directory ?? defaultDirectory(),
     driverTimeoutMs: options.driverTimeoutMs ?? 10_000,
     keepAliveIntervalMs: options.keepAliveIntervalMs ?? 500,
     resourceLingerMs: options.resourceLingerMs ?? 3_000,
@@ -105,6 +118,8 @@ export function clientContext(options: ClientOptions): ClientContext {
     onUnavailableCounter: options.onUnavailableCounter ?? nothing,
     onPublicationError: options.onPublicationError ?? nothing,
     onClose: options.onClose ?? nothing,
+    onLifecycle: options.onLifecycle ?? nothing,
+    reconnect: options.reconnect ?? false,
   };
   checkPositive('driverTimeoutMs', context.driverTimeoutMs);
   checkPositive('keepAliveIntervalMs', context.keepAliveIntervalMs);

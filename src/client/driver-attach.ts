@@ -3,7 +3,8 @@ import type { Clock } from '../concurrent/clock.ts';
 import { AeronError, codeOf, messageOf } from '../util/errors.ts';
 import type { ClientContext } from './client-options.ts';
 
-const RETRY_MS = 50;
+/** Between two looks for a driver. */
+export const RETRY_MS = 50;
 /**
  * Drivers beat once a second. An older heartbeat may be that of a driver that was killed, whose files a new one is
  * about to replace: it is worth to wait for the next beat.
@@ -36,8 +37,8 @@ export async function attachToDriver(context: ClientContext, clock: Clock): Prom
   }
 }
 
-/** Returns the reason when it is worth to try again. */
-function tryAttach(context: ClientContext, clock: Clock): CncFile | Error {
+/** Returns the reason when it is worth to try again. Throws as {@link attachToDriver} rejects. */
+export function tryAttach(context: ClientContext, clock: Clock): CncFile | Error {
   let cnc: CncFile;
   try {
     cnc = CncFile.map(context.directory, context.machine.files);

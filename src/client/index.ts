@@ -1,5 +1,11 @@
-export { ChannelStatus } from '../cnc/counter-types.ts';
-export { type CounterInfo, CountersReader } from '../concurrent/counters.ts';
+export { ChannelStatus, CounterType, SystemCounter } from '../cnc/counter-types.ts';
+export {
+  COUNTER_ALLOCATED,
+  COUNTER_RECLAIMED,
+  COUNTER_UNUSED,
+  type CounterInfo,
+  CountersReader,
+} from '../concurrent/counters.ts';
 export {
   Aeron,
   type CounterOptions,
@@ -17,6 +23,7 @@ export type {
 } from './client-options.ts';
 export { ControlledFragmentAssembler } from './controlled-fragment-assembler.ts';
 export { Counter } from './counter.ts';
+export { requestDriverTermination } from './driver-termination.ts';
 export { ExclusivePublication } from './exclusive-publication.ts';
 export { FragmentAssembler } from './fragment-assembler.ts';
 export {
@@ -29,6 +36,7 @@ export {
 export type { Header } from './header.ts';
 export { Image } from './image.ts';
 export { ImageControlledFragmentAssembler, ImageFragmentAssembler } from './image-fragment-assembler.ts';
+export type { LifecycleEvent, LifecycleHandler } from './lifecycle.ts';
 export type { MessagesOptions } from './message-iterator.ts';
 export {
   ADMIN_ACTION,
@@ -39,5 +47,6 @@ export {
   offerResultName,
 } from './offer-result.ts';
 export { Publication, type SendOptions } from './publication.ts';
+export { ReadableCounter } from './readable-counter.ts';
 export type { ReservedValue, ReservedValueSupplier } from './reserved-value.ts';
 export { Subscription } from './subscription.ts';

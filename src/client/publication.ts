@@ -240,6 +240,25 @@ export class Publication {
       : this.conductor.removeDestinationById(this.originalRegistrationId, destination);
   }
 
+  /**
+   * {@link addDestination} without waiting: returns the id at once, to ask `aeron.isCommandActive` whether the driver
+   * has still to answer. A refusal goes to the client's error handler. Cold.
+   */
+  asyncAddDestination(channel: string): number {
+    const registrationId = this.originalRegistrationId;
+    return this.conductor.changeDestination({ type: 'addDestination', registrationId, channel });
+  }
+
+  /** {@link removeDestination} without waiting, as {@link asyncAddDestination}. Returns the command's id. Cold. */
+  asyncRemoveDestination(destination: string | number): number {
+    const registrationId = this.originalRegistrationId;
+    return this.conductor.changeDestination(
+      typeof destination === 'string'
+        ? { type: 'removeDestination', registrationId, channel: destination }
+        : { type: 'removeDestinationById', registrationId, destinationRegistrationId: destination },
+    );
+  }
+
   /** Closes the publication. What was offered before is still sent. */
   close(): void {
     if (this.closed) return;

@@ -201,6 +201,21 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
     return this.conductor.removeDestination('removeReceiveDestination', this.registrationId, channel);
   }
 
+  /**
+   * {@link addDestination} without waiting: returns the command's id at once, to ask `aeron.isCommandActive` whether the
+   * driver has still to answer. A refusal goes to the client's error handler. Cold.
+   */
+  asyncAddDestination(channel: string): number {
+    const { registrationId } = this;
+    return this.conductor.changeDestination({ type: 'addReceiveDestination', registrationId, channel });
+  }
+
+  /** {@link removeDestination} without waiting, as {@link asyncAddDestination}. Cold. */
+  asyncRemoveDestination(channel: string): number {
+    const { registrationId } = this;
+    return this.conductor.changeDestination({ type: 'removeReceiveDestination', registrationId, channel });
+  }
+
   /** Closes the subscription and its images. */
   close(): void {
     if (this.closed) return;
