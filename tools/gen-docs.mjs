@@ -235,10 +235,7 @@ right; before that it is called \`<name>.part\`.
 async function readme() {
   const { UNSUPPORTED_PARAMETERS, ...sentences } = await load('driver/conductor/unsupported');
   const rows = UNSUPPORTED_PARAMETERS.map(({ feature, sentence }) => [feature, sentence]);
-  const others = [
-    ['IPv6', sentences.IPV6_SENTENCE],
-    ['destinations', sentences.DESTINATIONS_SENTENCE],
-  ];
+  const others = [['IPv6', sentences.IPV6_SENTENCE]];
   const text = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END);

@@ -124,6 +124,7 @@ export class AgentContext {
   /** A valid setup frame at `offset`, from a sender that somebody wants to hear. */
   setupReceived(
     endpointId: number,
+    destinationId: number,
     view: DataView,
     offset: number,
     sourceAddress: number,
@@ -135,6 +136,7 @@ export class AgentContext {
       endpointId,
       flags: view.getUint8(offset + FLAGS),
       ttl: view.getInt32(offset + SETUP_TTL, true),
+      destinationId,
       sessionId: view.getInt32(offset + SETUP_SESSION_ID, true),
       streamId: view.getInt32(offset + SETUP_STREAM_ID, true),
       initialTermId: view.getInt32(offset + SETUP_INITIAL_TERM_ID, true),

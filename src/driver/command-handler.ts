@@ -36,6 +36,9 @@ interface Network {
   readonly frames: FrameSender;
 }
 
+/** What the conductor is told of an endpoint that has opened. */
+type Opened = Pick<Endpoint, 'localAddress' | 'localPort' | 'receiveBufferLength'>;
+
 /** Does what the conductor says to the network agent, all but closing it. */
 export class CommandHandler {
   private readonly context: AgentContext;
@@ -63,6 +66,15 @@ export class CommandHandler {
         break;
       case 'addReceiveEndpoint':
         this.addReceiveEndpoint(command.endpointId, command.options, command.receiver);
+        break;
+      case 'addMultiDestinationEndpoint':
+        this.addMultiDestinationEndpoint(command.endpointId, command.receiver);
+        break;
+      case 'addReceiveDestination':
+        this.addReceiveDestination(command);
+        break;
+      case 'removeReceiveDestination':
+        receiveEndpoints.get(command.endpointId)?.closeDestination(command.destinationId);
         break;
       case 'removeEndpoint':
         this.removeEndpoint(command.endpointId);
@@ -132,25 +144,63 @@ export class CommandHandler {
   }
 
   private addReceiveEndpoint(endpointId: number, options: EndpointOptions, receiver?: ReceiverSpec): void {
-    this.open(endpointId, ({ transport, frames }) => {
-      const { receiverIdLow, receiverIdHigh } = this.context.config;
-      const low = (receiverIdLow + this.receiveEndpointCount++) | 0;
-      const endpoint = new ReceiveEndpoint(
-        this.context,
-        transport,
-        frames,
-        endpointId,
-        low,
-        receiverIdHigh,
-        receiver,
-      );
+    this.open(endpointId, (network) => {
+      const endpoint = this.newReceiveEndpoint(network, endpointId, receiver, false);
       const opened = endpoint.open(options);
       this.streams.receiveEndpoints.set(endpointId, endpoint);
       return opened;
     });
   }
 
-  private open(endpointId: number, openEndpoint: (network: Network) => Endpoint): void {
+  private addMultiDestinationEndpoint(endpointId: number, receiver?: ReceiverSpec): void {
+    this.open(endpointId, (network) => {
+      this.streams.receiveEndpoints.set(
+        endpointId,
+        this.newReceiveEndpoint(network, endpointId, receiver, true),
+      );
+      return { localAddress: 0, localPort: 0, receiveBufferLength: 0 };
+    });
+  }
+
+  private newReceiveEndpoint(
+    { transport, frames }: Network,
+    endpointId: number,
+    receiver: ReceiverSpec | undefined,
+    isMultiDestination: boolean,
+  ): ReceiveEndpoint {
+    const { context } = this;
+    const { receiverIdLow, receiverIdHigh } = context.config;
+    const low = (receiverIdLow + this.receiveEndpointCount++) | 0;
+    return new ReceiveEndpoint(
+      context,
+      transport,
+      frames,
+      endpointId,
+      low,
+      receiverIdHigh,
+      receiver,
+      isMultiDestination,
+    );
+  }
+
+  private addReceiveDestination({
+    endpointId,
+    destinationId,
+    options,
+    control,
+  }: Extract<NetworkCommand, { kind: 'addReceiveDestination' }>): void {
+    const { emit } = this.context;
+    try {
+      const endpoint = this.streams.receiveEndpoints.get(endpointId);
+      assert(endpoint !== undefined, `receive endpoint ${endpointId} exists`);
+      const { localAddress, localPort } = endpoint.openDestination(destinationId, options, control);
+      emit({ kind: 'destinationOpened', destinationId, localAddress, localPort });
+    } catch (error) {
+      emit({ kind: 'destinationFailed', destinationId, code: codeOf(error), message: messageOf(error) });
+    }
+  }
+
+  private open(endpointId: number, openEndpoint: (network: Network) => Opened): void {
     const { emit } = this.context;
     try {
       if (this.network === null) {

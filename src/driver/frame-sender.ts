@@ -24,6 +24,11 @@ export class FrameSender {
     this.view = this.region.view;
   }
 
+  /** Of the region behind {@link view}. */
+  get handle(): number {
+    return this.region.handle;
+  }
+
   /** Byte offset in {@link view} to write the next frame at, or -1 when this cycle has sent too many. */
   claim(): number {
     return this.slotsUsed < SLOT_COUNT ? this.slotsUsed++ * SLOT_LENGTH : -1;

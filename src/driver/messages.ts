@@ -143,6 +143,8 @@ export interface ImageSpec {
   /** Source of the setup frame: where status messages and NAKs go, unless the endpoint has a control address. */
   readonly sourceAddress: Ipv4Address;
   readonly sourcePort: number;
+  /** The destination it came through; 0: the endpoint has none. */
+  readonly destinationId: number;
   /** For the loss report. */
   readonly channel: string;
   readonly sourceIdentity: string;
@@ -168,6 +170,21 @@ export type NetworkCommand =
       readonly options: EndpointOptions;
       readonly receiver?: ReceiverSpec;
     }
+  /** An endpoint that receives at destinations, which come and go, instead of a port of its own. */
+  | {
+      readonly kind: 'addMultiDestinationEndpoint';
+      readonly endpointId: number;
+      readonly receiver?: ReceiverSpec;
+    }
+  /** Answered by `destinationOpened` or `destinationFailed`. Ids of destinations are those of no endpoint. */
+  | {
+      readonly kind: 'addReceiveDestination';
+      readonly endpointId: number;
+      readonly destinationId: number;
+      readonly options: EndpointOptions;
+      readonly control: ReceiverSpec['control'];
+    }
+  | { readonly kind: 'removeReceiveDestination'; readonly endpointId: number; readonly destinationId: number }
   /** Answered by `endpointClosed`. */
   | { readonly kind: 'removeEndpoint'; readonly endpointId: number }
   /** For an endpoint whose destinations the conductor tells. Address 0: not known yet. */
@@ -249,12 +266,26 @@ export type NetworkEvent =
   | { readonly kind: 'endpointClosed'; readonly endpointId: number }
   /** Nobody has answered at a destination that the conductor told for some seconds: it may have moved. */
   | { readonly kind: 'destinationSilent'; readonly endpointId: number; readonly destinationId: number }
+  | {
+      readonly kind: 'destinationOpened';
+      readonly destinationId: number;
+      readonly localAddress: Ipv4Address;
+      readonly localPort: number;
+    }
+  | {
+      readonly kind: 'destinationFailed';
+      readonly destinationId: number;
+      readonly code: string;
+      readonly message: string;
+    }
   /** A valid setup frame for a stream somebody listens to. Answered by `addImage` or `imageNotCreated`. */
   | {
       readonly kind: 'setupReceived';
       readonly endpointId: number;
       readonly flags: number;
       readonly ttl: number;
+      /** The destination it came through; 0: the endpoint has none. */
+      readonly destinationId: number;
       readonly sessionId: number;
       readonly streamId: number;
       readonly initialTermId: number;

@@ -1,7 +1,6 @@
 // hot
 import type { Clock } from '../concurrent/clock.ts';
 import { ownerOf } from '../transport/port-owner.ts';
-import type { EndpointOptions } from '../transport/transport.ts';
 import type { AgentSharing } from './agent-sharing.ts';
 import type { NetworkCommand, NetworkEvent } from './messages.ts';
 import type { RunningNetwork } from './network-link.ts';
@@ -87,7 +86,11 @@ export class NetworkAgents implements RunningNetwork {
     switch (command.kind) {
       case 'addSendEndpoint':
       case 'addReceiveEndpoint':
-        return this.assignEndpoint(command.endpointId, command.options);
+        return this.assignEndpoint(command.endpointId, command.options.localPort, command.options.remotePort);
+      case 'addMultiDestinationEndpoint':
+        // Destinations may come with any port; those of a DPDK port must be the agent's own, so it has to be foreseeable.
+        this.endpointAgents.set(command.endpointId, 0);
+        return 0;
       case 'addNetworkPublication':
         return this.assignStream(command.publication.registrationId, command.publication.endpointId);
       case 'addImage':
@@ -98,6 +101,8 @@ export class NetworkAgents implements RunningNetwork {
         this.streamAgents.set(registrationId, agent);
         return agent;
       }
+      case 'addReceiveDestination':
+      case 'removeReceiveDestination':
       case 'removeEndpoint':
       case 'reconnectEndpoint':
       case 'addDestination':
@@ -118,7 +123,7 @@ export class NetworkAgents implements RunningNetwork {
   }
 
   /** A port that is still to be chosen may be anybody's: its agent chooses one of its own. Cold. */
-  private assignEndpoint(endpointId: number, { localPort, remotePort }: EndpointOptions): number {
+  private assignEndpoint(endpointId: number, localPort: number, remotePort: number): number {
     const port = localPort !== 0 ? localPort : remotePort;
     const agent = ownerOf(port !== 0 ? port : endpointId, this.agents.length);
     this.endpointAgents.set(endpointId, agent);

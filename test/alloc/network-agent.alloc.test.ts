@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SystemClock } from '../../src/concurrent/clock.ts';
-import type { NetworkEvent } from '../../src/driver/messages.ts';
+import type { NetworkEvent, SubscriberPosition } from '../../src/driver/messages.ts';
+import type { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
 import { runGcGate } from '../support/gc-gate.ts';
 import { type Faults, MemoryNetwork, NO_FAULTS } from '../support/memory-network.ts';
 import {
@@ -38,34 +39,33 @@ class Load {
   readonly ipcSubscriber: TestSubscriber;
   readonly message = Buffer.alloc(288, 0x42);
   readonly spy: TestSubscriber;
+  /** Publishes the same once more, to the second destination. */
+  private readonly twin: TestPublisher | null;
   subscriber: TestSubscriber | null = null;
   received = 0;
   private readonly count = (): void => {
     this.received++;
   };
 
-  constructor(faults: Faults) {
+  constructor(faults: Faults, isMerged = false) {
     const network = new MemoryNetwork(1, faults);
     // One agent a side, each with a clock of its own, as in two processes.
     this.sender = new TestAgent(network.attach(), new SystemClock());
     this.receiver = new TestAgent(network.attach(), new SystemClock());
-    const options = endpointOptions({ localPort: PORT });
-    this.receiver.command({ kind: 'addReceiveEndpoint', endpointId: 2, options });
+    if (isMerged) this.addDestinations();
+    else {
+      const options = endpointOptions({ localPort: PORT });
+      this.receiver.command({ kind: 'addReceiveEndpoint', endpointId: 2, options });
+    }
     this.receiver.command({ kind: 'addInterest', endpointId: 2, streamId: STREAM_ID, sessionId: null });
-    const remote = endpointOptions({ remoteAddress: 0x7f000001, remotePort: PORT });
-    this.sender.command({ kind: 'addSendEndpoint', endpointId: 1, options: remote });
     const startPosition = START_POSITION;
     const parameters = { termLength: TERM_LENGTH, startPosition };
-    const log = this.directory.createLog('publication', parameters);
     const spyCounter = this.sender.claimCounter();
     spyCounter.set(startPosition);
-    const spec = this.sender.addPublication(log, {
-      startPosition,
-      subscribers: [{ counterId: spyCounter.id, tether: false }],
-    });
+    const { log, publisher } = this.addPublisher(1, PORT, [{ counterId: spyCounter.id, tether: false }]);
+    this.publisher = publisher;
     this.spy = new TestSubscriber(log, this.sender.position(spyCounter.id), startPosition);
-    const limit = this.sender.position(spec.publisherLimitCounterId);
-    this.publisher = new TestPublisher(log, limit, startPosition);
+    this.twin = isMerged ? this.addPublisher(3, PORT + 1, []).publisher : null;
     const ipcLog = this.directory.createLog('ipc', { ...parameters, registrationId: 2 });
     const ipcCounter = this.sender.claimCounter();
     ipcCounter.set(startPosition);
@@ -79,13 +79,41 @@ class Load {
     while (this.subscriber === null) this.connect();
   }
 
+  private addDestinations(): void {
+    this.receiver.command({ kind: 'addMultiDestinationEndpoint', endpointId: 2 });
+    for (const [i, localPort] of [PORT, PORT + 1].entries()) {
+      this.receiver.command({
+        kind: 'addReceiveDestination',
+        endpointId: 2,
+        destinationId: 10 + i,
+        options: endpointOptions({ localPort }),
+        control: null,
+      });
+    }
+  }
+
+  private addPublisher(
+    endpointId: number,
+    remotePort: number,
+    subscribers: SubscriberPosition[],
+  ): { log: LogBuffers; publisher: TestPublisher } {
+    const options = endpointOptions({ remoteAddress: 0x7f000001, remotePort });
+    this.sender.command({ kind: 'addSendEndpoint', endpointId, options });
+    const startPosition = START_POSITION;
+    const parameters = { termLength: TERM_LENGTH, startPosition, registrationId: endpointId };
+    const log = this.directory.createLog(`publication-${endpointId}`, parameters);
+    const spec = this.sender.addPublication(log, { startPosition, endpointId, remotePort, subscribers });
+    const limit = this.sender.position(spec.publisherLimitCounterId);
+    return { log, publisher: new TestPublisher(log, limit, startPosition) };
+  }
+
   private connect(): void {
     this.cycle();
     const event = this.receiver.takeEvents().find(({ kind }) => kind === 'setupReceived');
     if (event !== undefined) this.onSetup(event as Extract<NetworkEvent, { kind: 'setupReceived' }>);
   }
 
-  private onSetup({ sourcePort }: Extract<NetworkEvent, { kind: 'setupReceived' }>): void {
+  private onSetup({ sourcePort, destinationId }: Extract<NetworkEvent, { kind: 'setupReceived' }>): void {
     const joinPosition = START_POSITION;
     const log = this.directory.createLog('image', {
       logType: 'image',
@@ -93,13 +121,21 @@ class Load {
       termLength: TERM_LENGTH,
     });
     const counter = this.receiver.claimCounter();
-    this.receiver.addImage(log, [counter], { joinPosition, sourcePort, windowLength: TERM_LENGTH / 4 });
+    this.receiver.addImage(log, [counter], {
+      joinPosition,
+      sourcePort,
+      destinationId,
+      windowLength: TERM_LENGTH / 4,
+    });
     this.subscriber = new TestSubscriber(log, this.receiver.position(counter.id), joinPosition);
   }
 
   publish(): void {
     for (let i = 0; i < 16; i++) {
       if (!this.publisher.offer(this.message)) break;
+    }
+    for (let i = 0; this.twin !== null && i < 16; i++) {
+      if (!this.twin.offer(this.message)) break;
     }
     for (let i = 0; i < 16; i++) {
       if (!this.ipcPublisher.offer(this.message)) break;
@@ -149,6 +185,16 @@ test('loss and its repair make no garbage', () => {
     load.consume();
   });
   assert.ok(load.receiver.counter(5).get() > 100, 'NAKs were sent');
+  assert.ok(load.received > 50_000, `${load.received} messages`);
+});
+
+test('an image that comes by two lossy ways makes no garbage', () => {
+  const load = new Load({ loss: 0.02, duplication: 0.02, reordering: 0.05 }, true);
+  measure(load, () => {
+    load.publish();
+    load.cycle();
+    load.consume();
+  });
   assert.ok(load.received > 50_000, `${load.received} messages`);
 });
 

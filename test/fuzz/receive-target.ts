@@ -153,6 +153,7 @@ export class ReceiveTarget implements FuzzTarget {
       isGroup: registrationId % 3 === 0,
       sourceAddress: setup.sourceAddress,
       sourcePort: setup.sourcePort,
+      destinationId: 0,
       rcvHwmCounterId,
       rcvPosCounterId,
       rcvNaksSentCounterId,

@@ -44,6 +44,15 @@ export class ScriptedNetwork implements NetworkLink {
     if (!this.opensEndpoints) return;
     if (command.kind === 'addSendEndpoint' || command.kind === 'addReceiveEndpoint') {
       this.emit(opened(command));
+    } else if (command.kind === 'addMultiDestinationEndpoint') {
+      const { endpointId } = command;
+      const nothing = { localAddress: 0, localPort: 0, receiveBufferLength: 0 };
+      this.emit({ kind: 'endpointOpened', endpointId, ...nothing });
+    } else if (command.kind === 'addReceiveDestination') {
+      const { destinationId, options } = command;
+      const { localAddress } = options;
+      const localPort = options.localPort === 0 ? 40_000 + destinationId : options.localPort;
+      this.emit({ kind: 'destinationOpened', destinationId, localAddress, localPort });
     } else if (command.kind === 'removeEndpoint') {
       this.emit({ kind: 'endpointClosed', endpointId: command.endpointId });
     }
@@ -290,6 +299,7 @@ export function setupReceived(
     endpointId,
     flags: 0,
     ttl: 0,
+    destinationId: 0,
     sessionId: 77,
     streamId: 10,
     initialTermId: 5,

@@ -14,6 +14,8 @@ import { AeronError } from '../../src/util/errors.ts';
 export interface SentDatagram {
   readonly bytes: Buffer;
   readonly view: DataView;
+  /** Of the endpoint it left by. */
+  readonly localPort: number;
   readonly address: number;
   readonly port: number;
 }
@@ -70,13 +72,14 @@ export class ScriptedTransport implements Transport {
     return datagrams.length;
   }
 
-  send(_endpoint: Endpoint, burst: DatagramBurst, address: number, port: number): number {
+  send({ localPort }: Endpoint, burst: DatagramBurst, address: number, port: number): number {
     const count = Math.min(burst.count, this.accepts);
     this.accepts -= count;
     for (let i = 0; i < count; i++) {
       const [handle, offset, length] = burst.words.subarray(3 * i, 3 * i + 3);
       const bytes = this.copy(handle!, offset!, length!);
-      this.sent.push({ bytes, view: new DataView(bytes.buffer, bytes.byteOffset), address, port });
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      this.sent.push({ bytes, view, localPort, address, port });
     }
     return count;
   }

@@ -223,6 +223,7 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       isGroup: false,
       sourceAddress: 0x7f000001,
       sourcePort: 9999,
+      destinationId: 0,
       channel: 'aeron:udp?endpoint=localhost:20121',
       sourceIdentity: '127.0.0.1:9999',
       rcvHwmCounterId: this.claimCounter().id,

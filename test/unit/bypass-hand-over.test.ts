@@ -204,7 +204,7 @@ describe('two agents with a queue pair each of one port', () => {
     }
     assert.throws(
       () => agents[0]!.open(endpointOptions({ localPort: ODD_PORT }), new Recorder()),
-      /belongs to the network agent that opens it/,
+      /is not of network agent 0, which has every 2th/,
     );
   });
 

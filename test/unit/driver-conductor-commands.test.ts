@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ErrorCode } from '../../src/cnc/error-codes.ts';
-import {
-  DESTINATIONS_SENTENCE,
-  IPV6_SENTENCE,
-  UNSUPPORTED_PARAMETERS,
-} from '../../src/driver/conductor/unsupported.ts';
+import { IPV6_SENTENCE, UNSUPPORTED_PARAMETERS } from '../../src/driver/conductor/unsupported.ts';
 import { ConductorBench, only } from '../support/conductor-bench.ts';
 
 const SUBSCRIBE = { type: 'addSubscription', registrationCorrelationId: -1, streamId: 10 } as const;
@@ -18,7 +14,6 @@ test('should refuse what this version lacks with one clear sentence', (t) => {
   for (const [request, channel] of [
     [SUBSCRIBE, 'aeron:udp?control-mode=response|control=127.0.0.1:1'],
     [PUBLISH, `${UDP}|response-correlation-id=5`],
-    [SUBSCRIBE, 'aeron:udp?control-mode=manual'],
     [SUBSCRIBE, `${UDP}|cc=cubic`],
     [PUBLISH, `${UDP}|channel-snd-ts-offset=0`],
     [SUBSCRIBE, `${UDP}|media-rcv-ts-offset=reserved`],
@@ -49,14 +44,6 @@ test('should take parameters that say what is so anyway, and keys that nobody kn
     bench.call({ ...PUBLISH, channel: `${UDP}|fc=max|ssc=true|eos=false|ats=false` }).events,
     'publicationReady',
   );
-});
-
-test('should refuse destinations of subscriptions', (t) => {
-  const bench = new ConductorBench(t);
-  for (const type of ['addReceiveDestination', 'removeReceiveDestination'] as const) {
-    const error = only(bench.call({ type, registrationId: 1, channel: UDP }).events, 'error');
-    assert.deepEqual([error.errorCode, error.message], [ErrorCode.NOT_SUPPORTED, DESTINATIONS_SENTENCE]);
-  }
 });
 
 test('should answer malformed commands where it can, and log all of them', (t) => {

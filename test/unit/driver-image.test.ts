@@ -393,6 +393,7 @@ test('a setup frame for a stream somebody wants is passed to the conductor once'
     endpointId: 2,
     flags: 0,
     ttl: 0,
+    destinationId: 0,
     sessionId: otherSession,
     streamId: STREAM_ID,
     initialTermId: INITIAL_TERM_ID,

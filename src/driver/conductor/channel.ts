@@ -69,7 +69,7 @@ export interface UdpAddresses {
   readonly remotePort: number;
   /** Null: unicast. */
   readonly multicast: MulticastOptions | null;
-  /** Where a subscription's status messages and NAKs go; null: to the source of the stream. */
+  /** Where a subscription's or destination's status messages and NAKs go; null: to the source of the stream. */
   readonly control: { readonly address: Ipv4Address; readonly port: number } | null;
 }
 
@@ -92,6 +92,8 @@ export class UdpChannel {
   readonly tag: number | null;
   /** The channel means an endpoint that another channel has named and tagged. */
   readonly hasTagOnly: boolean;
+  /** A subscription that receives at destinations, which come and go, instead of at an endpoint of its own. */
+  readonly isMultiDestination: boolean;
   private readonly use: UdpChannelUse;
   private readonly endpoint: HostAndPort;
   private readonly control: HostAndPort | null;
@@ -117,8 +119,11 @@ export class UdpChannel {
     this.control = uri.has('control') ? parseHostAndPort(channel, 'control') : null;
     this.tag = channel.tags.channel;
     this.hasTagOnly = this.tag !== null && ADDRESS_KEYS.every((key) => !uri.has(key));
-    const isCast = use !== 'subscription' && this.controlMode !== null;
-    const needsEndpoint = !this.hasTagOnly && !isCast && (use !== 'subscription' || this.control === null);
+    const isReceiving = use === 'subscription' || use === 'receiveDestination';
+    this.isMultiDestination = use === 'subscription' && this.controlMode === 'manual';
+    const isCast = !isReceiving && this.controlMode !== null;
+    const hasNone = isReceiving ? this.isMultiDestination || this.control !== null : isCast;
+    const needsEndpoint = !this.hasTagOnly && !hasNone;
     if (needsEndpoint && !uri.has('endpoint')) {
       throw invalid(
         channel,
@@ -127,8 +132,9 @@ export class UdpChannel {
           : 'a UDP channel needs endpoint=host:port',
       );
     }
-    this.endpoint = isCast || !uri.has('endpoint') ? ANY : parseHostAndPort(channel, 'endpoint');
-    if (use === 'subscription' && this.control?.port === 0) {
+    this.endpoint =
+      isCast || this.isMultiDestination || !uri.has('endpoint') ? ANY : parseHostAndPort(channel, 'endpoint');
+    if (isReceiving && this.control?.port === 0) {
       throw new CommandError(
         ErrorCode.GENERIC_ERROR,
         `control has port=0 for subscription: channel=${channel.text}`,
@@ -144,6 +150,7 @@ export class UdpChannel {
     this.controlHost = this.control?.host ?? '';
     this.hasWildcardPort =
       this.control?.port === 0 ||
+      this.isMultiDestination ||
       (isCast ? this.control === null : uri.has('endpoint') && this.endpoint.port === 0);
     this.endpointResolution = resolver.resolve(this.endpoint.host);
     this.controlResolution = this.control === null ? null : resolver.resolve(this.control.host);
@@ -151,7 +158,8 @@ export class UdpChannel {
 
   /** True when the local port is to be chosen from the driver's range for wildcard ports. */
   get takesManagedPort(): boolean {
-    return this.use === 'subscription' ? this.endpoint.port === 0 : this.control?.port === 0;
+    if (this.isMultiDestination) return false;
+    return this.use === 'publication' ? this.control?.port === 0 : this.endpoint.port === 0;
   }
 
   /** `null` while names are looked up. @throws CommandError UNKNOWN_HOST, NOT_SUPPORTED, INVALID_CHANNEL. */
@@ -162,7 +170,7 @@ export class UdpChannel {
     if (isMulticast(endpoint)) return this.groupAddresses(endpoint);
     const { port } = this.endpoint;
     const unicast = { multicast: null, control: null };
-    if (this.use === 'subscription') {
+    if (this.use === 'subscription' || this.use === 'receiveDestination') {
       return {
         ...unicast,
         localAddress: endpoint,
@@ -200,7 +208,7 @@ export class UdpChannel {
       throw invalid(this.channel, 'a multicast endpoint needs a port: all members have the same');
     const controlAddress = dataAddress + 1;
     const interfaceAddress = this.interfaceAddress(true).address;
-    const isSubscription = this.use === 'subscription';
+    const isSubscription = this.use === 'subscription' || this.use === 'receiveDestination';
     const groupAddress = isSubscription ? dataAddress : controlAddress;
     return {
       localAddress: 0,

@@ -15,9 +15,9 @@ import { Images } from './images.ts';
 import { Linker } from './linker.ts';
 import type { PendingCommand } from './pending-command.ts';
 import { Publications } from './publications.ts';
+import { ReceiveDestinations } from './receive-destinations.ts';
 import { Streams } from './streams.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { DESTINATIONS_SENTENCE } from './unsupported.ts';
 
 /** Events of the network agent that one duty cycle takes. */
 const EVENT_LIMIT = 16;
@@ -36,6 +36,7 @@ export class Conductor {
   private readonly endpoints: Endpoints;
   private readonly destinations: Destinations;
   private readonly subscriptions: Subscriptions;
+  private readonly receiveDestinations: ReceiveDestinations;
   private readonly publications: Publications;
   private readonly images: Images;
   private readonly linker: Linker;
@@ -57,6 +58,7 @@ export class Conductor {
     this.destinations = new Destinations(context, this.streams, this.endpoints);
     this.linker = new Linker(context);
     this.subscriptions = new Subscriptions(context, this.clients, this.endpoints, this.streams, this.linker);
+    this.receiveDestinations = new ReceiveDestinations(context, this.endpoints, this.subscriptions);
     this.publications = new Publications(
       context,
       this.clients,
@@ -168,11 +170,14 @@ export class Conductor {
       case 'removeDestination':
         return this.destinations.remove(command);
       case 'removeDestinationById':
-        this.destinations.removeById(command);
+        if (this.receiveDestinations.has(command.registrationId))
+          this.receiveDestinations.removeById(command);
+        else this.destinations.removeById(command);
         break;
       case 'addReceiveDestination':
+        return this.receiveDestinations.add(command);
       case 'removeReceiveDestination':
-        throw new CommandError(ErrorCode.NOT_SUPPORTED, DESTINATIONS_SENTENCE);
+        return this.receiveDestinations.remove(command);
     }
     return null;
   }
@@ -216,10 +221,17 @@ export class Conductor {
         this.endpoints.onFailed(event.endpointId, event.message);
         break;
       case 'endpointClosed':
+        this.receiveDestinations.onEndpointClosed(event.endpointId);
         this.endpoints.onClosed(event.endpointId);
         break;
       case 'destinationSilent':
         this.destinations.onSilent(event.endpointId, event.destinationId);
+        break;
+      case 'destinationOpened':
+        this.receiveDestinations.onOpened(event);
+        break;
+      case 'destinationFailed':
+        this.receiveDestinations.onFailed(event);
         break;
       case 'setupReceived':
         this.images.onSetup(event);

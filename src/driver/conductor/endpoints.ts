@@ -118,6 +118,12 @@ export class Endpoints {
     const bound = { ...addresses, localPort };
     const endpoint = new ChannelEndpoint(this.nextId++, kind, channel, bound, buffers, registrationId);
     const { localAddress, remoteAddress, remotePort, multicast, control } = addresses;
+    if (channel.isMultiDestination) {
+      this.endpoints.set(endpoint.id, endpoint);
+      const receiver = { control: null, groupTag };
+      this.context.network.send({ kind: 'addMultiDestinationEndpoint', endpointId: endpoint.id, receiver });
+      return endpoint;
+    }
     const options = { localAddress, localPort, remoteAddress, remotePort, multicast, ...buffers };
     const added = { endpointId: endpoint.id, options };
     if (kind === 'send') {
@@ -146,6 +152,15 @@ export class Endpoints {
     });
     endpoint.destinationsCounterId = counterId;
     return { isManual: controlMode === 'manual', counterId };
+  }
+
+  /** An id for a destination of a receive endpoint, and the local port it is to take. */
+  claimDestination(channel: UdpChannel, { localPort }: UdpAddresses): { id: number; localPort: number } {
+    return { id: this.nextId++, localPort: channel.takesManagedPort ? this.ports.receive.take() : localPort };
+  }
+
+  releaseDestination(channel: UdpChannel, localPort: number): void {
+    if (channel.takesManagedPort) this.ports.receive.giveBack(localPort);
   }
 
   /** False while the network agent opens it. @throws CommandError when it could not. */
@@ -179,8 +194,9 @@ export class Endpoints {
     endpoint.state = 'active';
     endpoint.lastActiveNs = this.context.clock.nanoTime;
     endpoint.receiveBufferLength = receiveBufferLength;
+    const isBound = !endpoint.channel.isMultiDestination;
     try {
-      this.allocateCounters(endpoint, formatSocketAddress(localAddress, localPort));
+      this.allocateCounters(endpoint, isBound ? formatSocketAddress(localAddress, localPort) : '');
     } catch (error) {
       endpoint.error = new CommandError(ErrorCode.GENERIC_ERROR, messageOf(error), { cause: error });
       this.closeIfUnused(endpoint);
@@ -224,13 +240,15 @@ export class Endpoints {
       key: channelStatusKey(channel),
       registrationId,
     });
-    endpoint.localSockaddrCounterId = counters.allocate({
-      typeId: CounterType.LOCAL_SOCKADDR,
-      label: localSockaddrLabel(`${PREFIX[kind]}-local-sockaddr`, endpoint.statusCounterId, address),
-      key: localSockaddrKey(endpoint.statusCounterId, address),
-      registrationId,
-    });
-    counters.setValue(endpoint.localSockaddrCounterId, ChannelStatus.ACTIVE);
+    if (address !== '') {
+      endpoint.localSockaddrCounterId = counters.allocate({
+        typeId: CounterType.LOCAL_SOCKADDR,
+        label: localSockaddrLabel(`${PREFIX[kind]}-local-sockaddr`, endpoint.statusCounterId, address),
+        key: localSockaddrKey(endpoint.statusCounterId, address),
+        registrationId,
+      });
+      counters.setValue(endpoint.localSockaddrCounterId, ChannelStatus.ACTIVE);
+    }
     counters.setValue(endpoint.statusCounterId, ChannelStatus.ACTIVE);
   }
 

@@ -266,6 +266,7 @@ function addCommand(
       isGroup,
       sourceAddress: setup.sourceAddress,
       sourcePort: setup.sourcePort,
+      destinationId: setup.destinationId,
       channel,
       sourceIdentity,
       rcvHwmCounterId,

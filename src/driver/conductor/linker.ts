@@ -137,10 +137,11 @@ export class Linker {
     });
   }
 
-  /** Tells every client that has it that an image is gone. */
-  announceUnavailable(stream: Stream): void {
+  /** Tells every client that has it, or that of one subscription, that an image is gone. */
+  announceUnavailable(stream: Stream, only: Subscription | null = null): void {
     for (const { subscription, isJoined } of stream.links) {
-      if (isJoined) this.transmitUnavailable(stream, subscription);
+      const isMeant = only === null || only === subscription;
+      if (isJoined && isMeant) this.transmitUnavailable(stream, subscription);
     }
   }
 

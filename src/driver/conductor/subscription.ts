@@ -12,6 +12,8 @@ export interface SpiedChannel {
 /** A client's interest in a stream of one endpoint, or of IPC. */
 export interface Subscription {
   readonly registrationId: number;
+  /** Of a destination of a multi-destination subscription, what added it; -1: it is no destination. */
+  readonly destinationId: number;
   readonly clientId: number;
   readonly streamId: number;
   /** As the client wrote it. */

@@ -28,6 +28,8 @@ export class Subscriptions {
   private readonly streams: Streams;
   private readonly linker: Linker;
   private readonly subscriptions: Map<number, Subscription> = new Map();
+  /** Destinations of multi-destination subscriptions that are streams of this machine. */
+  private readonly locals: Set<Subscription> = new Set();
 
   constructor(
     context: ConductorContext,
@@ -45,7 +47,36 @@ export class Subscriptions {
 
   /** Subscriptions that want a stream of this endpoint (`null`: IPC), the oldest first. */
   wanting(endpoint: ChannelEndpoint | null, streamId: number, sessionId: number): Subscription[] {
-    return [...this.subscriptions.values()].filter((one) => wants(one, endpoint, streamId, sessionId));
+    return this.all().filter((one) => wants(one, endpoint, streamId, sessionId));
+  }
+
+  get(registrationId: number): Subscription | undefined {
+    return this.subscriptions.get(registrationId);
+  }
+
+  /** Subscriptions and their destinations of this machine, the oldest first. */
+  private all(): Subscription[] {
+    return [...this.subscriptions.values(), ...this.locals];
+  }
+
+  /** A multi-destination subscription gets streams of this machine, too. */
+  addLocal(destination: Subscription): void {
+    this.locals.add(destination);
+    this.joinStreams(destination);
+  }
+
+  /** The client hears that the images are gone. Returns whether there was such a destination. */
+  removeLocal(isThis: (destination: Subscription) => boolean): boolean {
+    for (const destination of this.locals) {
+      if (!isThis(destination)) continue;
+      this.locals.delete(destination);
+      for (const stream of this.streams.all()) {
+        this.linker.announceUnavailable(stream, destination);
+        this.linker.leave(stream, destination);
+      }
+      return true;
+    }
+    return false;
   }
 
   /** @throws CommandError */
@@ -149,6 +180,7 @@ export class Subscriptions {
     this.clients.getOrAdd(clientId);
     const subscription: Subscription = {
       registrationId: correlationId,
+      destinationId: -1,
       clientId,
       streamId,
       channel,
@@ -166,10 +198,14 @@ export class Subscriptions {
       correlationId,
       channelStatusCounterId: endpoint === null ? NO_CHANNEL_STATUS : endpoint.statusCounterId,
     });
+    this.joinStreams(subscription);
+    return true;
+  }
+
+  private joinStreams(subscription: Subscription): void {
     for (const stream of this.streams.all()) {
       if (isJoinable(stream) && wantsStream(subscription, stream)) this.linker.join(stream, subscription);
     }
-    return true;
   }
 
   /** @throws CommandError UNKNOWN_SUBSCRIPTION */
@@ -195,6 +231,11 @@ export class Subscriptions {
     const { registrationId, endpoint } = subscription;
     this.subscriptions.delete(registrationId);
     for (const stream of this.streams.all()) this.linker.leave(stream, subscription);
+    for (const destination of this.locals) {
+      if (destination.registrationId !== registrationId) continue;
+      this.locals.delete(destination);
+      for (const stream of this.streams.all()) this.linker.leave(stream, destination);
+    }
     if (endpoint === null) return;
     this.changeInterest(endpoint, subscription, -1);
     this.endpoints.release(endpoint);

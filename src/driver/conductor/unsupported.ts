@@ -1,7 +1,7 @@
 import type { ChannelUri } from '../../uri/channel-uri.ts';
 
 /** What a channel is asked for. */
-export type ChannelUse = 'publication' | 'subscription';
+export type ChannelUse = 'publication' | 'subscription' | 'receiveDestination';
 
 /** Something Aeron has and this version does not. */
 export interface Unsupported {
@@ -20,12 +20,6 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
     sentence:
       'Response channels (control-mode=response, response-correlation-id) are not supported; use two channels.',
     isWanted: (uri) => uri.get('control-mode') === 'response' || uri.has('response-correlation-id'),
-  },
-  {
-    feature: 'multi-destination subscriptions',
-    sentence:
-      'Multi-destination subscriptions (control-mode=manual) are not supported; add a subscription for each endpoint.',
-    isWanted: (uri, use) => use === 'subscription' && uri.get('control-mode') === 'manual',
   },
   {
     feature: 'cubic congestion control',
@@ -51,10 +45,6 @@ const TIMESTAMP_KEYS = ['media-rcv-ts-offset', 'channel-rcv-ts-offset', 'channel
 export const IPV6_SENTENCE = 'IPv6 is not supported; use an IPv4 endpoint.';
 export const NO_TRANSPORT_SENTENCE =
   'This driver has no network transport (aeron.transport=none); it carries aeron:ipc only.';
-
-/** The commands that add and remove destinations of subscriptions. */
-export const DESTINATIONS_SENTENCE =
-  'Destinations of subscriptions are not supported; add a subscription for each.';
 
 /** The sentence for the first thing this version lacks that the channel asks for, or `null`. */
 export function unsupportedParameter(uri: ChannelUri, use: ChannelUse): string | null {

@@ -23,15 +23,15 @@ import type { ImageSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
 import { UntetheredSubscribers } from '../untethered-subscribers.ts';
+import { CONNECTION_TIMEOUT_NS, ImageConnections } from './image-connections.ts';
 import type { InsertTarget } from './insert-burst.ts';
 import { LossDetector } from './loss-detector.ts';
+import type { ReceiveDestination } from './receive-destination.ts';
 import type { ReceiveEndpoint } from './receive-endpoint.ts';
 import { validateFrames } from './validate-frames.ts';
 
 const IMAGE_REJECTED = 13;
 
-/** A sender not heard of for this long gets no more status messages and NAKs. */
-const CONNECTION_TIMEOUT_NS = 5_000_000_000;
 /** While an image drains, its end is told this many times. */
 const EOS_STATUS_MESSAGES = 5;
 
@@ -57,6 +57,8 @@ export class Image implements InsertTarget {
   /** Where status messages and NAKs go. */
   private readonly controlAddress: number;
   private readonly controlPort: number;
+  /** Null: the stream comes one way only, to the endpoint's port. */
+  private readonly connections: ImageConnections | null;
   private readonly log: LogBuffers;
   private readonly i32: Int32Array;
   private readonly handle: number;
@@ -109,6 +111,7 @@ export class Image implements InsertTarget {
     this.clock = clock;
     this.counters = context.counters;
     this.endpoint = endpoint;
+    this.connections = endpoint.isMultiDestination ? new ImageConnections(endpoint, clock) : null;
     this.log = log;
     this.i32 = log.region.i32;
     this.handle = log.region.handle;
@@ -141,6 +144,30 @@ export class Image implements InsertTarget {
     );
     this.subscribers.addAll(spec.subscribers, joinPosition);
     this.untethered.addAll(spec.subscribers);
+    this.connect();
+  }
+
+  /** The connections that are known from the start. Cold. */
+  private connect(): void {
+    if (this.connections === null) return;
+    const { destinationId, sourceAddress, sourcePort } = this.spec;
+    for (const destination of this.endpoint.destinations) {
+      if (destination === null) continue;
+      const isSource = destination.destinationId === destinationId;
+      if (isSource) this.connections.add(destination, sourceAddress, sourcePort);
+      else this.onDestinationAdded(destination);
+    }
+  }
+
+  /** Another way by which the stream may come: its sender, where it is known, hears of us at once. Cold. */
+  onDestinationAdded(destination: ReceiveDestination): void {
+    if (destination.control !== null) this.connections?.add(destination, 0, 0);
+  }
+
+  /** Cold. */
+  onDestinationRemoved(destination: ReceiveDestination): void {
+    this.connections?.remove(destination);
+    this.updateActiveTransportCount();
   }
 
   /** Whether {@link onTimer} has let go of the image. */
@@ -192,11 +219,21 @@ export class Image implements InsertTarget {
   onActivity(): void {
     this.timeOfLastActivityNs = this.clock.nanoTime;
     this.timeOfLastFrameNs = this.clock.nanoTime;
+    if (this.connections !== null) this.connections.onFrame();
   }
 
   private onHeartbeat(flags: number, position: number): void {
     this.counters.heartbeatsReceived.increment();
     if ((flags & FLAG_EOS) === 0 || this.isEndOfStream) return;
+    if (this.connections !== null) {
+      if (!this.connections.onEndOfStream(position)) return;
+      this.onEndOfStream(flags, this.connections.eosPosition);
+    } else {
+      this.onEndOfStream(flags, position);
+    }
+  }
+
+  private onEndOfStream(flags: number, position: number): void {
     this.isEndOfStream = true;
     if ((flags & FLAG_REVOKED) !== 0) {
       this.isRevoked = true;
@@ -304,18 +341,28 @@ export class Image implements InsertTarget {
   }
 
   private isConnectionAlive(): boolean {
+    if (this.connections !== null) return this.connections.isAnyAlive;
     return this.clock.nanoTime < this.timeOfLastActivityNs + CONNECTION_TIMEOUT_NS;
   }
 
   private updateActiveTransportCount(): void {
-    const expiryNs = this.timeOfLastFrameNs + this.context.config.imageLivenessTimeoutNs;
-    const count = this.clock.nanoTime < expiryNs ? 1 : 0;
+    const { imageLivenessTimeoutNs } = this.context.config;
+    const expiryNs = this.timeOfLastFrameNs + imageLivenessTimeoutNs;
+    const count =
+      this.connections !== null
+        ? this.connections.countActive(imageLivenessTimeoutNs)
+        : this.clock.nanoTime < expiryNs
+          ? 1
+          : 0;
     if (count === this.activeTransportCount) return;
     this.activeTransportCount = count;
     this.log.setActiveTransportCount(count);
   }
 
   private sendFrame(offset: number, length: number): boolean {
+    if (this.connections !== null) {
+      return this.connections.send(this.endpoint.frames.handle, offset, length);
+    }
     return this.endpoint.sendFrame(offset, length, this.controlAddress, this.controlPort);
   }
 
@@ -323,9 +370,11 @@ export class Image implements InsertTarget {
     this.isStatusMessagePending = false;
     if (this.clock.nanoTime <= this.smDeadlineNs) return 0;
     const { controlAddress, controlPort } = this;
-    if (this.endpoint.sendFrom(rejection.handle, this.rejectionLength, controlAddress, controlPort)) {
-      this.counters.errorFramesSent.increment();
-    }
+    const isSent =
+      this.connections !== null
+        ? this.connections.send(rejection.handle, 0, this.rejectionLength)
+        : this.endpoint.sendFrom(rejection.handle, this.rejectionLength, controlAddress, controlPort);
+    if (isSent) this.counters.errorFramesSent.increment();
     this.smDeadlineNs = this.clock.nanoTime + this.context.config.statusMessageTimeoutNs;
     return 1;
   }

@@ -38,6 +38,7 @@ import type { AgentCounters } from '../agent-counters.ts';
 import type { FrameSender } from '../frame-sender.ts';
 import type { GroupTag, ReceiverSpec } from '../messages.ts';
 import type { Image } from './image.ts';
+import { ReceiveDestination } from './receive-destination.ts';
 import {
   COOL_DOWN,
   dropPendingSetups,
@@ -51,21 +52,36 @@ const ANNOUNCEMENT_INTERVAL_NS = 1_000_000_000;
 /** Positions are doubles; a stream that claims to be this far on cannot be followed. */
 const POSITION_MAX = Number.MAX_SAFE_INTEGER;
 
-/** The UDP port that subscriptions of one channel receive at. Finds each datagram's image, by stream and session. */
+/**
+ * The UDP port that subscriptions of one channel receive at, or the ports of a multi-destination subscription. Finds each
+ * datagram's image, by stream and session.
+ */
 export class ReceiveEndpoint implements DatagramHandler {
   readonly endpointId: number;
   /** The two halves of what senders know this endpoint by. */
   readonly receiverIdLow: number;
   readonly receiverIdHigh: number;
   readonly frames: FrameSender;
-  /** Where status messages and NAKs go; null: to the source of the stream. */
+  /**
+   * Where status messages and NAKs go; null: to the source of the stream. Of several destinations, that of
+   * {@link arrivedAt}.
+   */
   control: ReceiverSpec['control'];
   /** What senders are told of it; null: none. */
   readonly groupTag: GroupTag | null;
+  /** Whether it has destinations instead of a port of its own. */
+  readonly isMultiDestination: boolean;
+  /** By index; null where one was removed. */
+  readonly destinations: (ReceiveDestination | null)[] = [];
+  /** Of several destinations, where the datagram that is being handled arrived, and from where. */
+  arrivedAt: ReceiveDestination | null = null;
+  arrivedFromAddress = 0;
+  arrivedFromPort = 0;
   private readonly transport: Transport;
   private readonly context: AgentContext;
   private readonly counters: AgentCounters;
   private timeOfLastAnnouncementNs = Number.NaN;
+  /** The port. Of several destinations, that of {@link arrivedAt}. */
   private endpoint: Endpoint | null = null;
   private readonly interests: Map<number, StreamInterest> = new Map();
   /** The image of the last datagram: most come in runs. */
@@ -79,7 +95,9 @@ export class ReceiveEndpoint implements DatagramHandler {
     receiverIdLow: number,
     receiverIdHigh: number,
     receiver: ReceiverSpec = { control: null, groupTag: null },
+    isMultiDestination = false,
   ) {
+    this.isMultiDestination = isMultiDestination;
     this.context = context;
     this.counters = context.counters;
     this.transport = transport;
@@ -105,8 +123,57 @@ export class ReceiveEndpoint implements DatagramHandler {
 
   /** Cold. */
   close(): void {
+    for (const destination of this.destinations) destination?.close();
     this.endpoint?.close();
     this.endpoint = null;
+    this.arrivedAt = null;
+  }
+
+  /** Throws what {@link Transport.open} throws. Cold. */
+  openDestination(
+    destinationId: number,
+    options: EndpointOptions,
+    control: ReceiverSpec['control'],
+  ): Endpoint {
+    const free = this.destinations.indexOf(null);
+    const index = free === -1 ? this.destinations.length : free;
+    const destination = new ReceiveDestination(this, destinationId, index, control);
+    const opened = destination.open(this.transport, options);
+    this.destinations[index] = destination;
+    for (const { images } of this.interests.values()) {
+      for (const image of images.values()) image.onDestinationAdded(destination);
+    }
+    this.announceDestinations();
+    return opened;
+  }
+
+  /** Cold. */
+  closeDestination(destinationId: number): void {
+    const destination = this.destination(destinationId);
+    if (destination === null) return;
+    destination.close();
+    this.destinations[destination.index] = null;
+    if (this.arrivedAt === destination) {
+      this.arrivedAt = null;
+      this.endpoint = null;
+    }
+    for (const { images } of this.interests.values()) {
+      for (const image of images.values()) image.onDestinationRemoved(destination);
+    }
+  }
+
+  /** Cold. */
+  destination(destinationId: number): ReceiveDestination | null {
+    return this.destinations.find((one) => one?.destinationId === destinationId) ?? null;
+  }
+
+  /** The next datagram comes through a destination: what is answered goes out there. */
+  arriveAt(destination: ReceiveDestination, sourceAddress: number, sourcePort: number): void {
+    this.arrivedAt = destination;
+    this.arrivedFromAddress = sourceAddress;
+    this.arrivedFromPort = sourcePort;
+    this.control = destination.control;
+    this.endpoint = destination.endpoint;
   }
 
   /** Somebody wants the stream; `sessionId` null means all of it. Cold. */
@@ -167,7 +234,8 @@ export class ReceiveEndpoint implements DatagramHandler {
   /** Forgets setups that were asked for in vain. */
   checkPendingSetups(): void {
     dropPendingSetups(this.interests, this.context.clock.nanoTime);
-    if (this.control !== null) this.announce(this.control.address, this.control.port);
+    if (this.isMultiDestination) this.announceDestinations();
+    else if (this.control !== null) this.announce(this.control.address, this.control.port);
   }
 
   /** A sender that is one machine finds its receivers by their status messages: it gets one every second. */
@@ -176,6 +244,18 @@ export class ReceiveEndpoint implements DatagramHandler {
     if (nowNs <= this.timeOfLastAnnouncementNs + ANNOUNCEMENT_INTERVAL_NS) return;
     if (this.interests.size === 0 || isMulticast(controlAddress)) return;
     if (this.elicit(0, 0, controlAddress, controlPort)) this.timeOfLastAnnouncementNs = nowNs;
+  }
+
+  /** {@link announce}, through every destination with a control address. */
+  private announceDestinations(): void {
+    if (this.interests.size === 0) return;
+    for (let i = 0; i < this.destinations.length; i++) {
+      const destination = this.destinations[i]!;
+      if (destination === null || !destination.isAnnouncementDue(this.context.clock.nanoTime)) continue;
+      const { address, port } = destination.control!;
+      this.arriveAt(destination, address, port);
+      this.elicit(0, 0, address, port);
+    }
   }
 
   /** Adds the group tag, if there is one, to a status message written to {@link frames}. Returns its length. */
@@ -272,11 +352,10 @@ export class ReceiveEndpoint implements DatagramHandler {
     const offset = frames.claim();
     if (offset < 0) return false;
     const { receiverIdLow, receiverIdHigh } = this;
-    const flags = STATUS_MESSAGE_FLAG_SEND_SETUP;
     const untaggedLength = writeStatusMessage(
       frames.view,
       offset,
-      flags,
+      STATUS_MESSAGE_FLAG_SEND_SETUP,
       sessionId,
       streamId,
       0,
@@ -320,7 +399,8 @@ export class ReceiveEndpoint implements DatagramHandler {
       return;
     }
     interest.setState(sessionId, INIT_IN_PROGRESS);
-    this.context.setupReceived(this.endpointId, view, offset, sourceAddress, sourcePort);
+    const destinationId = this.arrivedAt === null ? 0 : this.arrivedAt.destinationId;
+    this.context.setupReceived(this.endpointId, destinationId, view, offset, sourceAddress, sourcePort);
   }
 
   /** Echoes a round trip time measurement of the sender. */

@@ -1,5 +1,5 @@
 // hot
-import { AeronError, assert } from '../../util/errors.ts';
+import { AeronError } from '../../util/errors.ts';
 import { ownerOf } from '../port-owner.ts';
 import type { BypassEndpoint } from './bypass-endpoint.ts';
 
@@ -31,7 +31,13 @@ export class PortTable {
   /** The port itself, or a free one for 0. Throws AeronError `EADDRINUSE` when there is none. */
   choose(port: number): number {
     if (port !== 0) {
-      assert(this.isOurs(port), 'a port belongs to the network agent that opens it');
+      if (!this.isOurs(port)) {
+        throw new AeronError(
+          'EADDRNOTAVAIL',
+          `UDP port ${port} is not of network agent ${this.agentIndex}, which has every ${this.agentCount}th. ` +
+            `For destinations of a subscription choose multiples of ${this.agentCount}, or set aeron.network.agents=1.`,
+        );
+      }
       if (this.find(port) === null) return port;
       throw new AeronError('EADDRINUSE', `UDP port ${port} has an endpoint already. Choose another port.`);
     }
