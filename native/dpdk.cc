@@ -36,7 +36,7 @@ namespace aeron_bypass {
 namespace {
 
 constexpr int32_t kBurst = 64;             // Frames a call moves at most; device/device.ts knows the same number.
-constexpr int32_t kFirstLook = 8;          // Frames asked for after a call without any; vector drivers take no fewer.
+constexpr int32_t kFirstLook = 8;          // Frames asked for at least; vector drivers take no fewer.
 constexpr uint32_t kHeaderLength = 42;     // Ethernet, IPv4 and UDP headers, which JavaScript writes.
 constexpr uint32_t kIpStart = 14;          // Behind the Ethernet header.
 constexpr uint32_t kIpHeaderLength = 20;   // Without options.
@@ -544,9 +544,9 @@ int32_t receive(int32_t handle) {
   Port* port = openPortAt(handle);
   if (port == nullptr) return 0;
   if (port->rxCount > 0) rte_pktmbuf_free_bulk(port->rx, static_cast<unsigned>(port->rxCount));
-  // net_vhost takes buffers for as many frames as are asked for and gives the rest back: looking for a few first makes
-  // looking in vain cheap.
-  const int32_t look = port->rxCount > 0 ? kBurst : kFirstLook;
+  // net_vhost takes buffers for as many frames as are asked for and gives the rest back: so first no more than there are
+  // likely to be.
+  const int32_t look = RTE_MIN(kBurst, RTE_MAX(kFirstLook, 2 * port->rxCount));
   int32_t received = rte_eth_rx_burst(port->id, port->queue, port->rx, static_cast<uint16_t>(look));
   if (received == look && look < kBurst) {
     received += rte_eth_rx_burst(port->id, port->queue, port->rx + received, static_cast<uint16_t>(kBurst - received));
