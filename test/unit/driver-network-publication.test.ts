@@ -470,6 +470,18 @@ test('a drained publication ends with an end of stream and lingers until the rec
   assert.equal(sender.transport.takeSent().length, 0, 'nothing is sent after the release');
 });
 
+test('a drained publication lingers for a receiver that had left and came back', () => {
+  using sender = new Sender();
+  sender.connect();
+  sender.receive(statusMessage(0, WINDOW, STATUS_MESSAGE_FLAG_EOS));
+  sender.receive(statusMessage(0, WINDOW));
+  sender.agent.command({ kind: 'drainPublication', registrationId: 1, revoke: false });
+  sender.transport.takeSent();
+  sender.agent.run(2000);
+  assert.deepEqual(sender.agent.takeEvents(), []);
+  assert.equal(sender.transport.takeSent().at(-1)!.view.getUint8(5), 0xe0, 'it is told of the end');
+});
+
 test('a drained publication whose receiver keeps silent is released after the linger time', () => {
   using sender = new Sender();
   sender.connect();

@@ -404,6 +404,8 @@ export class NetworkPublication implements Resender {
       if (!this.spec.isGroup) this.hasReceivedUnicastEos = true;
     } else {
       this.liveness.onStatusMessage(message.receiverIdLow, message.receiverIdHigh);
+      // The receiver left and came back: it has yet to hear where the stream ends.
+      this.hasReceivedUnicastEos = false;
     }
     this.hasInitialConnection = true;
     this.flowControl.onStatusMessage(message);
