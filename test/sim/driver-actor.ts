@@ -4,8 +4,10 @@ import { CountersReader } from '../../src/concurrent/counters.ts';
 import { readErrorLog } from '../../src/concurrent/distinct-error-log.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
 import type { SimulatedMachine } from '../../src/testing/index.ts';
+import type { TransportStatistics } from '../../src/transport/transport-statistics.ts';
 import { messageOf } from '../../src/util/errors.ts';
 import { Actor } from './actor.ts';
+import { DriverCheck } from './driver-check.ts';
 import type { World } from './world.ts';
 
 export const DIRECTORY = '/sim/aeron';
@@ -16,13 +18,22 @@ export class DriverActor extends Actor {
   /** How often it was started. */
   incarnation = 0;
 
+  check: DriverCheck | null = null;
+
   constructor(world: World, machine: SimulatedMachine, index: number) {
     super(world, machine, `driver ${index}`);
     this.onStart();
   }
 
+  /** What its sockets have counted; null without sockets. */
+  get statistics(): TransportStatistics | null {
+    return this.driver?.transportStatistics ?? null;
+  }
+
   /** An orderly end. */
   async close(): Promise<void> {
+    this.check?.close();
+    this.check = null;
     await this.driver?.close();
     this.driver = null;
   }
@@ -46,10 +57,12 @@ export class DriverActor extends Actor {
 
   protected override onStart(): void {
     const incarnation = ++this.incarnation;
+    this.world.wire.reset(this.machine.address);
     MediaDriver.launch({ ...this.world.plan.options, dir: DIRECTORY }, this.process).then(
       (driver) => {
         if (incarnation !== this.incarnation || !this.isAlive) return;
         this.driver = driver;
+        this.check = new DriverCheck(this);
         this.world.note(`${this.name} runs`);
       },
       (error: unknown) => {
@@ -59,6 +72,9 @@ export class DriverActor extends Actor {
   }
 
   protected override onDeath(): void {
+    this.check?.checkErrors();
+    this.check?.close();
+    this.check = null;
     this.driver = null;
   }
 

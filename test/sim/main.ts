@@ -1,5 +1,7 @@
 /**
- * npm run sim -- [--seeds N] [--seed-start S] [--verbose]
+ * npm run sim -- [--seeds N] [--seed-start S] [--verbose] [--sabotage NAME]
+ *
+ * --sabotage NAME breaks the driver on purpose, as sabotage.ts says: seeds must fail.
  *
  * Runs N seeds from S on. A seed that failed is printed, and runs again exactly with --seeds 1 --seed-start <seed>.
  */
@@ -10,6 +12,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '100' },
     'seed-start': { type: 'string', default: '1' },
+    sabotage: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -20,7 +23,7 @@ let failed = 0;
 let simulatedMs = 0;
 let messages = 0;
 for (let seed = first; seed < first + count; seed++) {
-  const result = await runSeed(seed, { isVerbose: values.verbose });
+  const result = await runSeed(seed, { isVerbose: values.verbose, sabotage: values.sabotage ?? null });
   simulatedMs += result.simulatedMs;
   messages += result.messagesReceived;
   if (result.failure !== null) {

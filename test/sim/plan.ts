@@ -34,6 +34,8 @@ export interface StreamPlan {
   readonly subscriptionChannel: string;
   readonly isReliable: boolean;
   readonly isExclusive: boolean;
+  /** Null: as the driver's settings say. */
+  readonly lingerMs: number | null;
   readonly publisherHost: number;
   readonly subscriberHost: number;
   readonly publisherCount: number;
@@ -120,7 +122,7 @@ function optionsOf(pick: <T>(...values: readonly T[]) => T, isBypass: boolean): 
     countersFreeToReuseTimeoutNs: pick(0, 100) * MS,
     imageLivenessTimeoutNs: pick(200, 400, 800) * MS,
     publicationConnectionTimeoutNs: pick(200, 400) * MS,
-    publicationLingerTimeoutNs: pick(20, 100, 300) * MS,
+    publicationLingerTimeoutNs: pick(20, 300, 600) * MS,
     publicationUnblockTimeoutNs: clientLivenessTimeoutNs + pick(50, 300) * MS,
     rcvStatusMessageTimeoutNs: pick(10, 50, 150) * MS,
     nakUnicastDelayNs: pick(1_000, 60_000, 500_000),
@@ -151,7 +153,8 @@ function streamOf(
   const base = kind === 'ipc' ? 'aeron:ipc' : endpoint;
   const parameters: string[] = [];
   if (chance(0.2)) parameters.push(`term-length=${pick(65_536, 131_072, 262_144)}`);
-  if (chance(0.2)) parameters.push(`linger=${pick(10, 200)}ms`);
+  const lingerMs = chance(0.3) ? pick(10, 300) : null;
+  if (lingerMs !== null) parameters.push(`linger=${lingerMs}ms`);
   if (isExclusive && chance(0.3)) {
     const initialTermId = pick(0x7fffffff, -1, 0, 0x7ffffffe);
     const terms = pick(0, 1, 2, 3);
@@ -170,6 +173,7 @@ function streamOf(
     subscriptionChannel,
     isReliable,
     isExclusive,
+    lingerMs,
     publisherHost,
     subscriberHost,
     publisherCount: isExclusive ? 1 : pick(1, 1, 2),

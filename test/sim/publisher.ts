@@ -20,6 +20,7 @@ export class Publisher implements Role {
   readonly client: ClientActor;
   publication: Publication | ExclusivePublication | null = null;
   ledger: SessionLedger | null = null;
+  private isFinished = false;
   private readonly world: World;
   private readonly claim: BufferClaim = new BufferClaim();
   private claimed: Message | null = null;
@@ -48,7 +49,7 @@ export class Publisher implements Role {
 
   doWork(): void {
     const { publication, world, stream } = this;
-    if (publication === null || publication.isClosed) return;
+    if (publication === null || publication.isClosed || this.isFinished) return;
     if (this.claimed !== null && !this.endClaim()) return;
     if (world.phase === 'drain' || world.phase === 'close' || !world.chance(stream.offerRate)) return;
     const count = 1 + world.prng.nextBelow(stream.burst);
@@ -62,6 +63,13 @@ export class Publisher implements Role {
     this.claimed = null;
     this.publication = null;
     this.ledger = null;
+  }
+
+  /** Closes the publication, and adds it no more. */
+  finish(): void {
+    this.isFinished = true;
+    if (this.publication !== null) this.world.endingSessions.add(this.publication.sessionId);
+    this.publication?.close();
   }
 
   close(): void {

@@ -1,10 +1,12 @@
 /** One run: what a seed stands for, from start to end. */
+import { Region } from '../../src/memory/region.ts';
 import { ClientActor } from './client-actor.ts';
 import { DriverActor } from './driver-actor.ts';
-import { fail, SimulationFailure } from './failure.ts';
+import { check, fail, SimulationFailure } from './failure.ts';
 import { FaultSchedule } from './faults.ts';
 import { type Plan, planOf } from './plan.ts';
 import { Publisher } from './publisher.ts';
+import { sabotage } from './sabotage.ts';
 import { Subscriber } from './subscriber.ts';
 import { World } from './world.ts';
 
@@ -13,7 +15,11 @@ const WARM_UP_NS = 60e6;
 export const PROGRESS_BOUND_NS = 8e9;
 /** After publishers have stopped, everything has arrived within this. */
 export const DRAIN_BOUND_NS = 4e9;
-const CLOSE_NS = 50e6;
+/** After publishers have closed, their images are gone within this; after all is closed, what it took. */
+export const CLOSE_BOUND_NS = 6e9;
+const STEPS_PER_CHECK = 50;
+/** Files of a machine at most: more means that something is not given back. */
+const FILE_BYTES_MAX = 256 << 20;
 
 export interface RunResult {
   readonly seed: number;
@@ -32,9 +38,38 @@ export interface RunResult {
 
 export interface RunOptions {
   readonly isVerbose?: boolean;
+  /** What is broken on purpose, of {@link SABOTAGES}. */
+  readonly sabotage?: string | null;
 }
 
-export async function runSeed(seed: number, { isVerbose = false }: RunOptions = {}): Promise<RunResult> {
+/** Runs one seed. Never rejects: what was found is in the result. */
+export async function runSeed(seed: number, options: RunOptions = {}): Promise<RunResult> {
+  const repair = options.sabotage ? sabotage(options.sabotage) : (): void => {};
+  const takeMemoryBack = trackRegions();
+  try {
+    return await runPlan(seed, options.isVerbose ?? false);
+  } finally {
+    takeMemoryBack();
+    repair();
+  }
+}
+
+/** Processes that were killed leave their memory to the system: that is us. */
+function trackRegions(): () => void {
+  const over = Region.over;
+  const regions: Region[] = [];
+  Region.over = (buffer) => {
+    const region = over(buffer);
+    regions.push(region);
+    return region;
+  };
+  return () => {
+    Region.over = over;
+    for (const region of regions) region.close();
+  };
+}
+
+async function runPlan(seed: number, isVerbose: boolean): Promise<RunResult> {
   const plan = planOf(seed);
   const world = new World(plan);
   world.isVerbose = isVerbose;
@@ -46,7 +81,6 @@ export async function runSeed(seed: number, { isVerbose = false }: RunOptions = 
     failure = error instanceof SimulationFailure ? error.message : String((error as Error).stack);
   }
   const state = failure === null ? [] : simulation.drivers.flatMap((driver) => driver.counters());
-  simulation.release();
   return {
     seed,
     failure: failure === null ? null : `${world.nowMs.toFixed(3)} ms: ${failure}`,
@@ -68,6 +102,7 @@ export class Simulation {
   readonly publishers: Publisher[] = [];
   readonly subscribers: Subscriber[] = [];
   private readonly faults: FaultSchedule;
+  private steps = 0;
 
   constructor(world: World) {
     const { plan } = world;
@@ -112,9 +147,6 @@ export class Simulation {
     await this.close();
   }
 
-  /** Gives memory back that the simulated processes left. */
-  release(): void {}
-
   private clientOf(host: number, index: number): ClientActor {
     const { clientsPerHost } = this.world.plan;
     return this.clients[host * clientsPerHost + (index % clientsPerHost)]!;
@@ -138,6 +170,23 @@ export class Simulation {
     for (let i = 0; i < actors.length; i++) actors[(first + i) % actors.length]!.step();
     await null;
     if (world.failure !== null) fail(world.failure);
+    if (++this.steps % STEPS_PER_CHECK === 0) this.check();
+  }
+
+  private check(): void {
+    for (const driver of this.drivers) {
+      driver.check?.checkPositions();
+      const { byteCount } = driver.machine.files;
+      check(byteCount < FILE_BYTES_MAX, () => `${driver.name} has ${byteCount} bytes of files`);
+    }
+  }
+
+  private checkDrivers(): void {
+    for (const driver of this.drivers) {
+      driver.check!.checkErrors();
+      if (!this.world.plan.isBypass)
+        driver.check!.checkTraffic(this.world.wire.countsOf(driver.machine.address));
+    }
   }
 
   private async runFor(ns: number): Promise<void> {
@@ -190,8 +239,29 @@ export class Simulation {
   private async close(): Promise<void> {
     const { world } = this;
     world.phase = 'close';
+    world.note('publishers close');
+    for (const publisher of this.publishers) publisher.finish();
+    await this.runUntil('end of the streams', CLOSE_BOUND_NS, () => this.remainingImage());
+    this.checkDrivers();
     for (const client of this.clients) client.finish();
-    await this.runFor(CLOSE_NS);
+    world.note('clients close');
+    await this.runUntil('release', CLOSE_BOUND_NS, () => this.leftover());
+    this.checkDrivers();
     for (const driver of this.drivers) await driver.close();
+  }
+
+  private remainingImage(): string | null {
+    for (const { subscription, name } of this.subscribers) {
+      if (subscription !== null && subscription.imageCount > 0) return `${name} still has images`;
+    }
+    return null;
+  }
+
+  private leftover(): string | null {
+    for (const driver of this.drivers) {
+      const found = driver.check!.leftover();
+      if (found !== null) return found;
+    }
+    return null;
   }
 }

@@ -5,6 +5,9 @@ import type { Message, SessionLedger } from './ledger.ts';
 import type { StreamPlan } from './plan.ts';
 import type { World } from './world.ts';
 
+/** The end of a stream is told every 100 ms: a publication that lingers for less may be gone before. */
+const END_OF_STREAM_LINGER_MS = 250;
+
 /** What one image has delivered. */
 interface Reading {
   readonly image: Image;
@@ -129,8 +132,18 @@ export class Subscriber implements Role {
   private onUnavailable(image: Image): void {
     this.world.note(`${this.name}: image of session ${image.sessionId} is gone at ${image.position}`);
     this.ends.set(image.sessionId, image.position);
+    if (this.world.endingSessions.has(image.sessionId)) this.checkEnd(image);
     this.readings.delete(image.correlationId);
     this.assembler.freeSessionBuffer(image.sessionId);
+  }
+
+  /** The publisher has closed its stream, after everything had been read. */
+  private checkEnd(image: Image): void {
+    const { position, endOfStreamPosition } = image;
+    if (position === endOfStreamPosition) return;
+    const lingerMs = this.stream.lingerMs ?? this.world.plan.options.publicationLingerTimeoutNs! / 1e6;
+    if (endOfStreamPosition === Number.POSITIVE_INFINITY && lingerMs < END_OF_STREAM_LINGER_MS) return;
+    this.world.failure ??= `${this.name}: ends at ${position}, the stream at ${endOfStreamPosition}`;
   }
 
   private onMessage(image: Image, buffer: Buffer, offset: number, length: number, position: number): void {

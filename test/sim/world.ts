@@ -13,8 +13,22 @@ import {
 import { fail } from './failure.ts';
 import { StreamLedger } from './ledger.ts';
 import type { Fault, Plan } from './plan.ts';
+import { WireCheck } from './wire-check.ts';
 
 const RING_LENGTH = 256;
+
+/** Faults by which a subscription or its image ends while the stream goes on. */
+const RECEIVERS_END: readonly Fault[] = [
+  'receiver-churn',
+  'client-death',
+  'client-pause',
+  'driver-pause',
+  'driver-death',
+  'partition',
+  'one-way-partition',
+  'clog',
+  'mtu-shrink',
+];
 
 export type Phase = 'faults' | 'recovery' | 'drain' | 'close';
 
@@ -26,11 +40,14 @@ export class World {
   readonly sockets: SocketBehaviour;
   readonly machines: SimulatedMachine[];
   readonly ledgers: StreamLedger[];
+  readonly wire: WireCheck;
   phase: Phase = 'faults';
   /** What went wrong where nobody could be told: in a promise. */
   failure: string | null = null;
   /** When everything that was broken was repaired; infinite before. */
   healedNs: number = Number.POSITIVE_INFINITY;
+  /** Of publications that are closed in order, after everything has arrived. */
+  readonly endingSessions: Set<number> = new Set();
   messagesSent = 0;
   messagesReceived = 0;
   /** Of what happened, in its order: equal only when two runs were the same. */
@@ -42,6 +59,11 @@ export class World {
     this.plan = plan;
     this.prng = new Prng(plan.seed ^ 0x5bd1e995);
     this.network = new SimulatedNetwork(this.time, new Prng(plan.seed ^ 0x1b873593));
+    const hasSteadyReceivers = !RECEIVERS_END.some((fault) => plan.faults.has(fault));
+    this.wire = new WireCheck(hasSteadyReceivers, (failure) => {
+      this.failure ??= failure;
+    });
+    this.network.tap = this.wire;
     this.sockets = { shortSend: 0, readsAtFlush: plan.readsAtFlush };
     this.machines = plan.addresses.map(
       (address, i) =>

@@ -1,16 +1,8 @@
 // hot
-import type { DatagramHandler, Endpoint, Ipv4Address, MulticastOptions } from '../transport.ts';
+import type { DatagramHandler, Endpoint, Ipv4Address } from '../transport.ts';
+import type { PortTable } from './port-table.ts';
 
-/** Groups of this network only: RFC 1112, 6.1. */
-const DEFAULT_TTL = 1;
-
-/** Knows which endpoints there are. */
-export interface EndpointOwner {
-  /** The endpoint is no longer there. */
-  release(endpoint: BypassEndpoint): void;
-}
-
-/** A UDP port of the bypass stack, at its own address or at that of a group. */
+/** A UDP port of the bypass stack. */
 export class BypassEndpoint implements Endpoint {
   readonly localAddress: Ipv4Address;
   readonly localPort: number;
@@ -20,15 +12,11 @@ export class BypassEndpoint implements Endpoint {
   /** 0: not connected. */
   remoteAddress: Ipv4Address;
   remotePort: number;
-  /** The group whose datagrams it hears; 0: it hears those to our own address. */
-  readonly groupAddress: Ipv4Address;
-  /** Of datagrams to groups. */
-  readonly ttl: number;
-  private readonly owner: EndpointOwner;
+  private readonly ports: PortTable;
   private open = true;
 
   constructor(
-    owner: EndpointOwner,
+    ports: PortTable,
     localAddress: Ipv4Address,
     localPort: number,
     remoteAddress: Ipv4Address,
@@ -36,11 +24,8 @@ export class BypassEndpoint implements Endpoint {
     receiveBufferLength: number,
     sendBufferLength: number,
     handler: DatagramHandler,
-    multicast: MulticastOptions | null,
   ) {
-    this.owner = owner;
-    this.groupAddress = multicast === null ? 0 : multicast.groupAddress;
-    this.ttl = multicast === null || multicast.ttl === 0 ? DEFAULT_TTL : multicast.ttl;
+    this.ports = ports;
     this.localAddress = localAddress;
     this.localPort = localPort;
     this.remoteAddress = remoteAddress;
@@ -48,6 +33,7 @@ export class BypassEndpoint implements Endpoint {
     this.receiveBufferLength = receiveBufferLength;
     this.sendBufferLength = sendBufferLength;
     this.handler = handler;
+    ports.add(localPort, this);
   }
 
   /** True unless the endpoint is connected to somebody else. */
@@ -65,6 +51,6 @@ export class BypassEndpoint implements Endpoint {
   close(): void {
     if (!this.open) return;
     this.open = false;
-    this.owner.release(this);
+    this.ports.remove(this.localPort);
   }
 }

@@ -1,0 +1,102 @@
+/**
+ * Drivers that are broken on purpose, to see that the checkers notice: parts of the shipped code are replaced while a run
+ * lasts, in this process only.
+ */
+import { Clients } from '../../src/driver/conductor/clients.ts';
+import { FrameSender } from '../../src/driver/frame-sender.ts';
+import { LogCleaner } from '../../src/driver/log-cleaner.ts';
+import { LossDetector } from '../../src/driver/receiver/loss-detector.ts';
+import { IpcPublication } from '../../src/driver/sender/ipc-publication.ts';
+import { NetworkPublication } from '../../src/driver/sender/network-publication.ts';
+import { RetransmitHandler } from '../../src/driver/sender/retransmit-handler.ts';
+
+type Method = (this: never, ...args: never[]) => unknown;
+
+/** One method of one class, and what it is instead. */
+interface Replacement {
+  readonly of: object;
+  readonly name: string;
+  readonly by: (original: Method) => Method;
+}
+
+const nothing = (): Method =>
+  function doNothing(): number {
+    return 0;
+  };
+
+function replaced(of: object, name: string, by: (original: Method) => Method): Replacement {
+  return { of, name, by };
+}
+
+/** By the name that `--sabotage` takes. */
+export const SABOTAGES: Readonly<Record<string, readonly Replacement[]>> = {
+  /** The sender ignores NAKs. */
+  'no-retransmit': [replaced(RetransmitHandler.prototype, 'onNak', nothing)],
+  /** The receiver never asks again. */
+  'no-nak': [replaced(LossDetector.prototype, 'isDue', () => () => false)],
+  /** The sender goes on beyond what its receiver allows. */
+  'no-window': [
+    replaced(
+      NetworkPublication.prototype,
+      'onStatusMessage',
+      (original) =>
+        function ignoreWindow(this: { senderLimit: { value: number } }, ...args: never[]): void {
+          original.apply(this as never, args);
+          this.senderLimit.value += 65_536;
+        },
+    ),
+  ],
+  /** Terms are used again as they were left. */
+  'no-cleaning': [
+    replaced(
+      LogCleaner.prototype,
+      'cleanUpTo',
+      () =>
+        function pretendToClean(this: LogCleaner, length: number): void {
+          this.position += length;
+        },
+    ),
+  ],
+  /** A publisher that died in the middle of a message blocks its stream. */
+  'no-unblock': [
+    replaced(NetworkPublication.prototype, 'unblock', () => () => false),
+    replaced(IpcPublication.prototype, 'unblock', () => () => false),
+  ],
+  /** Who lost the end of a stream never learns that it was longer. */
+  'no-heartbeat': [replaced(NetworkPublication.prototype, 'checkHeartbeat', nothing)],
+  /** The driver keeps what dead clients had. */
+  'no-client-timeout': [replaced(Clients.prototype, 'onTimer', nothing)],
+  /** Small frames are overwritten before the transport has read them. */
+  'one-frame-slot': [replaced(FrameSender.prototype, 'claim', () => () => 0)],
+  /** Logs are cleaned before everybody has read them. */
+  'early-cleaning': [
+    replaced(
+      LogCleaner.prototype,
+      'cleanSome',
+      (original) =>
+        function cleanAhead(this: { target: number; termLength: number }, ...args: never[]): void {
+          this.target += this.termLength;
+          original.apply(this as never, args);
+          this.target -= this.termLength;
+        },
+    ),
+  ],
+};
+
+/** Breaks the driver. Returns how to repair it. */
+export function sabotage(name: string): () => void {
+  const replacements = SABOTAGES[name];
+  if (replacements === undefined) {
+    throw new Error(`no sabotage "${name}"; there are ${Object.keys(SABOTAGES).join(', ')}`);
+  }
+  const undo = replacements.map(({ of, name: method, by }) => {
+    const methods = of as Record<string, Method>;
+    const original = methods[method];
+    if (typeof original !== 'function') throw new Error(`${method} is no method any more`);
+    methods[method] = by(original);
+    return () => {
+      methods[method] = original;
+    };
+  });
+  return () => undo.forEach((repair) => repair());
+}
