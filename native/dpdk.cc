@@ -24,6 +24,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -36,7 +37,7 @@ namespace aeron_bypass {
 namespace {
 
 constexpr int32_t kBurst = 64;             // Frames a call moves at most; device/device.ts knows the same number.
-constexpr int32_t kFirstLook = 8;          // Frames asked for after a call without any; vector drivers take no fewer.
+constexpr int32_t kFirstLook = 8;          // Frames asked for at least; vector drivers take no fewer.
 constexpr uint32_t kHeaderLength = 42;     // Ethernet, IPv4 and UDP headers, which JavaScript writes.
 constexpr uint32_t kIpStart = 14;          // Behind the Ethernet header.
 constexpr uint32_t kIpHeaderLength = 20;   // Without options.
@@ -91,6 +92,7 @@ struct Port {
   int32_t backlogCount = 0;
   double rxUnsupported = 0;
   double txInvalid = 0;
+  std::vector<uint32_t> groups;  // IPv4 multicast groups of its owner.
   rte_mbuf* rx[kBurst];
   rte_mbuf* slots[kBurst];      // Stock for the next transmit, headers written by JavaScript.
   rte_mbuf* backlog[kBurst];    // Complete frames the ring did not take yet.
@@ -320,6 +322,7 @@ bool isAnyOpen(uint16_t id) {
 void stop(Port& port) {
   if (!port.open) return;
   port.open = false;
+  port.groups.clear();
   if (!isAnyOpen(port.id)) {
     rte_eth_dev_stop(port.id);
     queueCounts[port.id] = 0;
@@ -544,9 +547,9 @@ int32_t receive(int32_t handle) {
   Port* port = openPortAt(handle);
   if (port == nullptr) return 0;
   if (port->rxCount > 0) rte_pktmbuf_free_bulk(port->rx, static_cast<unsigned>(port->rxCount));
-  // net_vhost takes buffers for as many frames as are asked for and gives the rest back: looking for a few first makes
-  // looking in vain cheap.
-  const int32_t look = port->rxCount > 0 ? kBurst : kFirstLook;
+  // net_vhost takes buffers for as many frames as are asked for and gives the rest back: so first no more than there are
+  // likely to be.
+  const int32_t look = RTE_MIN(kBurst, RTE_MAX(kFirstLook, 2 * port->rxCount));
   int32_t received = rte_eth_rx_burst(port->id, port->queue, port->rx, static_cast<uint16_t>(look));
   if (received == look && look < kBurst) {
     received += rte_eth_rx_burst(port->id, port->queue, port->rx + received, static_cast<uint16_t>(kBurst - received));
@@ -704,6 +707,7 @@ int32_t transmit(int32_t handle, int32_t wanted) {
 
 // linkUp(handle) → 1 or 0. May talk to the device: not for every cycle. Drivers are asked by one thread only.
 void linkUp(const Arguments& args) {
+  std::lock_guard<std::mutex> lock(mutex);
   Port* port = openPortAt(int32At(args, 0));
   if (port == nullptr) return args.GetReturnValue().Set(0);
   if (port->queue == 0) {
@@ -714,9 +718,45 @@ void linkUp(const Arguments& args) {
   args.GetReturnValue().Set(linkStates[port->id].load());
 }
 
+// setGroups(handle, groups): IPv4 multicast groups, as an array of int32, whose frames should arrive, for the owner of this
+// queue; the port lets in those of all its queues, and of all systems with them. A port that cannot choose lets in every
+// multicast frame; one that cannot do that either is a virtual one that never kept any out.
+void setGroups(const Arguments& args) {
+  std::lock_guard<std::mutex> lock(mutex);
+  Port* port = openPortAt(int32At(args, 0));
+  if (port == nullptr || !args[1]->IsArray()) return;
+  v8::Local<v8::Context> context = args.GetIsolate()->GetCurrentContext();
+  v8::Local<v8::Array> groups = args[1].As<v8::Array>();
+  port->groups.clear();
+  for (uint32_t i = 0; i < groups->Length(); i++) {
+    const auto group = groups->Get(context, i).ToLocalChecked()->Int32Value(context).FromMaybe(0);
+    port->groups.push_back(static_cast<uint32_t>(group) & 0x7fffff);
+  }
+  std::vector<uint32_t> all;
+  for (int32_t queue = 0; queue < kQueuesMax; queue++) {
+    const Port* other = ports[port->id * kQueuesMax + queue];
+    if (other != nullptr) all.insert(all.end(), other->groups.begin(), other->groups.end());
+  }
+  if (!all.empty()) all.push_back(1);  // 224.0.0.1, where routers ask for members.
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  std::vector<rte_ether_addr> addresses;
+  for (const uint32_t group : all) {
+    const auto octet = [&](int shift) { return static_cast<uint8_t>(group >> shift); };
+    addresses.push_back({{0x01, 0x00, 0x5e, octet(16), octet(8), octet(0)}});
+  }
+  const int error = rte_eth_dev_set_mc_addr_list(port->id, addresses.data(), static_cast<uint32_t>(addresses.size()));
+  if (error == 0 || addresses.empty()) {
+    rte_eth_allmulticast_disable(port->id);
+  } else {
+    rte_eth_allmulticast_enable(port->id);
+  }
+}
+
 // readStatistics(handle): fills the statistics table. May talk to the device: not for every cycle. What is counted by port
 // and not by queue is queue 0's, and 0 elsewhere.
 void readStatistics(const Arguments& args) {
+  std::lock_guard<std::mutex> lock(mutex);
   Port* port = openPortAt(int32At(args, 0));
   if (port == nullptr) return;
   rte_eth_stats stats = {};
@@ -752,6 +792,7 @@ void initialiseAddon(v8::Local<v8::Object> exports) {
   function(isolate, exports, "closePort", closePort);
   hotFunction<receive>(isolate, exports, "receive");
   hotFunction<transmit>(isolate, exports, "transmit");
+  function(isolate, exports, "setGroups", setGroups);
   function(isolate, exports, "linkUp", linkUp);
   function(isolate, exports, "readStatistics", readStatistics);
   function(isolate, exports, "log", log);

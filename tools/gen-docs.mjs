@@ -80,6 +80,52 @@ ${ignored}
 `;
 }
 
+async function channelsPage() {
+  const { CHANNEL_PARAMETERS } = await load('uri/channel-parameters');
+  const { UNSUPPORTED_PARAMETERS } = await load('driver/conductor/unsupported');
+  const kinds = {
+    bool: '`true` or `false`',
+    size: 'bytes',
+    duration: 'duration',
+    address: '`host:port`',
+    text: 'text',
+  };
+  const range = ({ kind, min, max, multipleOf, isPowerOfTwo, values }) => {
+    if (kind === 'choice') return values.map(code).join(', ');
+    const what = kinds[kind] ?? 'integer';
+    if (max === undefined || max === 2147483647) return what;
+    const which = isPowerOfTwo ? 'a power of two, ' : multipleOf ? `a multiple of ${multipleOf}, ` : '';
+    return `${what}, ${which}${min} to ${max}`;
+  };
+  const rows = Object.entries(CHANNEL_PARAMETERS).map(([name, parameter]) => [
+    code(name),
+    parameter.media === 'both' ? 'UDP, IPC' : parameter.media.toUpperCase(),
+    parameter.of === 'both' ? 'both' : parameter.of,
+    range(parameter),
+    parameter.default.startsWith('aeron.')
+      ? parameter.default.split(', ').map(code).join(', ')
+      : parameter.default,
+    parameter.help,
+  ]);
+  return `# Channels
+${NOTE}
+
+\`\`\`
+[aeron-spy:]aeron:udp?key=value|key=value…
+[aeron-spy:]aeron:ipc[?key=value|key=value…]
+\`\`\`
+
+A channel is at most 4095 characters long. A spy (\`aeron-spy:\`) reads what publications of this driver write on the channel,
+without the network. Keys that are not in the table are kept and mean nothing to the driver. Sizes are written in bytes, or
+with k, m or g; durations in nanoseconds, or with us, ms or s. Where a setting stands as the default, it is the driver's:
+see [Configuration](configuration.md).
+
+${table(['parameter', 'media', 'of', 'value', 'default', 'meaning'], rows)}
+
+What is refused: ${UNSUPPORTED_PARAMETERS.map(({ feature }) => feature).join(', ')}.
+`;
+}
+
 async function countersPage() {
   const counterTypes = await load('cnc/counter-types');
   const { SYSTEM_COUNTERS, CounterType } = counterTypes;
@@ -248,6 +294,7 @@ async function readme() {
 export async function pages() {
   return {
     'docs/reference/configuration.md': await configurationPage(),
+    'docs/reference/channels.md': await channelsPage(),
     'docs/reference/counters.md': await countersPage(),
     'docs/reference/errors.md': await errorsPage(),
     'docs/reference/cli.md': await cliPage(),

@@ -13,7 +13,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const { V8_FLAGS } = await import('../dist/src/util/v8-flags.js');
+const { V8_CODE_FLAGS } = await import('../dist/src/util/v8-flags.js');
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const REPORTER = path.join(ROOT, 'tools/test-record.mjs');
 const isCi = process.env.CI === 'true';
@@ -42,7 +42,7 @@ const GROUPS = {
     concurrency: 1,
     timeoutSeconds: 180,
     deadlineMinutes: 8,
-    nodeOptions: ['--expose-gc', ...V8_FLAGS],
+    nodeOptions: ['--expose-gc', ...V8_CODE_FLAGS],
   },
   speed: { folders: ['speed'], concurrency: 1, timeoutSeconds: 900, deadlineMinutes: 18 },
 };

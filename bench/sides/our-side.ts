@@ -74,7 +74,7 @@ class OurSide {
   private messagesAtStart = 0;
   private lostAtStart = 0;
   // Fields of doubles: what changes in the loop is a field, because V8 allocates a double that a closure captured.
-  private timeStampNs = Number.NaN;
+  private timeStampNs = 0.5;
   private sampleEndNs = Number.NaN;
   private windowStartNs = Number.NaN;
   private phaseEndNs = Number.NaN;

@@ -114,6 +114,12 @@ export interface Device {
   /** Sends the frames of slots `0 … count - 1` and what earlier calls left. Returns the new {@link txRoom}. */
   transmit(count: number): number;
 
+  /**
+   * Says which IPv4 groups' frames should arrive: the first `count` of `groups`, and with any of them that of all systems. Others'
+   * may arrive too. Cold.
+   */
+  setGroups(groups: Int32Array, count: number): void;
+
   /** Asks the device; not for every duty cycle. */
   isLinkUp(): boolean;
 

@@ -73,6 +73,10 @@ export class FaultInjectingDevice implements Device {
     return this.inner.transmit(count);
   }
 
+  setGroups(groups: Int32Array, count: number): void {
+    this.inner.setGroups(groups, count);
+  }
+
   isLinkUp(): boolean {
     return this.inner.isLinkUp();
   }

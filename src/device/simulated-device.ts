@@ -42,8 +42,8 @@ export interface SimulatedDeviceOptions {
 }
 
 /**
- * One end of a cable in memory: what one end transmits is there for the other at its next {@link receive}. Loses nothing; an
- * end whose peer does not receive runs out of {@link txRoom}. For tests and simulation, in one isolate.
+ * One end of a cable in memory, or a port of a hub: what one end transmits is there for the others at their next {@link receive}.
+ * Loses nothing; an end with a peer that does not receive runs out of {@link txRoom}. For tests and simulation, in one isolate.
  */
 export class SimulatedDevice implements Device {
   readonly macHigh: number = 0x0200;
@@ -57,7 +57,9 @@ export class SimulatedDevice implements Device {
   txRoom: number;
   /** Pulled out when false: {@link isLinkUp} says so, and frames go nowhere. */
   connected = true;
-  private peer: SimulatedDevice;
+  /** Groups whose frames it was told to let in; it lets in all. */
+  groups: number[] = [];
+  private peers: readonly SimulatedDevice[] = [];
   private readonly slotLength: number;
   private readonly ringLength: number;
   /** Of each received frame in the ring, the length; the bytes are in the slot of the same number. */
@@ -75,9 +77,22 @@ export class SimulatedDevice implements Device {
     const { macLow } = options;
     const a = new SimulatedDevice(macLow ?? 1, options);
     const b = new SimulatedDevice(macLow === undefined ? 2 : ~macLow, options);
-    a.peer = b;
-    b.peer = a;
+    SimulatedDevice.join([a, b]);
     return [a, b];
+  }
+
+  /** Devices with the addresses 02:00:00:00:00:01 and so on, each of which hears all others. */
+  static hub(
+    count: number,
+    options: SimulatedDeviceOptions = { mtu: 1500, ringLength: 256 },
+  ): SimulatedDevice[] {
+    const devices = Array.from({ length: count }, (_, index) => new SimulatedDevice(index + 1, options));
+    SimulatedDevice.join(devices);
+    return devices;
+  }
+
+  private static join(devices: readonly SimulatedDevice[]): void {
+    for (const device of devices) device.peers = devices.filter((other) => other !== device);
   }
 
   private constructor(macLow: number, options: SimulatedDeviceOptions) {
@@ -95,7 +110,6 @@ export class SimulatedDevice implements Device {
     this.slotLength = align(ETHERNET_HEADER_LENGTH + mtu, 64);
     this.lengths = new Int32Array(ringLength);
     this.memory = Region.allocate((ringLength + BURST_CAPACITY) * this.slotLength);
-    this.peer = this;
     this.txRoom = Math.min(BURST_CAPACITY, ringLength);
     for (let i = 0; i < BURST_CAPACITY; i++) {
       this.txWords[i * TX_WORDS + TX_FRAME] = (ringLength + i) * this.slotLength;
@@ -128,7 +142,11 @@ export class SimulatedDevice implements Device {
 
   transmit(count: number): number {
     for (let i = 0; i < count; i++) this.transmitSlot(i * TX_WORDS);
-    this.txRoom = Math.min(BURST_CAPACITY, this.peer.ringLength - this.peer.used);
+    this.txRoom = BURST_CAPACITY;
+    for (let i = 0; i < this.peers.length; i++) {
+      const peer = this.peers[i]!;
+      this.txRoom = Math.min(this.txRoom, peer.ringLength - peer.used);
+    }
     return this.txRoom;
   }
 
@@ -140,8 +158,15 @@ export class SimulatedDevice implements Device {
     return true;
   }
 
+  /** Cold. */
+  setGroups(groups: Int32Array, count: number): void {
+    this.groups = Array.from(groups.subarray(0, count));
+  }
+
   isLinkUp(): boolean {
-    return this.connected && this.peer.connected;
+    if (!this.connected) return false;
+    for (let i = 0; i < this.peers.length; i++) if (this.peers[i]!.connected) return true;
+    return false;
   }
 
   readStatistics(): void {}
@@ -168,10 +193,14 @@ export class SimulatedDevice implements Device {
       const sum = ~fold(addBytes(0, view, frame + CHECKSUM_START, length - CHECKSUM_START)) & 0xffff;
       view.setUint16(frame + CHECKSUM_OFFSET, sum === 0 ? 0xffff : sum);
     }
-    const slot = this.isLinkUp() ? this.peer.nextSlot(length) : -1;
-    if (slot < 0) return;
-    this.copies.add(this.peer.memory.handle, slot * this.slotLength, this.memory.handle, frame, length);
-    this.copies.copy();
+    if (!this.connected) return;
+    for (let i = 0; i < this.peers.length; i++) {
+      const peer = this.peers[i]!;
+      const slot = peer.connected ? peer.nextSlot(length) : -1;
+      if (slot < 0) continue;
+      this.copies.add(peer.memory.handle, slot * this.slotLength, this.memory.handle, frame, length);
+      this.copies.copy();
+    }
   }
 
   /** Takes a place in the receive ring for a frame; -1 when there is none. */

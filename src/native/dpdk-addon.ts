@@ -35,6 +35,7 @@ export interface DpdkAddon {
   closePort(handle: number): void;
   receive(handle: number): number;
   transmit(handle: number, count: number): number;
+  setGroups(handle: number, groups: readonly number[]): void;
   linkUp(handle: number): number;
   readStatistics(handle: number): void;
   log(): string;

@@ -1,11 +1,12 @@
 // hot
 import { addWord, fold } from '../util/internet-checksum.ts';
 import { ETHERNET_HEADER_LENGTH, TYPE_IPV4 } from './ethernet.ts';
-import { DONT_FRAGMENT, IPV4_HEADER_LENGTH, PROTOCOL_UDP, TIME_TO_LIVE, VERSION_AND_LENGTH } from './ipv4.ts';
+import { DONT_FRAGMENT, IPV4_HEADER_LENGTH, PROTOCOL_UDP, VERSION_AND_LENGTH } from './ipv4.ts';
 import { UDP_HEADER_LENGTH } from './udp.ts';
 
 const TYPE_WORD = (TYPE_IPV4 << 16) | VERSION_AND_LENGTH;
-const FRAGMENT_WORD = (DONT_FRAGMENT << 16) | (TIME_TO_LIVE << 8) | PROTOCOL_UDP;
+/** But for the time to live. */
+const FRAGMENT_WORD = (DONT_FRAGMENT << 16) | PROTOCOL_UDP;
 const HEADERS_LENGTH = IPV4_HEADER_LENGTH + UDP_HEADER_LENGTH;
 
 /** Ethernet, IPv4 and UDP headers are this long together. */
@@ -20,6 +21,7 @@ export class DatagramHeader {
   private word0 = 0;
   private word1 = 0;
   private word2 = 0;
+  private word5 = 0;
   private word7 = 0;
   private word8 = 0;
   /** The upper half of word 6 is the IPv4 checksum, the lower half of word 9 the length. */
@@ -45,16 +47,18 @@ export class DatagramHeader {
     destination: number,
     sourcePort: number,
     destinationPort: number,
+    timeToLive: number,
   ): void {
     this.word0 = (destinationHigh << 16) | (destinationLow >>> 16);
     this.word1 = (destinationLow << 16) | sourceHigh;
     this.word2 = sourceLow;
+    this.word5 = FRAGMENT_WORD | (timeToLive << 8);
     this.word6 = source >>> 16;
     this.word7 = (source << 16) | (destination >>> 16);
     this.word8 = (destination << 16) | sourcePort;
     this.word9 = destinationPort << 16;
     const addresses = addWord(addWord(0, source), destination);
-    this.ipv4Sum = addresses + VERSION_AND_LENGTH + DONT_FRAGMENT + (FRAGMENT_WORD & 0xffff);
+    this.ipv4Sum = addresses + VERSION_AND_LENGTH + DONT_FRAGMENT + (this.word5 & 0xffff);
     this.pseudoSum = addresses + PROTOCOL_UDP;
     this.payloadLength = -1;
   }
@@ -70,7 +74,7 @@ export class DatagramHeader {
     view.setInt32(offset + 8, this.word2);
     view.setInt32(offset + 12, TYPE_WORD);
     view.setInt32(offset + 16, this.lengthWord);
-    view.setInt32(offset + 20, FRAGMENT_WORD);
+    view.setInt32(offset + 20, this.word5);
     view.setInt32(offset + 24, this.checksumWord);
     view.setInt32(offset + 28, this.word7);
     view.setInt32(offset + 32, this.word8);

@@ -28,6 +28,14 @@ export function writeEthernet(
   view.setUint16(offset + 12, type);
 }
 
+/** RFC 1112, 6.4: 01:00:5e, then the last 23 bits of the group. Others share it: the low half of this and of the group agree. */
+export const MULTICAST_HIGH = 0x0100;
+
+/** The last four octets of the address that frames to an IPv4 group have. */
+export function multicastLow(group: number): number {
+  return 0x5e000000 | (group & 0x7fffff);
+}
+
 /** True for an address that can belong to one station: neither a group's nor zero. */
 export function isStation(high: number, low: number): boolean {
   return (high & 0x0100) === 0 && (high !== 0 || low !== 0);

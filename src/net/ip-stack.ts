@@ -37,11 +37,25 @@ import {
   ETHERNET_SOURCE,
   ETHERNET_TYPE,
   isStation,
+  MULTICAST_HIGH,
+  multicastLow,
   TYPE_ARP,
   TYPE_IPV4,
   writeEthernet,
 } from './ethernet.ts';
+import { GroupMembership, type ReportSender } from './group-membership.ts';
 import { ICMP_HEADER_LENGTH, isEchoRequest, isIcmpChecksumRight, writeEchoReply } from './icmp.ts';
+import {
+  IGMP_GROUP,
+  IGMP_QUERY,
+  IGMP_RESPONSE_CODE,
+  IGMP_V1_REPORT,
+  IGMP_V2_REPORT,
+  isValidIgmp,
+  maxResponseTime,
+  queryVersion,
+  writeIgmpStart,
+} from './igmp.ts';
 import {
   findIpv4Defect,
   IPV4_DESTINATION,
@@ -50,10 +64,15 @@ import {
   IPV4_SOURCE,
   IPV4_TOTAL_LENGTH,
   ipv4HeaderLength,
+  isGroup,
   isUnicast,
   PROTOCOL_ICMP,
+  PROTOCOL_IGMP,
   PROTOCOL_UDP,
+  ROUTER_ALERT_IPV4_HEADER_LENGTH,
+  TIME_TO_LIVE,
   writeIpv4,
+  writeRouterAlertIpv4,
 } from './ipv4.ts';
 import { NeighbourCache } from './neighbour-cache.ts';
 import * as count from './net-statistics.ts';
@@ -78,9 +97,23 @@ export interface IpStackOptions {
   readonly gatewayAddress: number;
 }
 
-/** Hears of every neighbour that says something of itself. */
+/** Hears of every neighbour that says something of itself, and of routers that ask for members of groups. */
 export interface NeighbourListener {
   tell(address: number, macHigh: number, macLow: number): void;
+  /** As {@link GroupMembership.onQuery}. */
+  tellQuery(group: number, version: number, responseTime: number): void;
+}
+
+/** Receives UDP payloads for groups, of any port, valid until the next receive. */
+export interface GroupListener {
+  onGroupUdp(
+    offset: number,
+    length: number,
+    sourceAddress: number,
+    sourcePort: number,
+    group: number,
+    destinationPort: number,
+  ): void;
 }
 
 /** What {@link IpStack.startDatagrams} says. */
@@ -95,11 +128,15 @@ const LINK_CHECK_INTERVAL_NS = 100e6;
 const ARP_REPLIES_PER_SECOND = 1000;
 const NEIGHBOURS_TOLD_PER_SECOND = 1000;
 const ICMP_REPLIES_PER_SECOND = 1000;
+const IGMP_REPORTS_PER_SECOND = 1000;
+
+/** Behind an Ethernet header and an IPv4 header with the router alert there is room for this much of an IGMP message. */
+const IGMP_START_LENGTH = 4;
 
 /**
  * A host with one IPv4 address over a {@link Device}: answers ARP and ping, sends and receives UDP. Everything that can be
  * wrong with a frame is a number in `statistics`. Not supported, and counted: fragments (we never send any), IP options
- * (skipped), VLAN tags, IPv6, multicast and broadcast UDP, ICMP other than echo.
+ * (skipped), VLAN tags, IPv6, broadcast UDP, ICMP other than echo.
  *
  * Every datagram sent has a checksum, though IPv4 would let us leave it out: where the port does not fill it in, it is
  * summed up right after its bytes were copied, which costs 12 ns for 64 bytes and 40 ns for 1408, and as much to verify.
@@ -108,11 +145,16 @@ const ICMP_REPLIES_PER_SECOND = 1000;
  * nothing is queued here; after a second of silence it answers UNREACHABLE, so that one absent host does not hold back
  * a sender that serves several.
  */
-export class IpStack {
+export class IpStack implements ReportSender {
   readonly device: Device;
   readonly route: Route;
   /** Null: nobody else wants to know. */
   neighbourListener: NeighbourListener | null = null;
+  /** Null: nobody sends to groups or hears them. */
+  groupListener: GroupListener | null = null;
+  /** Whether datagrams for groups that this stack is not in are handed over too: another stack of the port may be. */
+  hearsEveryGroup = false;
+  readonly membership: GroupMembership;
   readonly statistics: Float64Array = new Float64Array(
     new SharedArrayBuffer(count.NET_STATISTICS.length * Float64Array.BYTES_PER_ELEMENT),
   );
@@ -125,6 +167,7 @@ export class IpStack {
   private readonly arpLimit: RateLimit;
   private readonly tellLimit: RateLimit;
   private readonly icmpLimit: RateLimit;
+  private readonly igmpLimit: RateLimit;
   private readonly header: DatagramHeader = new DatagramHeader();
   /** Frames written into the device's slots and not yet handed over. */
   private queued = 0;
@@ -144,6 +187,8 @@ export class IpStack {
     this.arpLimit = new RateLimit(clock, ARP_REPLIES_PER_SECOND);
     this.tellLimit = new RateLimit(clock, NEIGHBOURS_TOLD_PER_SECOND);
     this.icmpLimit = new RateLimit(clock, ICMP_REPLIES_PER_SECOND);
+    this.igmpLimit = new RateLimit(clock, IGMP_REPORTS_PER_SECOND);
+    this.membership = new GroupMembership(clock, options.address);
     this.route = new Route(options.address, options.prefixLength, options.gatewayAddress);
     this.address = options.address;
     this.view = device.memory.view;
@@ -213,12 +258,53 @@ export class IpStack {
         address,
         sourcePort,
         destinationPort,
+        TIME_TO_LIVE,
       );
       this.headerAddress = address;
       this.headerPorts = ports;
       this.headerVersion = neighbours.version;
     }
     return READY;
+  }
+
+  /** Points the next {@link addDatagram}s at a group, past `timeToLive` - 1 routers. */
+  startGroupDatagrams(group: number, sourcePort: number, destinationPort: number, timeToLive: number): void {
+    const ports = (sourcePort << 16) | destinationPort;
+    // Never the version of the neighbours, which counts up from 0.
+    const version = -1 - timeToLive;
+    if (group === this.headerAddress && ports === this.headerPorts && version === this.headerVersion) return;
+    const { macHigh, macLow } = this.device;
+    this.header.point(
+      MULTICAST_HIGH,
+      multicastLow(group),
+      macHigh,
+      macLow,
+      this.address,
+      group,
+      sourcePort,
+      destinationPort,
+      timeToLive,
+    );
+    this.headerAddress = group;
+    this.headerPorts = ports;
+    this.headerVersion = version;
+  }
+
+  /** Throws AeronError `ENOBUFS` when there are too many groups. Cold. */
+  joinGroup(group: number): void {
+    this.membership.join(group);
+    this.filterGroups();
+  }
+
+  /** Cold. */
+  leaveGroup(group: number): void {
+    this.membership.leave(group);
+    this.filterGroups();
+  }
+
+  private filterGroups(): void {
+    const { groups, count: groupCount } = this.membership;
+    this.device.setGroups(groups, groupCount);
   }
 
   /**
@@ -242,6 +328,7 @@ export class IpStack {
       this.linkCheckNs = nowNs;
       this.checkLink();
     }
+    if (nowNs >= this.membership.dueNs) this.reportGroups();
     // Less than full room: frames the device has not taken yet wait in it.
     if (this.queued > 0 || this.device.txRoom < BURST_CAPACITY) this.push();
   }
@@ -253,7 +340,39 @@ export class IpStack {
     statistics[count.LINK_UP] = up;
     statistics[count.LINK_CHANGES]!++;
     // Gratuitous: neighbours that know our address with another card learn this one.
-    if (up === 1 && this.hasRoom()) this.sendArpRequest(this.address);
+    if (up !== 1) return;
+    if (this.hasRoom()) this.sendArpRequest(this.address);
+    this.membership.announceAll();
+  }
+
+  private reportGroups(): void {
+    const { statistics, membership } = this;
+    const groupCount = membership.count;
+    statistics[count.IGMP_REPORTS]! += membership.report(this);
+    // Routers have been told all of it of a group that was left.
+    if (membership.count < groupCount) this.filterGroups();
+  }
+
+  sendReport(destination: number, type: number, length: number, sum: number): boolean {
+    if (!this.igmpLimit.take()) {
+      this.statistics[count.IGMP_REPORTS_LIMITED]!++;
+      return false;
+    }
+    if (!this.hasRoom()) return false;
+    const view = this.view;
+    const { macHigh, macLow } = this.device;
+    const frame = this.nextFrame();
+    const packet = frame + ETHERNET_HEADER_LENGTH;
+    const message = packet + ROUTER_ALERT_IPV4_HEADER_LENGTH;
+    const totalLength = ROUTER_ALERT_IPV4_HEADER_LENGTH + IGMP_START_LENGTH + length;
+    writeEthernet(view, frame, MULTICAST_HIGH, multicastLow(destination), macHigh, macLow, TYPE_IPV4);
+    writeRouterAlertIpv4(view, packet, totalLength, PROTOCOL_IGMP, this.address, destination);
+    writeIgmpStart(view, message, type, sum);
+    setTxPayload(this.txWords, this.queued, this.membership.message.handle, 0, length, 0);
+    this.queued++;
+    // The next message is written where this one's payload lies.
+    this.push();
+    return true;
   }
 
   private push(): void {
@@ -301,6 +420,8 @@ export class IpStack {
     const toUs = macHigh === device.macHigh && macLow === device.macLow;
     if (type === TYPE_IPV4 && toUs) {
       this.onIpv4(offset, length, flags, sum, listener);
+    } else if (type === TYPE_IPV4 && macHigh === MULTICAST_HIGH && this.groupListener !== null) {
+      this.onGroupIpv4(offset, length, flags, sum, listener, macLow);
     } else if (type === TYPE_ARP && (toUs || (macHigh === BROADCAST_HIGH && macLow === BROADCAST_LOW))) {
       this.onArp(offset + ETHERNET_HEADER_LENGTH, length - ETHERNET_HEADER_LENGTH);
     } else {
@@ -310,20 +431,91 @@ export class IpStack {
     }
   }
 
+  /** A packet to a group, whose last 23 bits the frame's address repeats. */
+  private onGroupIpv4(
+    frame: number,
+    length: number,
+    flags: number,
+    sum: number,
+    listener: UdpListener,
+    macLow: number,
+  ): void {
+    const view = this.view;
+    const statistics = this.statistics;
+    const offset = frame + ETHERNET_HEADER_LENGTH;
+    const available = length - ETHERNET_HEADER_LENGTH;
+    if (!this.isWhole(offset, available, flags)) return;
+    const group = view.getInt32(offset + IPV4_DESTINATION);
+    if (!isGroup(group) || multicastLow(group) !== macLow) {
+      statistics[count.IPV4_NOT_OURS]!++;
+      return;
+    }
+    const source = view.getInt32(offset + IPV4_SOURCE);
+    const headerLength = ipv4HeaderLength(view, offset);
+    const payloadLength = view.getUint16(offset + IPV4_TOTAL_LENGTH) - headerLength;
+    const protocol = view.getUint8(offset + IPV4_PROTOCOL);
+    if (protocol === PROTOCOL_IGMP) {
+      if (source !== this.address) this.onIgmp(offset + headerLength, payloadLength);
+    } else if (protocol !== PROTOCOL_UDP) {
+      statistics[count.IPV4_PROTOCOL_UNSUPPORTED]!++;
+    } else if (!isUnicast(source) || source === this.address) {
+      statistics[count.IPV4_SOURCE_INVALID]!++;
+    } else if (this.hearsEveryGroup || this.membership.isMember(group)) {
+      const summed = available === IPV4_HEADER_LENGTH + payloadLength ? flags : flags & ~RX_SUMMED;
+      this.onUdp(offset + headerLength, payloadLength, source, group, summed, sum, listener);
+    } else {
+      statistics[count.IPV4_NOT_OURS]!++;
+    }
+  }
+
+  private onIgmp(offset: number, length: number): void {
+    const view = this.view;
+    const statistics = this.statistics;
+    if (!isValidIgmp(view, offset, length)) {
+      statistics[count.IGMP_MALFORMED]!++;
+      return;
+    }
+    const type = view.getUint8(offset);
+    const group = view.getInt32(offset + IGMP_GROUP);
+    if (type === IGMP_QUERY) {
+      const version = queryVersion(view, offset, length);
+      if (version === 0 || (group !== 0 && !isGroup(group))) {
+        statistics[count.IGMP_MALFORMED]!++;
+        return;
+      }
+      statistics[count.IGMP_QUERIES]!++;
+      const responseTime = maxResponseTime(view.getUint8(offset + IGMP_RESPONSE_CODE), version);
+      this.membership.onQuery(group, version, responseTime);
+      if (this.neighbourListener !== null && this.tellLimit.take()) {
+        this.neighbourListener.tellQuery(group, version, responseTime);
+      }
+    } else if (type === IGMP_V1_REPORT || type === IGMP_V2_REPORT) {
+      this.membership.onReport(group);
+      statistics[count.IGMP_REPORTS_SUPPRESSED] = this.membership.suppressedCount;
+    } else {
+      statistics[count.IGMP_IGNORED]!++;
+    }
+  }
+
+  /** Whether a packet may be looked into; if not, the reason is counted. */
+  private isWhole(offset: number, available: number, flags: number): boolean {
+    const statistics = this.statistics;
+    if ((flags & RX_IP_BAD) !== 0) {
+      statistics[count.IPV4_CHECKSUM]!++;
+      return false;
+    }
+    const defect = findIpv4Defect(this.view, offset, available, (flags & RX_IP_GOOD) === 0);
+    if (defect < 0) return true;
+    statistics[defect]!++;
+    return false;
+  }
+
   private onIpv4(frame: number, length: number, flags: number, sum: number, listener: UdpListener): void {
     const view = this.view;
     const statistics = this.statistics;
     const offset = frame + ETHERNET_HEADER_LENGTH;
     const available = length - ETHERNET_HEADER_LENGTH;
-    if ((flags & RX_IP_BAD) !== 0) {
-      statistics[count.IPV4_CHECKSUM]!++;
-      return;
-    }
-    const defect = findIpv4Defect(view, offset, available, (flags & RX_IP_GOOD) === 0);
-    if (defect >= 0) {
-      statistics[defect]!++;
-      return;
-    }
+    if (!this.isWhole(offset, available, flags)) return;
     const source = view.getInt32(offset + IPV4_SOURCE);
     if (view.getInt32(offset + IPV4_DESTINATION) !== this.address) {
       statistics[count.IPV4_NOT_OURS]!++;
@@ -339,7 +531,7 @@ export class IpStack {
     if (protocol === PROTOCOL_UDP) {
       // The device's sum covers the datagram only when nothing else lies between or behind.
       const summed = available === IPV4_HEADER_LENGTH + payloadLength ? flags : flags & ~RX_SUMMED;
-      this.onUdp(offset + headerLength, payloadLength, source, summed, sum, listener);
+      this.onUdp(offset + headerLength, payloadLength, source, this.address, summed, sum, listener);
     } else if (protocol === PROTOCOL_ICMP) {
       this.onIcmp(frame, offset + headerLength, payloadLength, source);
     } else {
@@ -351,6 +543,7 @@ export class IpStack {
     offset: number,
     available: number,
     source: number,
+    destination: number,
     flags: number,
     sum: number,
     listener: UdpListener,
@@ -366,8 +559,8 @@ export class IpStack {
       const right =
         (flags & RX_UDP_BAD) === 0 &&
         ((flags & RX_SUMMED) !== 0 && length === available
-          ? fold(sum + pseudoHeaderSum(source, this.address, length)) === 0xffff
-          : isUdpChecksumRight(view, offset, length, source, this.address));
+          ? fold(sum + pseudoHeaderSum(source, destination, length)) === 0xffff
+          : isUdpChecksumRight(view, offset, length, source, destination));
       if (!right) {
         statistics[count.UDP_CHECKSUM_WRONG]!++;
         return;
@@ -376,13 +569,21 @@ export class IpStack {
     const payloadLength = length - UDP_HEADER_LENGTH;
     statistics[count.RX_DATAGRAMS]!++;
     statistics[count.RX_DATAGRAM_BYTES]! += payloadLength;
-    listener.onUdp(
-      offset + UDP_HEADER_LENGTH,
-      payloadLength,
-      source,
-      view.getUint16(offset + UDP_SOURCE_PORT),
-      view.getUint16(offset + UDP_DESTINATION_PORT),
-    );
+    const payload = offset + UDP_HEADER_LENGTH;
+    const sourcePort = view.getUint16(offset + UDP_SOURCE_PORT);
+    const destinationPort = view.getUint16(offset + UDP_DESTINATION_PORT);
+    if (destination === this.address) {
+      listener.onUdp(payload, payloadLength, source, sourcePort, destinationPort);
+    } else {
+      this.groupListener?.onGroupUdp(
+        payload,
+        payloadLength,
+        source,
+        sourcePort,
+        destination,
+        destinationPort,
+      );
+    }
   }
 
   private onIcmp(frame: number, offset: number, length: number, source: number): void {

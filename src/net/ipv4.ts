@@ -13,7 +13,11 @@ export const IPV4_DESTINATION = 16;
 /** Without options, which we never send. */
 export const IPV4_HEADER_LENGTH = 20;
 
+/** With the one option that we ever send, {@link writeRouterAlertIpv4}. */
+export const ROUTER_ALERT_IPV4_HEADER_LENGTH = 24;
+
 export const PROTOCOL_ICMP = 1;
+export const PROTOCOL_IGMP = 2;
 export const PROTOCOL_UDP = 17;
 
 /** Version 4, five words of header, best effort. */
@@ -55,6 +59,37 @@ export function findIpv4Defect(
 export function isUnicast(address: number): boolean {
   const firstOctet = address >>> 24;
   return firstOctet !== 0 && firstOctet !== 127 && firstOctet < 224;
+}
+
+/** True for 224.0.0.0 to 239.255.255.255. */
+export function isGroup(address: number): boolean {
+  return address >>> 28 === 0xe;
+}
+
+/** RFC 2113: "routers, look at this". */
+const ROUTER_ALERT = 0x94040000 | 0;
+const VERSION_AND_ROUTER_ALERT_LENGTH = 0x46c0;
+
+/**
+ * Writes the header of a packet for the hosts and routers of this network: time to live 1, the option "router alert" and
+ * the type of service of control traffic. Checksum included.
+ */
+export function writeRouterAlertIpv4(
+  view: DataView,
+  offset: number,
+  totalLength: number,
+  protocol: number,
+  source: number,
+  destination: number,
+): void {
+  view.setInt32(offset, (VERSION_AND_ROUTER_ALERT_LENGTH << 16) | totalLength);
+  view.setInt32(offset + 4, DONT_FRAGMENT);
+  view.setInt32(offset + 8, ((1 << 8) | protocol) << 16);
+  view.setInt32(offset + IPV4_SOURCE, source);
+  view.setInt32(offset + IPV4_DESTINATION, destination);
+  view.setInt32(offset + IPV4_HEADER_LENGTH, ROUTER_ALERT);
+  const sum = fold(addBytes(0, view, offset, ROUTER_ALERT_IPV4_HEADER_LENGTH));
+  view.setUint16(offset + IPV4_HEADER_CHECKSUM, ~sum & 0xffff);
 }
 
 /** Writes a header without options, checksum included. */

@@ -46,6 +46,14 @@ export const TX_UNREACHABLE = 31;
 /** Frames without a free transmit slot: the device is behind. */
 export const TX_NO_ROOM = 32;
 
+export const IGMP_MALFORMED = 33;
+export const IGMP_QUERIES = 34;
+export const IGMP_REPORTS = 35;
+export const IGMP_REPORTS_LIMITED = 36;
+/** Reports that another member's made unnecessary. */
+export const IGMP_REPORTS_SUPPRESSED = 37;
+export const IGMP_IGNORED = 38;
+
 /** Names by index, for tables and counters. */
 export const NET_STATISTICS: readonly string[] = [
   'rxFrames',
@@ -81,4 +89,10 @@ export const NET_STATISTICS: readonly string[] = [
   'txUnresolved',
   'txUnreachable',
   'txNoRoom',
+  'igmpMalformed',
+  'igmpQueries',
+  'igmpReports',
+  'igmpReportsLimited',
+  'igmpReportsSuppressed',
+  'igmpIgnored',
 ];

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { V8_FLAGS } from '../../src/util/v8-flags.ts';
+import { V8_CODE_FLAGS } from '../../src/util/v8-flags.ts';
 import type { Wire } from './exchange-loop.ts';
 
 /** A stream as fast as it goes, or a stream on which nothing is said. */
@@ -36,7 +36,7 @@ const DEADLINE_MS = 240_000;
 async function run<T>(t: TestContext, ...args: string[]): Promise<{ costs: T; output: string }> {
   const child = fork(PROGRAM, args, {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    execArgv: [...V8_FLAGS],
+    execArgv: [...V8_CODE_FLAGS],
     timeout: DEADLINE_MS,
     killSignal: 'SIGKILL',
   });

@@ -1,13 +1,16 @@
-/** Streams to a group: whole drivers as senders and receivers, over the kernel's sockets on loopback. */
+/** Streams to a group: whole drivers as senders and receivers, over kernel sockets on loopback and over DPDK. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Aeron } from '../../src/client/aeron.ts';
 import { SystemCounter } from '../../src/cnc/counter-types.ts';
+import { sharedMemoryWire } from '../../src/device/dpdk/shared-memory-wire.ts';
 import type { DriverOptions } from '../../src/driver/driver-options.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
+import { startDriver } from '../interop/drivers.ts';
+import { SKIP_WITHOUT_DPDK } from '../support/dpdk.ts';
 import { freeUdpPort } from '../support/lossy-proxy.ts';
 import { MulticastExchange } from '../support/multicast-group.ts';
 
@@ -112,5 +115,43 @@ test('the stream ends at every receiver when its publication closes', async (t) 
   while (!exchange.subscriptions.every(({ hasNoImages }) => hasNoImages)) {
     assert.ok(performance.now() < deadline, 'images stayed for 20 s');
     await nextTurn();
+  }
+});
+
+describe('over a DPDK wire', { skip: SKIP_WITHOUT_DPDK }, () => {
+  async function side(t: TestContext, role: 'a' | 'b', socketPath: string, agents: number): Promise<Aeron> {
+    const { ealArguments } = sharedMemoryWire({ role, socketPath, useHugepages: false, queues: agents });
+    const { directory } = await startDriver(t, 'ours', {
+      ealArguments,
+      properties: {
+        'aeron.threading.mode': 'SHARED_NETWORK',
+        'aeron.network.agents': String(agents),
+        'aeron.dpdk.local.ipv4.address': `10.0.0.${role === 'a' ? 1 : 2}/24`,
+        'aeron.timer.interval': '50ms',
+        'aeron.image.liveness.timeout': '60s',
+        'aeron.publication.connection.timeout': '60s',
+      },
+    });
+    const aeron = await Aeron.connect({ directory });
+    t.after(() => aeron.close());
+    return aeron;
+  }
+
+  for (const agents of [1, 2]) {
+    test(`two sources reach two members, ${agents === 1 ? 'one agent' : 'two agents'} each`, async (t) => {
+      const folder = mkdtempSync('/dev/shm/bypass-wire-');
+      t.after(() => rmSync(folder, { recursive: true }));
+      const socketPath = join(folder, 'wire.sock');
+      const stations = await Promise.all([
+        side(t, 'a', socketPath, agents),
+        side(t, 'b', socketPath, agents),
+      ]);
+      for (const port of [40456, 40457]) {
+        const channel = `aeron:udp?endpoint=224.20.30.39:${port}|interface=10.0.0.0/24|ttl=4|term-length=1m`;
+        const both = stations.map((aeron) => ({ aeron, channel }));
+        const exchange = await MulticastExchange.start(both, both, STREAM_ID, COUNT / 4);
+        await exchange.run();
+      }
+    });
   }
 });

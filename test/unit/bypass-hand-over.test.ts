@@ -31,9 +31,14 @@ class RingRecorder {
     source: number,
     port: number,
     to: number,
+    toPort: number,
   ): void {
     const payload = region.bytes.toString('latin1', offset, offset + length);
-    this.records.push(`${source}:${port} → ${to}: ${payload}`);
+    this.records.push(`${source}:${port} → ${to}:${toPort}: ${payload}`);
+  }
+
+  onQuery(group: number, version: number, responseTime: number): void {
+    this.records.push(`who is in ${group}? ${version} ${responseTime}`);
   }
 
   onNeighbour(address: number, macHigh: number, macLow: number): void {
@@ -55,24 +60,26 @@ describe('a ring from one agent to another', () => {
     seen = new RingRecorder();
   });
 
-  test('carries datagrams and neighbours in order, when they are published', () => {
-    assert.ok(writer.addDatagram(text.handle, 1, 3, ADDRESS_A, 65535, 65534));
+  test('carries datagrams, neighbours and queries in order, when they are published', () => {
+    assert.ok(writer.addDatagram(text.handle, 1, 3, ADDRESS_A, 65535, ADDRESS_B, 65534));
     assert.ok(writer.addNeighbour(ADDRESS_B, 0x0200, -5));
-    assert.ok(writer.addDatagram(text.handle, 0, 0, -1, 1, 2));
+    assert.ok(writer.addQuery(-2, 3, 100));
+    assert.ok(writer.addDatagram(text.handle, 0, 0, -1, 1, -2, 2));
     assert.equal(reader.read(seen, 64), 0);
     writer.publish();
     assert.equal(reader.read(seen, 2), 2);
-    assert.equal(reader.read(seen, 64), 1);
+    assert.equal(reader.read(seen, 64), 2);
     assert.deepEqual(seen.records, [
-      `${ADDRESS_A}:65535 → 65534: 123`,
+      `${ADDRESS_A}:65535 → ${ADDRESS_B}:65534: 123`,
       `${ADDRESS_B} is 512 -5`,
-      '-1:1 → 2: ',
+      'who is in -2? 3 100',
+      '-1:1 → -2:2: ',
     ]);
   });
 
   test('takes no more than there is room for, and has room again when the reader has released', () => {
     let added = 0;
-    while (writer.addDatagram(text.handle, 0, 36, 1, 1, 1)) added++;
+    while (writer.addDatagram(text.handle, 0, 36, 1, 1, 1, 1)) added++;
     assert.equal(added, 4, '64 bytes each');
     writer.publish();
     assert.equal(reader.read(seen, 64), 4);
@@ -85,8 +92,8 @@ describe('a ring from one agent to another', () => {
     const expected: string[] = [];
     for (let i = 0; i < 500; i++) {
       const length = i % 37;
-      assert.ok(writer.addDatagram(text.handle, 0, length, i, 7, 9), `record ${i}`);
-      expected.push(`${i}:7 → 9: ${text.bytes.toString('latin1', 0, length)}`);
+      assert.ok(writer.addDatagram(text.handle, 0, length, i, 7, 8, 9), `record ${i}`);
+      expected.push(`${i}:7 → 8:9: ${text.bytes.toString('latin1', 0, length)}`);
       writer.publish();
       if (i % 3 === 2) {
         reader.read(seen, 64);
@@ -108,10 +115,11 @@ describe('a ring from one agent to another', () => {
         if (source !== records++ || length !== 60_000) wrongs++;
       },
       onNeighbour(): void {},
+      onQuery(): void {},
     };
     const count = Math.ceil((2 ** 32 + 2 ** 20) / 60_000);
     for (let i = 0; i < count; i++) {
-      assert.ok(from.addDatagram(datagram.handle, 0, 60_000, i, 1, 1), `record ${i}`);
+      assert.ok(from.addDatagram(datagram.handle, 0, 60_000, i, 1, 1, 1), `record ${i}`);
       from.publish();
       to.read(listener, 64);
       to.release();

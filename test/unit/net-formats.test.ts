@@ -91,7 +91,7 @@ describe('UDP', () => {
   test('writes the headers of a datagram byte for byte', () => {
     const header = new DatagramHeader();
     const bytes = Buffer.alloc(DATAGRAM_HEADER_LENGTH);
-    header.point(0x0200, 2, 0x0200, 1, 0x0a000001, 0x0a000002, 40123, 40124);
+    header.point(0x0200, 2, 0x0200, 1, 0x0a000001, 0x0a000002, 40123, 40124, 64);
     header.write(viewOf(bytes), 0, payload.length);
     const pseudo = hex('0a000001 0a000002 0011 000d');
     assert.deepEqual(
@@ -109,7 +109,7 @@ describe('UDP', () => {
 
   test('agrees with the checksum written the slow way for high octets and odd lengths', () => {
     const header = new DatagramHeader();
-    header.point(0xfffe, -1, 0xfefd, -2, 0xdffffffe | 0, 0xdfffff01 | 0, 65535, 65534);
+    header.point(0xfffe, -1, 0xfefd, -2, 0xdffffffe | 0, 0xdfffff01 | 0, 65535, 65534, 255);
     for (const length of [0, 1, 2, 1471, 1472, 8972]) {
       const frame = Buffer.alloc(42 + length, 0xff);
       header.write(viewOf(frame), 0, length);

@@ -98,6 +98,11 @@ export class DpdkDevice implements Device {
     return this.txRoom;
   }
 
+  /** Cold. */
+  setGroups(groups: Int32Array, count: number): void {
+    this.dpdk.setGroups(this.handle, Array.from(groups.subarray(0, count)));
+  }
+
   isLinkUp(): boolean {
     return this.dpdk.linkUp(this.handle) === 1;
   }

@@ -1,5 +1,6 @@
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { Ipv4Address, MulticastOptions } from '../../transport/transport.ts';
+import { parseChoice } from '../../uri/channel-parameters.ts';
 import { ChannelUri } from '../../uri/channel-uri.ts';
 import { parseSessionTag, parseTags, type Tags } from '../../uri/tags.ts';
 import { messageOf } from '../../util/errors.ts';
@@ -269,6 +270,13 @@ function invalid(channel: Channel, reason: string): CommandError {
 
 function controlMode(channel: Channel): ControlMode | null {
   const text = channel.uri.get('control-mode');
+  if (text !== undefined) {
+    try {
+      parseChoice('control-mode', text);
+    } catch (error) {
+      throw invalid(channel, `control-mode=${text}: ${messageOf(error)}`);
+    }
+  }
   if (text !== 'dynamic' && text !== 'manual') return null;
   if (text === 'dynamic' && !channel.uri.has('control')) {
     throw invalid(channel, 'explicit control expected with dynamic control mode');

@@ -1,13 +1,12 @@
 import { ErrorCode } from '../../cnc/error-codes.ts';
+import { computePosition, maxMessageLength, positionBits } from '../../logbuffer/descriptor.ts';
 import {
-  computePosition,
-  positionBits,
-  TERM_MAX_LENGTH,
-  TERM_MIN_LENGTH,
-} from '../../logbuffer/descriptor.ts';
-import { MAX_UDP_PAYLOAD_LENGTH } from '../../protocol/frame.ts';
-import { parseDurationNs, parseSize } from '../../uri/units.ts';
-import { isPowerOfTwo } from '../../util/bits.ts';
+  type BoolKey,
+  faultOfNumber,
+  type NumberKey,
+  parseBool,
+  parseNumber,
+} from '../../uri/channel-parameters.ts';
 import { messageOf } from '../../util/errors.ts';
 import type { DriverOptions } from '../driver-options.ts';
 import {
@@ -86,41 +85,48 @@ export interface SubscriptionParameters {
 export function publicationParameters(
   channel: Channel,
   options: DriverOptions,
+  streamId: number,
   tagged: TaggedSession | null,
 ): PublicationParameters {
   const { uri } = channel;
-  const isIpc = uri.media === 'ipc';
-  const termLength =
-    size(channel, 'term-length') ??
-    tagged?.termLength ??
-    (isIpc ? options.ipcTermBufferLength : options.termBufferLength);
-  if (termLength < TERM_MIN_LENGTH || termLength > TERM_MAX_LENGTH || !isPowerOfTwo(termLength)) {
+  const wantedStreamId = number(channel, 'stream-id');
+  if (wantedStreamId !== null && wantedStreamId !== streamId) {
     throw refuse(
-      `term-length=${termLength} is not a power of two from ${TERM_MIN_LENGTH} to ${TERM_MAX_LENGTH}`,
+      `stream-id=${wantedStreamId} does not match provided streamId=${streamId}, channel=${channel.text}`,
     );
   }
-  const mtu = size(channel, 'mtu') ?? tagged?.mtu ?? (isIpc ? options.ipcMtuLength : options.mtuLength);
-  if (mtu <= 32 || mtu > MAX_UDP_PAYLOAD_LENGTH || mtu % 32 !== 0) {
-    throw refuse(`mtu=${mtu} is not a multiple of 32 from 64 to ${MAX_UDP_PAYLOAD_LENGTH}`);
+  const isIpc = uri.media === 'ipc';
+  const termLength =
+    number(channel, 'term-length') ??
+    tagged?.termLength ??
+    (isIpc ? options.ipcTermBufferLength : options.termBufferLength);
+  checked('term-length', termLength);
+  const mtu = number(channel, 'mtu') ?? tagged?.mtu ?? (isIpc ? options.ipcMtuLength : options.mtuLength);
+  checked('mtu', mtu);
+  const messageLengthMax = maxMessageLength(termLength);
+  if (mtu > messageLengthMax) {
+    throw refuse(
+      `MTU greater than max message length for term length: mtu=${mtu} maxMessageLength=${messageLengthMax} ` +
+        `termLength=${termLength} channel=${channel.text}`,
+    );
   }
   if (tagged !== null) {
     sameAsTagged('term-length', termLength, tagged.termLength, channel);
     sameAsTagged('mtu', mtu, tagged.mtu, channel);
   }
-  const maxResend = integer(channel, 'max-resend') ?? options.maxResend;
-  if (maxResend < 1 || maxResend > 256) throw refuse(`max-resend=${maxResend} is outside 1 to 256`);
+  const maxResend = number(channel, 'max-resend') ?? options.maxResend;
   const buffers = socketBuffers(channel, options);
   if (!isIpc && buffers.sendBufferLength !== 0 && mtu > buffers.sendBufferLength) {
     throw refuse(`MTU greater than SO_SNDBUF for channel: mtu=${mtu} so-sndbuf=${buffers.sendBufferLength}`);
   }
   return {
-    sessionId: tagged === null ? int32(channel, 'session-id') : tagged.sessionId,
+    sessionId: tagged === null ? number(channel, 'session-id') : tagged.sessionId,
     termLength,
     mtu,
     start: startPosition(channel, termLength),
     isSparse: bool(channel, 'sparse') ?? options.termBufferSparseFile,
     signalEos: bool(channel, 'eos') ?? true,
-    lingerTimeoutNs: duration(channel, 'linger') ?? options.publicationLingerTimeoutNs,
+    lingerTimeoutNs: number(channel, 'linger') ?? options.publicationLingerTimeoutNs,
     windowLength: publicationWindow(channel, options, termLength, mtu),
     maxResend,
     spiesSimulateConnection: bool(channel, 'ssc') ?? options.spiesSimulateConnection,
@@ -134,14 +140,14 @@ export function publicationParameters(
 /** @throws CommandError naming the parameter and its value. */
 export function subscriptionParameters(channel: Channel, options: DriverOptions): SubscriptionParameters {
   return {
-    sessionId: int32(channel, 'session-id'),
+    sessionId: number(channel, 'session-id'),
     isReliable: bool(channel, 'reliable') ?? options.reliableStream,
     rejoin: bool(channel, 'rejoin') ?? options.rejoinStream,
     tether: bool(channel, 'tether') ?? options.tetherSubscriptions,
     untethered: untetheredTimeouts(channel, options),
     isSparse: bool(channel, 'sparse') ?? options.termBufferSparseFile,
-    windowLength: size(channel, 'rcv-wnd') ?? options.rcvInitialWindowLength,
-    nakDelayNs: duration(channel, 'nak-delay') ?? options.nakUnicastDelayNs,
+    windowLength: number(channel, 'rcv-wnd') ?? options.rcvInitialWindowLength,
+    nakDelayNs: number(channel, 'nak-delay') ?? options.nakUnicastDelayNs,
     isGroup: group(channel, options),
     groupTag: parsed(channel, 'gtag', parseGroupTag) ?? options.receiverGroupTag,
     buffers: socketBuffers(channel, options),
@@ -164,9 +170,9 @@ export function positionOf(start: StartPosition | null, termLength: number): num
 }
 
 function startPosition(channel: Channel, termLength: number): StartPosition | null {
-  const initialTermId = int32(channel, 'init-term-id');
-  const termId = int32(channel, 'term-id');
-  const termOffset = integer(channel, 'term-offset');
+  const initialTermId = number(channel, 'init-term-id');
+  const termId = number(channel, 'term-id');
+  const termOffset = number(channel, 'term-offset');
   if (initialTermId === null && termId === null && termOffset === null) return null;
   if (initialTermId === null || termId === null || termOffset === null) {
     throw refuse('init-term-id, term-id and term-offset go together: give all of them, or none');
@@ -174,10 +180,9 @@ function startPosition(channel: Channel, termLength: number): StartPosition | nu
   if (((termId - initialTermId) | 0) < 0) {
     throw refuse(`term-id=${termId} comes before init-term-id=${initialTermId}`);
   }
-  if (termOffset < 0 || termOffset > termLength) {
+  if (termOffset > termLength) {
     throw refuse(`term-offset=${termOffset} is beyond term-length=${termLength}`);
   }
-  if (termOffset % 32 !== 0) throw refuse(`term-offset=${termOffset} is not a multiple of 32`);
   return { initialTermId, termId, termOffset };
 }
 
@@ -189,7 +194,7 @@ function publicationWindow(
 ): number {
   const isIpc = channel.uri.media === 'ipc';
   const configured = isIpc ? options.ipcPublicationTermWindowLength : options.publicationTermWindowLength;
-  const wanted = size(channel, 'pub-wnd');
+  const wanted = number(channel, 'pub-wnd');
   if (wanted === null) return configured === 0 ? termLength / 2 : Math.min(configured, termLength / 2);
   if (wanted < mtu) throw refuse(`pub-wnd=${wanted} is less than mtu=${mtu}`);
   if (wanted > termLength / 2)
@@ -204,20 +209,20 @@ function sameAsTagged(key: string, value: number, tagged: number, { text }: Chan
 
 function untetheredTimeouts(channel: Channel, options: DriverOptions): UntetheredTimeouts {
   const windowLimitNs =
-    duration(channel, 'untethered-window-limit-timeout') ?? options.untetheredWindowLimitTimeoutNs;
+    number(channel, 'untethered-window-limit-timeout') ?? options.untetheredWindowLimitTimeoutNs;
   const { untetheredLingerTimeoutNs } = options;
-  const lingerNs = duration(channel, 'untethered-linger-timeout') ?? untetheredLingerTimeoutNs;
+  const lingerNs = number(channel, 'untethered-linger-timeout') ?? untetheredLingerTimeoutNs;
   return {
     windowLimitNs,
     lingerNs: lingerNs === 0 ? windowLimitNs : lingerNs,
-    restingNs: duration(channel, 'untethered-resting-timeout') ?? options.untetheredRestingTimeoutNs,
+    restingNs: number(channel, 'untethered-resting-timeout') ?? options.untetheredRestingTimeoutNs,
   };
 }
 
 function socketBuffers(channel: Channel, options: DriverOptions): SocketBuffers {
   return {
-    receiveBufferLength: size(channel, 'so-rcvbuf') ?? options.socketSoRcvbuf,
-    sendBufferLength: size(channel, 'so-sndbuf') ?? options.socketSoSndbuf,
+    receiveBufferLength: number(channel, 'so-rcvbuf') ?? options.socketSoRcvbuf,
+    sendBufferLength: number(channel, 'so-sndbuf') ?? options.socketSoSndbuf,
   };
 }
 
@@ -235,19 +240,20 @@ function parsed<T>(channel: Channel, key: string, parse: (text: string) => T): T
   }
 }
 
-function size(channel: Channel, key: string): number | null {
-  return parsed(channel, key, parseSize);
+function number(channel: Channel, key: NumberKey): number | null {
+  const value = parsed(channel, key, (text) => parseNumber(key, text));
+  return value === null ? null : checked(key, value);
 }
 
-function duration(channel: Channel, key: string): number | null {
-  return parsed(channel, key, parseDurationNs);
+/** What a setting of the driver stands for must be right as well. */
+function checked(key: NumberKey, value: number): number {
+  const fault = faultOfNumber(key, value);
+  if (fault !== null) throw refuse(fault);
+  return value;
 }
 
-function bool(channel: Channel, key: string): boolean | null {
-  return parsed(channel, key, (text) => {
-    if (text === 'true' || text === 'false') return text === 'true';
-    throw new Error('expected true or false');
-  });
+function bool(channel: Channel, key: BoolKey): boolean | null {
+  return parsed(channel, key, parseBool);
 }
 
 const GROUP_CONSIDERATIONS: Readonly<Record<string, boolean | null>> = {
@@ -261,17 +267,4 @@ function group(channel: Channel, { receiverGroupConsideration }: DriverOptions):
   const isGroup = Object.hasOwn(GROUP_CONSIDERATIONS, text) ? GROUP_CONSIDERATIONS[text]! : undefined;
   if (isGroup === undefined) throw refuse(`group=${text}: expected true, false or infer`);
   return isGroup;
-}
-
-function integer(channel: Channel, key: string): number | null {
-  return parsed(channel, key, (text) => {
-    if (!/^[-+]?\d{1,15}$/.test(text)) throw new Error('expected an integer');
-    return Number(text);
-  });
-}
-
-function int32(channel: Channel, key: string): number | null {
-  const value = integer(channel, key);
-  if (value !== null && value !== (value | 0)) throw refuse(`${key}=${value} does not fit into 32 bits`);
-  return value;
 }

@@ -92,7 +92,12 @@ export class Publications {
     }
     const channel = parseChannel(command.channel, 'publication');
     this.checkEntityTag(channel);
-    const parameters = publicationParameters(channel, this.context.options, this.taggedSession(channel));
+    const parameters = publicationParameters(
+      channel,
+      this.context.options,
+      command.streamId,
+      this.taggedSession(channel),
+    );
     if (channel.uri.media === 'ipc') {
       return { correlationId: command.correlationId, step: () => this.addOrShare(command, null, parameters) };
     }

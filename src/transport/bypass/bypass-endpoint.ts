@@ -1,8 +1,16 @@
 // hot
-import type { DatagramHandler, Endpoint, Ipv4Address } from '../transport.ts';
-import type { PortTable } from './port-table.ts';
+import type { DatagramHandler, Endpoint, Ipv4Address, MulticastOptions } from '../transport.ts';
 
-/** A UDP port of the bypass stack. */
+/** Groups of this network only: RFC 1112, 6.1. */
+const DEFAULT_TTL = 1;
+
+/** Knows which endpoints there are. */
+export interface EndpointOwner {
+  /** The endpoint is no longer there. */
+  release(endpoint: BypassEndpoint): void;
+}
+
+/** A UDP port of the bypass stack, at its own address or at that of a group. */
 export class BypassEndpoint implements Endpoint {
   readonly localAddress: Ipv4Address;
   readonly localPort: number;
@@ -12,11 +20,15 @@ export class BypassEndpoint implements Endpoint {
   /** 0: not connected. */
   remoteAddress: Ipv4Address;
   remotePort: number;
-  private readonly ports: PortTable;
+  /** The group whose datagrams it hears; 0: it hears those to our own address. */
+  readonly groupAddress: Ipv4Address;
+  /** Of datagrams to groups. */
+  readonly ttl: number;
+  private readonly owner: EndpointOwner;
   private open = true;
 
   constructor(
-    ports: PortTable,
+    owner: EndpointOwner,
     localAddress: Ipv4Address,
     localPort: number,
     remoteAddress: Ipv4Address,
@@ -24,8 +36,11 @@ export class BypassEndpoint implements Endpoint {
     receiveBufferLength: number,
     sendBufferLength: number,
     handler: DatagramHandler,
+    multicast: MulticastOptions | null,
   ) {
-    this.ports = ports;
+    this.owner = owner;
+    this.groupAddress = multicast === null ? 0 : multicast.groupAddress;
+    this.ttl = multicast === null || multicast.ttl === 0 ? DEFAULT_TTL : multicast.ttl;
     this.localAddress = localAddress;
     this.localPort = localPort;
     this.remoteAddress = remoteAddress;
@@ -33,7 +48,6 @@ export class BypassEndpoint implements Endpoint {
     this.receiveBufferLength = receiveBufferLength;
     this.sendBufferLength = sendBufferLength;
     this.handler = handler;
-    ports.add(localPort, this);
   }
 
   /** True unless the endpoint is connected to somebody else. */
@@ -51,6 +65,6 @@ export class BypassEndpoint implements Endpoint {
   close(): void {
     if (!this.open) return;
     this.open = false;
-    this.ports.remove(this.localPort);
+    this.owner.release(this);
   }
 }

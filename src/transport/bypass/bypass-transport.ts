@@ -3,8 +3,8 @@ import type { Clock } from '../../concurrent/clock.ts';
 import type { Device } from '../../device/device.ts';
 import { DpdkDevice, type DpdkDeviceOptions } from '../../device/dpdk/dpdk-device.ts';
 import type { Region } from '../../memory/region.ts';
-import { IpStack, type IpStackOptions, READY, UNRESOLVED } from '../../net/ip-stack.ts';
-import { IPV4_HEADER_LENGTH } from '../../net/ipv4.ts';
+import { type GroupListener, IpStack, type IpStackOptions, READY, UNRESOLVED } from '../../net/ip-stack.ts';
+import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
 import { LINK_UP, TX_UNREACHABLE, TX_UNRESOLVED } from '../../net/net-statistics.ts';
 import { UDP_HEADER_LENGTH, type UdpListener } from '../../net/udp.ts';
 import { AeronError } from '../../util/errors.ts';
@@ -18,7 +18,7 @@ import {
   type Transport,
   WORDS_PER_DATAGRAM,
 } from '../transport.ts';
-import { BypassEndpoint } from './bypass-endpoint.ts';
+import { BypassEndpoint, type EndpointOwner } from './bypass-endpoint.ts';
 import {
   BypassStatistics,
   LOCAL_RECEIVED,
@@ -72,13 +72,16 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): BypassT
 }
 
 /**
- * UDP datagrams over a {@link Device}, without the kernel. One endpoint a port; unicast only. What comes for our own
- * address stays in memory. See {@link IpStack} for what happens while a neighbour's Ethernet address is unknown.
+ * UDP datagrams over a {@link Device}, without the kernel. One endpoint a port, and any number a port of a group. What comes
+ * for our own address stays in memory; what goes to a group that we are in ourselves comes back too. See {@link IpStack} for
+ * what happens while a neighbour's Ethernet address is unknown.
  *
  * Several network agents may share the port and the address, each with a transport over a queue pair of its own: see
  * {@link HandOver}.
  */
-export class BypassTransport implements Transport, UdpListener, HandOverListener {
+export class BypassTransport
+  implements Transport, UdpListener, GroupListener, HandOverListener, EndpointOwner
+{
   readonly maxDatagramLength: number;
   readonly coalescedLengthMax = 0;
   readonly statistics: BypassStatistics;
@@ -87,6 +90,8 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
   private readonly address: Ipv4Address;
   private readonly stack: IpStack;
   private readonly ports: PortTable;
+  /** Endpoints of groups. Few: a datagram looks at each. */
+  private readonly members: BypassEndpoint[] = [];
   private readonly local: LocalDatagrams;
   private readonly packets: Region;
   private readonly counts: Float64Array;
@@ -107,6 +112,8 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
     this.handOver = handOver === null ? null : new HandOver(handOver, this.counts);
     this.ports = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
     this.stack.neighbourListener = this.handOver;
+    this.stack.groupListener = this;
+    this.stack.hearsEveryGroup = handOver !== null;
   }
 
   /** What the device said of its link at the last look, ten times a second. */
@@ -114,33 +121,46 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
     return this.stack.statistics[LINK_UP] === 1;
   }
 
-  /** Throws AeronError `EADDRNOTAVAIL` for an address that is not ours, `EADDRINUSE` for a port that is taken. */
+  /**
+   * Throws AeronError `EADDRNOTAVAIL` for an address that is not ours, `EADDRINUSE` for a port that is taken, `ENOBUFS` for one
+   * group too many.
+   */
   open(options: EndpointOptions, handler: DatagramHandler): BypassEndpoint {
-    const { localAddress, localPort, remoteAddress, remotePort, multicast } = options;
-    if (multicast != null) {
-      throw new AeronError(
-        'MULTICAST_UNSUPPORTED',
-        `the DPDK port cannot join ${formatIpv4(multicast.groupAddress)}. Use aeron.transport=kernel for multicast.`,
-      );
-    }
-    if (localAddress !== 0 && localAddress !== this.address) {
+    const { localAddress, localPort, remoteAddress, remotePort, multicast = null } = options;
+    const ownAddress = multicast === null ? localAddress : multicast.interfaceAddress;
+    if (ownAddress !== 0 && ownAddress !== this.address) {
       throw new AeronError(
         'EADDRNOTAVAIL',
-        `${formatIpv4(localAddress)} is not the address of the DPDK port, ${formatIpv4(this.address)}. ` +
-          'Use that address in the channel; multicast needs the kernel transport.',
+        `${formatIpv4(ownAddress)} is not the address of the DPDK port, ${formatIpv4(this.address)}. ` +
+          'Use that address in the channel.',
       );
     }
+    if (multicast !== null) this.stack.joinGroup(multicast.groupAddress);
     const { rxRingLength, txRingLength } = this.device.capabilities;
-    return new BypassEndpoint(
-      this.ports,
+    const endpoint = new BypassEndpoint(
+      this,
       this.address,
-      this.ports.choose(localPort),
+      multicast === null ? this.ports.choose(localPort) : localPort,
       remoteAddress,
       remotePort,
       rxRingLength * PACKET_BUFFER_LENGTH,
       txRingLength * PACKET_BUFFER_LENGTH,
       handler,
+      multicast,
     );
+    if (multicast === null) this.ports.add(endpoint.localPort, endpoint);
+    else this.members.push(endpoint);
+    return endpoint;
+  }
+
+  /** Cold. */
+  release(endpoint: BypassEndpoint): void {
+    if (endpoint.groupAddress === 0) {
+      this.ports.remove(endpoint.localPort);
+    } else {
+      this.members.splice(this.members.indexOf(endpoint), 1);
+      this.stack.leaveGroup(endpoint.groupAddress);
+    }
   }
 
   poll(listener: BurstListener): number {
@@ -162,7 +182,9 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
     const accepted =
       toAddress === this.address
         ? this.sendLocal(endpoint.localPort, burst, toPort)
-        : this.sendOut(endpoint.localPort, burst, toAddress, toPort);
+        : isGroup(toAddress)
+          ? this.sendToGroup(endpoint, burst, toAddress, toPort)
+          : this.sendOut(endpoint.localPort, burst, toAddress, toPort);
     if (accepted < burst.count) this.counts[SHORT_SENDS]!++;
     return accepted;
   }
@@ -188,10 +210,27 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
     length: number,
     sourceAddress: Ipv4Address,
     sourcePort: number,
+    destinationAddress: Ipv4Address,
     destinationPort: number,
   ): void {
     this.counts[TAKEN_OVER]!++;
-    this.deliver(region, offset, length, sourceAddress, sourcePort, destinationPort);
+    if (destinationAddress === this.address) {
+      this.deliver(region, offset, length, sourceAddress, sourcePort, destinationPort);
+    } else {
+      this.deliverToGroup(
+        region,
+        offset,
+        length,
+        sourceAddress,
+        sourcePort,
+        destinationAddress,
+        destinationPort,
+      );
+    }
+  }
+
+  onQuery(group: Ipv4Address, version: number, responseTime: number): void {
+    this.stack.membership.onQuery(group, version, responseTime);
   }
 
   onNeighbour(address: Ipv4Address, macHigh: number, macLow: number): void {
@@ -206,6 +245,46 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
     destinationPort: number,
   ): void {
     this.deliver(this.packets, offset, length, sourceAddress, sourcePort, destinationPort);
+  }
+
+  onGroupUdp(
+    offset: number,
+    length: number,
+    sourceAddress: Ipv4Address,
+    sourcePort: number,
+    group: Ipv4Address,
+    destinationPort: number,
+  ): void {
+    this.deliverToGroup(this.packets, offset, length, sourceAddress, sourcePort, group, destinationPort);
+  }
+
+  /** A datagram to a group leaves, and comes back if there is a member among our own endpoints. */
+  private sendToGroup(
+    endpoint: BypassEndpoint,
+    burst: DatagramBurst,
+    group: Ipv4Address,
+    port: number,
+  ): number {
+    const { stack, local, counts } = this;
+    const words = burst.words;
+    const { localPort, ttl } = endpoint;
+    const isLocalToo = stack.membership.isMember(group);
+    stack.startGroupDatagrams(group, localPort, port, ttl);
+    let accepted = 0;
+    for (; accepted < burst.count; accepted++) {
+      const word = accepted * WORDS_PER_DATAGRAM;
+      const length = words[word + 2]!;
+      if (length > this.maxDatagramLength) {
+        counts[SENDS_TOO_LONG]!++;
+        continue;
+      }
+      if (isLocalToo && local.isFull) break;
+      if (!stack.addDatagram(words[word]!, words[word + 1]!, length)) break;
+      if (!isLocalToo) continue;
+      local.add(words[word]!, words[word + 1]!, length, localPort, group, port);
+    }
+    local.copyQueued();
+    return accepted;
   }
 
   private sendOut(localPort: number, burst: DatagramBurst, address: Ipv4Address, port: number): number {
@@ -243,7 +322,7 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
       const length = words[word + 2]!;
       if (length > this.maxDatagramLength) {
         counts[SENDS_TOO_LONG]!++;
-      } else if (local.add(words[word]!, words[word + 1]!, length, localPort, port)) {
+      } else if (local.add(words[word]!, words[word + 1]!, length, localPort, this.address, port)) {
         counts[LOCAL_SENT]!++;
         counts[LOCAL_SENT_BYTES]! += length;
       } else {
@@ -257,8 +336,21 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
   private deliverLocal(index: number): void {
     const local = this.local;
     const length = local.length(index);
+    const destinationAddress = local.destinationAddress(index);
     this.counts[LOCAL_RECEIVED]!++;
     this.counts[LOCAL_RECEIVED_BYTES]! += length;
+    if (destinationAddress !== this.address) {
+      this.deliverToGroup(
+        local.region,
+        local.offset(index),
+        length,
+        this.address,
+        local.sourcePort(index),
+        destinationAddress,
+        local.destinationPort(index),
+      );
+      return;
+    }
     this.deliver(
       local.region,
       local.offset(index),
@@ -285,6 +377,7 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
         length,
         sourceAddress,
         sourcePort,
+        this.address,
         destinationPort,
       );
       if (isAnothers !== true) this.counts[NO_ENDPOINT]!++;
@@ -293,5 +386,36 @@ export class BypassTransport implements Transport, UdpListener, HandOverListener
     } else {
       endpoint.handler.onDatagram(region, offset, length, sourceAddress, sourcePort);
     }
+  }
+
+  /** To every endpoint that is in the group at that port; all of them are the same agent's. */
+  private deliverToGroup(
+    region: Region,
+    offset: number,
+    length: number,
+    sourceAddress: Ipv4Address,
+    sourcePort: number,
+    group: Ipv4Address,
+    destinationPort: number,
+  ): void {
+    const members = this.members;
+    let isHeard = false;
+    for (let i = 0; i < members.length; i++) {
+      const endpoint = members[i]!;
+      if (endpoint.localPort !== destinationPort || endpoint.groupAddress !== group) continue;
+      endpoint.handler.onDatagram(region, offset, length, sourceAddress, sourcePort);
+      isHeard = true;
+    }
+    if (isHeard) return;
+    const isAnothers = this.handOver?.offer(
+      region.handle,
+      offset,
+      length,
+      sourceAddress,
+      sourcePort,
+      group,
+      destinationPort,
+    );
+    if (isAnothers !== true) this.counts[NO_ENDPOINT]!++;
   }
 }

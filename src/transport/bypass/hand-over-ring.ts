@@ -11,6 +11,7 @@ const ALIGNMENT_MASK = 15;
 /** In the place of a datagram's length. */
 const PADDING = -1;
 const NEIGHBOUR = -2;
+const QUERY = -3;
 
 /** Offsets from the end of the records, each on a cache line pair of its own. */
 const TAIL = 128;
@@ -28,18 +29,23 @@ export interface HandOverListener {
     length: number,
     sourceAddress: number,
     sourcePort: number,
+    destinationAddress: number,
     destinationPort: number,
   ): void;
   onNeighbour(address: number, macHigh: number, macLow: number): void;
+  onQuery(group: number, version: number, responseTime: number): void;
 }
 
 /**
  * The way from one network agent to another of the same port, in memory that both have: UDP datagrams for the other's
- * endpoints, and neighbours that have said something of themselves. One writer, one reader, an object at each end.
+ * endpoints, neighbours that have said something of themselves, and routers' queries for members of groups. One writer, one
+ * reader, an object at each end.
  *
  * ```
- *   record, aligned to 16:  | int32 length, or a kind | int32 source address | uint16 ports, destination low | – | payload … |
+ *   record, aligned to 16:  | int32 length, or a kind | int32 source address | uint16 ports, destination low
+ *                           | int32 destination address | payload … |
  *   neighbour:              | int32 -2                | int32 address        | int32 MAC high    | int32 MAC low |
+ *   query:                  | int32 -3                | int32 group          | int32 version     | int32 response time |
  *   padding to the end:     | int32 -1                |
  * ```
  * Positions are bytes, and wrap at 2^32.
@@ -83,6 +89,7 @@ export class HandOverRing {
     length: number,
     sourceAddress: number,
     sourcePort: number,
+    destinationAddress: number,
     destinationPort: number,
   ): boolean {
     const record = this.claim(HEADER_LENGTH + length);
@@ -92,6 +99,7 @@ export class HandOverRing {
     i32[index] = length;
     i32[index + 1] = sourceAddress;
     i32[index + 2] = (sourcePort << 16) | destinationPort;
+    i32[index + 3] = destinationAddress;
     if (length > 0) {
       if (this.copies.isFull) this.copies.copy();
       this.copies.add(this.region.handle, record + HEADER_LENGTH, handle, offset, length);
@@ -101,14 +109,23 @@ export class HandOverRing {
 
   /** Adds what a neighbour said of itself. Returns false when there is no room. */
   addNeighbour(address: number, macHigh: number, macLow: number): boolean {
+    return this.addShort(NEIGHBOUR, address, macHigh, macLow);
+  }
+
+  /** Adds what a router asks. Returns false when there is no room. */
+  addQuery(group: number, version: number, responseTime: number): boolean {
+    return this.addShort(QUERY, group, version, responseTime);
+  }
+
+  private addShort(kind: number, a: number, b: number, c: number): boolean {
     const record = this.claim(HEADER_LENGTH);
     if (record < 0) return false;
     const i32 = this.i32;
     const index = record >> 2;
-    i32[index] = NEIGHBOUR;
-    i32[index + 1] = address;
-    i32[index + 2] = macHigh;
-    i32[index + 3] = macLow;
+    i32[index] = kind;
+    i32[index + 1] = a;
+    i32[index + 2] = b;
+    i32[index + 3] = c;
     return true;
   }
 
@@ -137,6 +154,9 @@ export class HandOverRing {
       if (length === NEIGHBOUR) {
         head = (head + HEADER_LENGTH) | 0;
         listener.onNeighbour(i32[index + 1]!, i32[index + 2]!, i32[index + 3]!);
+      } else if (length === QUERY) {
+        head = (head + HEADER_LENGTH) | 0;
+        listener.onQuery(i32[index + 1]!, i32[index + 2]!, i32[index + 3]!);
       } else {
         head = (head + alignRecord(HEADER_LENGTH + length)) | 0;
         const ports = i32[index + 2]!;
@@ -146,6 +166,7 @@ export class HandOverRing {
           length,
           i32[index + 1]!,
           ports >>> 16,
+          i32[index + 3]!,
           ports & 0xffff,
         );
       }

@@ -87,11 +87,20 @@ export class HandOver implements NeighbourListener {
     length: number,
     sourceAddress: number,
     sourcePort: number,
+    destinationAddress: number,
     destinationPort: number,
   ): boolean {
     const ring = this.to[ownerOf(destinationPort, this.agentCount)]!;
     if (ring === null) return false;
-    const isAdded = ring.addDatagram(handle, offset, length, sourceAddress, sourcePort, destinationPort);
+    const isAdded = ring.addDatagram(
+      handle,
+      offset,
+      length,
+      sourceAddress,
+      sourcePort,
+      destinationAddress,
+      destinationPort,
+    );
     this.counts[isAdded ? HANDED_OVER : HAND_OVERS_DROPPED]!++;
     return true;
   }
@@ -102,6 +111,15 @@ export class HandOver implements NeighbourListener {
     for (let i = 0; i < rings.length; i++) {
       const ring = rings[i]!;
       if (ring !== null && !ring.addNeighbour(address, macHigh, macLow)) this.counts[HAND_OVERS_DROPPED]!++;
+    }
+  }
+
+  /** Tells every other agent what a router asks. */
+  tellQuery(group: number, version: number, responseTime: number): void {
+    const rings = this.to;
+    for (let i = 0; i < rings.length; i++) {
+      const ring = rings[i]!;
+      if (ring !== null && !ring.addQuery(group, version, responseTime)) this.counts[HAND_OVERS_DROPPED]!++;
     }
   }
 

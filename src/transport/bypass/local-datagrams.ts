@@ -9,14 +9,15 @@ const MASK = CAPACITY - 1;
 const CACHE_LINE_LENGTH = 64;
 
 /**
- * The way of datagrams to our own address: a queue in memory, in order, without a device. Like a device it takes only what
- * there is room for.
+ * The way of datagrams to our own address, and to groups that we are in ourselves: a queue in memory, in order, without a
+ * device. Like a device it takes only what there is room for.
  */
 export class LocalDatagrams {
   readonly region: Region;
   private readonly slotLength: number;
   private readonly lengths: Int32Array = new Int32Array(CAPACITY);
   private readonly sourcePorts: Int32Array = new Int32Array(CAPACITY);
+  private readonly destinationAddresses: Int32Array = new Int32Array(CAPACITY);
   private readonly destinationPorts: Int32Array = new Int32Array(CAPACITY);
   private readonly copies: CopyBurst = new CopyBurst(CAPACITY);
   /** Sequence numbers of the first datagram queued and of the next one; they wrap at 2^32. */
@@ -32,12 +33,24 @@ export class LocalDatagrams {
     return (this.tail - this.head) | 0;
   }
 
+  get isFull(): boolean {
+    return this.count === CAPACITY;
+  }
+
   /** Queues a datagram; false when there is no room. Its bytes are copied by {@link copyQueued}. */
-  add(handle: number, offset: number, length: number, sourcePort: number, destinationPort: number): boolean {
+  add(
+    handle: number,
+    offset: number,
+    length: number,
+    sourcePort: number,
+    destinationAddress: number,
+    destinationPort: number,
+  ): boolean {
     if (this.count === CAPACITY) return false;
     const slot = this.tail & MASK;
     this.lengths[slot] = length;
     this.sourcePorts[slot] = sourcePort;
+    this.destinationAddresses[slot] = destinationAddress;
     this.destinationPorts[slot] = destinationPort;
     if (length > 0) this.copies.add(this.region.handle, slot * this.slotLength, handle, offset, length);
     this.tail = (this.tail + 1) | 0;
@@ -59,6 +72,10 @@ export class LocalDatagrams {
 
   sourcePort(index: number): number {
     return this.sourcePorts[this.slot(index)]!;
+  }
+
+  destinationAddress(index: number): number {
+    return this.destinationAddresses[this.slot(index)]!;
   }
 
   destinationPort(index: number): number {
