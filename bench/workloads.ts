@@ -50,7 +50,7 @@ const STREAM: WorkloadRun = {
 };
 /** Where there are many of a kind. */
 const SHORT = { durationMs: 1500 };
-const MINUTE = { warmUpMs: 3000, durationMs: 60_000 };
+const MINUTE = { warmUpMs: 5000, durationMs: 60_000 };
 const UNLIMITED_ROUNDS = 1000;
 /** What the bar does not judge: enough to see that a figure is no accident, in an hour that has an end. */
 const BESIDE = { roundsMax: 2 };

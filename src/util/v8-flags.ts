@@ -17,5 +17,5 @@ export const V8_FLAGS: readonly string[] = [
   ...V8_CODE_FLAGS,
   '--no-memory-reducer',
   '--min-semi-space-size=16',
-  '--initial-heap-size=64',
+  '--initial-heap-size=128',
 ];
