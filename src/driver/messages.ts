@@ -348,7 +348,6 @@ export interface NetworkAgentConfig {
   readonly receiveLossRate: number;
   /** Among several agents of the driver; null: there is one. */
   readonly place: AgentPlace | null;
-  readonly ioVectorCapacity: number;
   /** 0: as suits the transport. */
   readonly maxMessagesPerSend: number;
   readonly sendToStatusPollRatio: number;
@@ -403,6 +402,8 @@ export type TransportConfig =
   | {
       readonly kind: 'kernel';
       readonly connectSendSockets: boolean;
+      /** Datagrams of a poll at most; 0: as many as there is room for. */
+      readonly receiveBurstLength?: number;
       readonly coalesceDatagrams: boolean;
     }
   | { readonly kind: 'bypass'; readonly dpdk: DpdkConfig };

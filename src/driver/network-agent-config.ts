@@ -22,7 +22,6 @@ export function networkAgentConfig(
     extensions: extensionsConfig(options),
     receiveLossRate: options.receiveLossRate,
     place: sharing === null ? null : sharing.place(index),
-    ioVectorCapacity: options.receiverIoVectorCapacity,
     maxMessagesPerSend: options.networkPublicationMaxMessagesPerSend,
     sendToStatusPollRatio: options.sendToStatusPollRatio,
     statusMessageTimeoutNs: options.rcvStatusMessageTimeoutNs,
@@ -70,6 +69,7 @@ function transportConfig(
       return {
         kind: 'kernel',
         connectSendSockets: options.driverConnect,
+        receiveBurstLength: options.receiverIoVectorCapacity,
         coalesceDatagrams: options.udpGso,
       };
     case 'dpdk':

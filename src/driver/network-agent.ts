@@ -34,6 +34,9 @@ export class NetworkAgent {
   private readonly imageTurns: StreamTurns = new StreamTurns();
   /** Duty cycles until the next look at the clock, unless one finds work. */
   private idleCyclesToTime = 0;
+  private cyclesWithoutReceive = 0;
+  /** Several agents hand over to each other what arrives: each must look all the time. */
+  private readonly isAlone: boolean;
   private isClosed = false;
   // Fields of doubles start as NaN, here and in the streams: V8 then never takes them for fields of small integers.
   private timeOfLastCycleNs = Number.NaN;
@@ -55,6 +58,7 @@ export class NetworkAgent {
     this.transport = transport;
     this.frames = transport === null ? null : new FrameSender(transport, this.context.counters);
     this.commands = new CommandHandler(this.context, this.streams, transport, this.frames);
+    this.isAlone = config.place === null;
     this.traffic =
       config.place === null || statistics === null
         ? null
@@ -89,7 +93,7 @@ export class NetworkAgent {
       this.trackCycleTime();
     }
     let workCount = this.send();
-    workCount += this.receive();
+    if (this.isReceiveDue(workCount)) workCount += this.receive();
     const ipcPublications = this.streams.ipcPublications;
     for (let i = 0; i < ipcPublications.length; i++) workCount += ipcPublications[i]!.doWork();
     if (this.transport !== null) {
@@ -111,6 +115,18 @@ export class NetworkAgent {
     let workCount = 0;
     for (let i = 0; i < visits; i++) workCount += publications[turns.next()]!.doWork();
     return turns.end(workCount);
+  }
+
+  /**
+   * Who only sends looks for what receivers say once in so many cycles that sent something: looking in vain costs a call
+   * into the kernel. Nothing waits for long: the window closes, and then nothing is sent.
+   */
+  private isReceiveDue(sent: number): boolean {
+    if (sent > 0 && this.isAlone && this.streams.receiveEndpoints.size === 0) {
+      if (++this.cyclesWithoutReceive < this.config.sendToStatusPollRatio) return false;
+    }
+    this.cyclesWithoutReceive = 0;
+    return true;
   }
 
   private receive(): number {

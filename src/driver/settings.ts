@@ -231,8 +231,8 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   receiverWildcardPortRange: setting('aeron.receiver.wildcard.port.range', 'portRange', '0 0',
     'ports for endpoint=host:0'),
   driverConnect: setting('aeron.driver.connect', 'bool', 'true', 'connect the sockets of publications'),
-  receiverIoVectorCapacity: int('aeron.receiver.io.vector.capacity', '4', 1, 16,
-    'datagrams taken from a socket at a time'),
+  receiverIoVectorCapacity: int('aeron.receiver.io.vector.capacity', '0', 0, 64,
+    'datagrams taken from kernel sockets at a time; 0: 64'),
   networkPublicationMaxMessagesPerSend: int('aeron.network.publication.max.messages.per.send', '0', 0, 64,
     'datagrams of a publication sent at a time; 0: 8, or as many as UDP GSO takes together'),
 

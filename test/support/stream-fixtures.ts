@@ -86,7 +86,6 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       lossReport: this.lossReport,
       transport: { kind: 'none' },
       place: null,
-      ioVectorCapacity: 4,
       maxMessagesPerSend: 4,
       extensions: { modules: [], incomingInterceptors: [], outgoingInterceptors: [] },
       receiveLossRate: 0,

@@ -205,9 +205,14 @@ test('should let kernel sockets coalesce datagrams unless they are told not to',
   const cnc = { region, countersValues: section } as unknown as CncFile;
   const transport = (...args: string[]) =>
     networkAgentConfig(loadConfiguration({ env: {}, args }), cnc, region, () => 0).transport;
-  const kernel = { kind: 'kernel', connectSendSockets: true };
+  const kernel = { kind: 'kernel', connectSendSockets: true, receiveBurstLength: 0 };
   assert.deepEqual(transport(), { ...kernel, coalesceDatagrams: true });
   assert.deepEqual(transport('-Daeron.udp.gso=false'), { ...kernel, coalesceDatagrams: false });
+  assert.deepEqual(transport('-Daeron.receiver.io.vector.capacity=4'), {
+    ...kernel,
+    coalesceDatagrams: true,
+    receiveBurstLength: 4,
+  });
   region.close();
 });
 

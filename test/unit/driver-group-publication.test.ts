@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { SimulatedClock } from '../../src/concurrent/clock.ts';
-import type { FlowControlSpec, NetworkEvent, NetworkPublicationSpec } from '../../src/driver/messages.ts';
+import type {
+  FlowControlSpec,
+  NetworkAgentConfig,
+  NetworkEvent,
+  NetworkPublicationSpec,
+} from '../../src/driver/messages.ts';
 import type { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
 import { Region } from '../../src/memory/region.ts';
 import { ERROR_FLAG_HAS_GROUP_TAG, writeError } from '../../src/protocol/error-frame.ts';
@@ -47,8 +52,13 @@ class Cast {
   readonly publisher: TestPublisher;
   readonly destinationsCounterId: number;
 
-  constructor(isManual: boolean, flowControl: Partial<FlowControlSpec> = {}, maxResend = 2) {
-    this.agent = new TestAgent(this.transport, new SimulatedClock());
+  constructor(
+    isManual: boolean,
+    flowControl: Partial<FlowControlSpec> = {},
+    maxResend = 2,
+    config: Partial<NetworkAgentConfig> = {},
+  ) {
+    this.agent = new TestAgent(this.transport, new SimulatedClock(), config);
     this.log = directory.createLog(`group-${logCount++}`);
     this.destinationsCounterId = this.agent.claimCounter().id;
     this.agent.command({
@@ -349,3 +359,27 @@ test('several gaps of a group are answered at a time, up to the pool', () => {
   cast.nak(4 * MTU, MTU);
   assert.equal(cast.ports().length, 1);
 });
+
+for (const ratio of [1, 3]) {
+  test(`who only sends looks at status messages every ${ratio} cycles that send`, () => {
+    using cast = new Cast(false, {}, 2, { sendToStatusPollRatio: ratio, maxMessagesPerSend: 1 });
+    cast.statusMessage(1, 0);
+    cast.cycle();
+    let polls = 0;
+    const poll = cast.transport.poll.bind(cast.transport);
+    cast.transport.poll = (listener) => {
+      polls++;
+      return poll(listener);
+    };
+    for (let i = 0; i < 12; i++) cast.publisher.offer(Buffer.alloc(MTU - 32));
+    for (let i = 0; i < 12; i++) cast.cycle();
+    assert.equal(polls, 12 / ratio);
+    cast.cycle();
+    cast.cycle();
+    assert.equal(polls, 12 / ratio + 2, 'every cycle that sends nothing');
+    cast.agent.command({ kind: 'addReceiveEndpoint', endpointId: 2, options: endpointOptions() });
+    for (let i = 0; i < 4; i++) cast.publisher.offer(Buffer.alloc(MTU - 32));
+    for (let i = 0; i < 4; i++) cast.cycle();
+    assert.equal(polls, 12 / ratio + 6, 'every cycle of who receives, too');
+  });
+}

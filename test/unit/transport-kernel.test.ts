@@ -197,6 +197,27 @@ test('sockets that are not to be connected still send to the remote address, and
   assert.deepEqual([before.texts, after.texts, heard.texts], [['one'], ['two'], ['hello']]);
 });
 
+test('a poll takes no more from the kernel than it is told', () => {
+  transport.close();
+  transport = openKernelTransport({
+    connectSendSockets: true,
+    coalesceDatagrams: false,
+    receiveBurstLength: 4,
+  });
+  const inbox = new Inbox();
+  const receiver = transport.open(options(), inbox);
+  const sender = transport.open(connectedTo(receiver.localPort), new Inbox());
+  const texts = Array.from({ length: 10 }, (_, i) => `${i}`);
+  transport.send(sender, burstOf(...texts), 0, 0);
+  const counts: number[] = [];
+  pollUntil(() => {
+    counts.push(inbox.datagrams.length);
+    return inbox.datagrams.length === 10;
+  });
+  assert.deepEqual(inbox.texts, texts);
+  for (const [i, count] of counts.entries()) assert.ok(count - (counts[i - 1] ?? 0) <= 4, `${counts}`);
+});
+
 test('reconnecting to where no route leads says why', () => {
   const peer = transport.open(options(), new Inbox());
   const sender = transport.open(connectedTo(peer.localPort), new Inbox());

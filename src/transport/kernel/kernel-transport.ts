@@ -20,8 +20,8 @@ const MAX_DATAGRAM_LENGTH = 65507;
 /** `kCoalescedLengthMax` of native/udp.cc. */
 const COALESCED_LENGTH_MAX = 65489;
 
-/** Datagrams that one poll receives at most. */
-const RECEIVE_BURST_LENGTH = 64;
+/** Datagrams that one poll receives at most, and less if it is asked to. */
+const RECEIVE_BURST_LENGTH_MAX = 64;
 
 /** An odd number of cache lines, so that the starts of the slots do not share a set of the cache. */
 const SLOT_LENGTH = 65600;
@@ -48,6 +48,8 @@ export interface KernelTransportConfig {
    * GRO), where the kernel can.
    */
   readonly coalesceDatagrams: boolean;
+  /** Datagrams that one poll takes from the kernel at most, 1 to 64. 64 when absent or 0. */
+  readonly receiveBurstLength?: number;
 }
 
 /**
@@ -66,8 +68,8 @@ export class KernelTransport implements Transport {
   readonly coalescedLengthMax: number;
   readonly statistics: KernelStatistics = new KernelStatistics();
   private readonly udp: UdpAddon = loadUdp();
-  private readonly packets: Region = Region.allocate(RECEIVE_BURST_LENGTH * SLOT_LENGTH);
-  private readonly incoming: Region = Region.allocate(RECEIVE_BURST_LENGTH * WORDS_PER_DATAGRAM * 4);
+  private readonly packets: Region = Region.allocate(RECEIVE_BURST_LENGTH_MAX * SLOT_LENGTH);
+  private readonly incoming: Region = Region.allocate(RECEIVE_BURST_LENGTH_MAX * WORDS_PER_DATAGRAM * 4);
   private readonly words: Int32Array = this.incoming.i32;
   private readonly sockets: number;
   /** By the number that the native side calls each by. */
@@ -80,10 +82,12 @@ export class KernelTransport implements Transport {
   constructor(config: KernelTransportConfig) {
     this.connectSendSockets = config.connectSendSockets;
     this.coalescedLengthMax = config.coalesceDatagrams ? COALESCED_LENGTH_MAX : 0;
+    const wanted = config.receiveBurstLength ?? 0;
+    const receiveBurstLength = wanted === 0 ? RECEIVE_BURST_LENGTH_MAX : wanted;
     this.sockets = this.udp.createSet(
       this.packets.handle,
       SLOT_LENGTH,
-      RECEIVE_BURST_LENGTH,
+      receiveBurstLength,
       this.incoming.handle,
       this.statistics.region.handle,
       config.coalesceDatagrams,
