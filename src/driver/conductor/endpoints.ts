@@ -264,9 +264,10 @@ export class Endpoints {
     for (const endpoint of this.endpoints.values()) {
       if (endpoint.isMulticast || endpoint.state !== 'active' || this.resolutions.has(endpoint)) continue;
       const { host, port } = endpoint.remote;
-      if (port === 0) continue;
+      // To ask whether it is connected costs a look at every stream.
+      if (port === 0 || knownAddress(host) !== null) continue;
       if (isConnected(endpoint)) endpoint.lastActiveNs = nowNs;
-      if (knownAddress(host) === null && nowNs - endpoint.lastActiveNs > SILENCE_NS) {
+      if (nowNs - endpoint.lastActiveNs > SILENCE_NS) {
         this.resolutions.set(endpoint, this.context.names.resolve(host));
       }
     }

@@ -149,8 +149,8 @@ export class Images {
     }
     const { streamSessionLimit } = this.context.options;
     let sessions = 0;
-    for (const image of this.streams.images.values()) {
-      if (image.endpoint === endpoint && image.streamId === streamId) sessions++;
+    for (const image of this.streams.images.ofStream(streamId)) {
+      if (image.endpoint === endpoint) sessions++;
     }
     if (sessions >= streamSessionLimit) {
       throw new CommandError(

@@ -39,6 +39,7 @@ import {
 import type { PendingCommand } from './pending-command.ts';
 import { SessionIds } from './session-ids.ts';
 import { isIpc, type Publication, type SubscriberLink } from './stream.ts';
+import type { StreamMap } from './stream-map.ts';
 import type { Streams } from './streams.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { NO_TRANSPORT_SENTENCE } from './unsupported.ts';
@@ -61,7 +62,7 @@ export class Publications {
   private readonly subscriptions: Subscriptions;
   private readonly linker: Linker;
   private readonly sessionIds: SessionIds;
-  private readonly publications: Map<number, Publication>;
+  private readonly publications: StreamMap<Publication>;
 
   constructor(
     context: ConductorContext,
@@ -106,8 +107,9 @@ export class Publications {
 
   /** Entity tags are unique. */
   private checkEntityTag({ tags, text }: Channel): void {
+    if (tags.entity === null) return;
     for (const { parameters, channel } of this.publications.values()) {
-      if (tags.entity === null || parameters.entityTag !== tags.entity) continue;
+      if (parameters.entityTag !== tags.entity) continue;
       throw new CommandError(
         ErrorCode.INVALID_CHANNEL,
         `${tags.entity} entityTag already in use: existingChannel=${channel} channel=${text}`,
@@ -193,17 +195,17 @@ export class Publications {
   }
 
   private findShared(endpoint: ChannelEndpoint | null, streamId: number): Publication | null {
-    for (const publication of this.publications.values()) {
+    for (const publication of this.publications.ofStream(streamId)) {
       const { isExclusive, isDraining } = publication;
-      if (publication.endpoint !== endpoint || publication.streamId !== streamId) continue;
+      if (publication.endpoint !== endpoint) continue;
       if (!isExclusive && !isDraining) return publication;
     }
     return null;
   }
 
   private isSessionTaken(endpoint: ChannelEndpoint | null, streamId: number, sessionId: number): boolean {
-    for (const publication of this.publications.values()) {
-      if (publication.endpoint !== endpoint || publication.streamId !== streamId) continue;
+    for (const publication of this.publications.ofStream(streamId)) {
+      if (publication.endpoint !== endpoint) continue;
       // An IPC session may be used again as soon as its subscribers have seen all of it.
       if (publication.sessionId === sessionId && (endpoint !== null || publication.isAvailable)) return true;
     }
@@ -213,8 +215,8 @@ export class Publications {
   /** A session id that no publication of this stream id has, on any channel. */
   nextSessionId(streamId: number): number {
     return this.sessionIds.next((sessionId) => {
-      for (const publication of this.publications.values()) {
-        if (publication.streamId === streamId && publication.sessionId === sessionId) return true;
+      for (const publication of this.publications.ofStream(streamId)) {
+        if (publication.sessionId === sessionId) return true;
       }
       return false;
     });

@@ -1,12 +1,18 @@
 import type { Image, Publication, Stream } from './stream.ts';
+import { StreamMap } from './stream-map.ts';
 
 /** Every stream the network agent has, by registration id. */
 export class Streams {
-  readonly publications: Map<number, Publication> = new Map();
-  readonly images: Map<number, Image> = new Map();
+  readonly publications: StreamMap<Publication> = new StreamMap();
+  readonly images: StreamMap<Image> = new StreamMap();
 
   get(registrationId: number): Stream | null {
     return this.publications.get(registrationId) ?? this.images.get(registrationId) ?? null;
+  }
+
+  /** Publications and images with this stream id. */
+  ofStream(streamId: number): Stream[] {
+    return [...this.publications.ofStream(streamId), ...this.images.ofStream(streamId)];
   }
 
   all(): Stream[] {

@@ -11,6 +11,7 @@ import type { Linker } from './linker.ts';
 import { type SubscriptionParameters, subscriptionParameters } from './parameters.ts';
 import type { PendingCommand } from './pending-command.ts';
 import type { Stream } from './stream.ts';
+import { StreamMap } from './stream-map.ts';
 import type { Streams } from './streams.ts';
 import { type SpiedChannel, type Subscription, wants, wantsStream } from './subscription.ts';
 import { NO_TRANSPORT_SENTENCE } from './unsupported.ts';
@@ -27,7 +28,7 @@ export class Subscriptions {
   private readonly endpoints: Endpoints;
   private readonly streams: Streams;
   private readonly linker: Linker;
-  private readonly subscriptions: Map<number, Subscription> = new Map();
+  private readonly subscriptions: StreamMap<Subscription> = new StreamMap();
   /** Destinations of multi-destination subscriptions that are streams of this machine. */
   private readonly locals: Set<Subscription> = new Set();
 
@@ -47,16 +48,12 @@ export class Subscriptions {
 
   /** Subscriptions that want a stream of this endpoint (`null`: IPC), the oldest first. */
   wanting(endpoint: ChannelEndpoint | null, streamId: number, sessionId: number): Subscription[] {
-    return this.all().filter((one) => wants(one, endpoint, streamId, sessionId));
+    const candidates = [...this.subscriptions.ofStream(streamId), ...this.locals];
+    return candidates.filter((one) => wants(one, endpoint, streamId, sessionId));
   }
 
   get(registrationId: number): Subscription | undefined {
     return this.subscriptions.get(registrationId);
-  }
-
-  /** Subscriptions and their destinations of this machine, the oldest first. */
-  private all(): Subscription[] {
-    return [...this.subscriptions.values(), ...this.locals];
   }
 
   /** A multi-destination subscription gets streams of this machine, too. */
@@ -70,7 +67,7 @@ export class Subscriptions {
     for (const destination of this.locals) {
       if (!isThis(destination)) continue;
       this.locals.delete(destination);
-      for (const stream of this.streams.all()) {
+      for (const stream of this.streams.ofStream(destination.streamId)) {
         this.linker.announceUnavailable(stream, destination);
         this.linker.leave(stream, destination);
       }
@@ -153,8 +150,8 @@ export class Subscriptions {
     { streamId, channel }: AddSubscriptionCommand,
     { sessionId, isReliable, rejoin }: SubscriptionParameters,
   ): void {
-    for (const existing of this.subscriptions.values()) {
-      if (existing.endpoint !== endpoint || existing.streamId !== streamId) continue;
+    for (const existing of this.subscriptions.ofStream(streamId)) {
+      if (existing.endpoint !== endpoint) continue;
       const { parameters } = existing;
       if (parameters.sessionId !== sessionId) continue;
       const option =
@@ -203,7 +200,7 @@ export class Subscriptions {
   }
 
   private joinStreams(subscription: Subscription): void {
-    for (const stream of this.streams.all()) {
+    for (const stream of this.streams.ofStream(subscription.streamId)) {
       if (isJoinable(stream) && wantsStream(subscription, stream)) this.linker.join(stream, subscription);
     }
   }
@@ -228,13 +225,13 @@ export class Subscriptions {
   }
 
   private end(subscription: Subscription): void {
-    const { registrationId, endpoint } = subscription;
+    const { registrationId, endpoint, streamId } = subscription;
     this.subscriptions.delete(registrationId);
-    for (const stream of this.streams.all()) this.linker.leave(stream, subscription);
+    for (const stream of this.streams.ofStream(streamId)) this.linker.leave(stream, subscription);
     for (const destination of this.locals) {
       if (destination.registrationId !== registrationId) continue;
       this.locals.delete(destination);
-      for (const stream of this.streams.all()) this.linker.leave(stream, destination);
+      for (const stream of this.streams.ofStream(streamId)) this.linker.leave(stream, destination);
     }
     if (endpoint === null) return;
     this.changeInterest(endpoint, subscription, -1);
