@@ -16,12 +16,16 @@ export const CounterType = {
   PUBLISHER_POSITION: 12,
   SENDER_BPE: 13,
   LOCAL_SOCKADDR: 14,
+  NAME_RESOLVER_NEIGHBORS: 15,
+  NAME_RESOLVER_CACHE_ENTRIES: 16,
   FLOW_CONTROL_RECEIVERS: 17,
   MDC_DESTINATIONS: 18,
   SENDER_NAKS_RECEIVED: 19,
   RECEIVER_NAKS_SENT: 20,
+  NAME_RESOLVER_BOOTSTRAP_NEIGHBOR: 21,
   /** Ours: between the official drivers' types and those from 1000 on, which are applications'. */
   NETWORK_AGENT: 900,
+  NAME_RESOLVER_CSV_ENTRY: 2001,
 } as const;
 
 /** The type and the name of a counter that a stream has, for {@link streamCounterLabel}. */

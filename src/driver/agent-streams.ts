@@ -1,4 +1,5 @@
 import type { AgentContext } from './agent-context.ts';
+import type { ResolverEndpoint } from './names/resolver-endpoint.ts';
 import type { Image } from './receiver/image.ts';
 import type { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
 import type { IpcPublication } from './sender/ipc-publication.ts';
@@ -16,6 +17,7 @@ export class AgentStreams {
   /** Those of {@link sendEndpoints} that have several destinations. */
   castEndpoints: SendEndpoint[] = [];
   readonly receiveEndpoints: Map<number, ReceiveEndpoint> = new Map();
+  resolverEndpoint: ResolverEndpoint | null = null;
   networkPublications: NetworkPublication[] = [];
   ipcPublications: IpcPublication[] = [];
   images: Image[] = [];
@@ -71,6 +73,8 @@ export class AgentStreams {
   close(): void {
     for (const endpoint of this.sendEndpoints.values()) endpoint.close();
     for (const endpoint of this.receiveEndpoints.values()) endpoint.close();
+    this.resolverEndpoint?.close();
+    this.resolverEndpoint = null;
     this.sendEndpoints.clear();
     this.castEndpoints = [];
     this.receiveEndpoints.clear();

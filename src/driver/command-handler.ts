@@ -15,6 +15,7 @@ import type {
   SharedRegion,
   SubscriberPosition,
 } from './messages.ts';
+import { ResolverEndpoint } from './names/resolver-endpoint.ts';
 import { Image } from './receiver/image.ts';
 import { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
 import { Destinations } from './sender/destinations.ts';
@@ -39,6 +40,25 @@ interface Network {
 /** What the conductor is told of an endpoint that has opened. */
 type Opened = Pick<Endpoint, 'localAddress' | 'localPort' | 'receiveBufferLength'>;
 
+type EndpointCommand = Extract<
+  NetworkCommand,
+  {
+    kind:
+      | 'addSendEndpoint'
+      | 'addReceiveEndpoint'
+      | 'addMultiDestinationEndpoint'
+      | 'addReceiveDestination'
+      | 'removeReceiveDestination'
+      | 'addResolverEndpoint'
+      | 'sendResolution'
+      | 'removeEndpoint'
+      | 'reconnectEndpoint'
+      | 'addDestination'
+      | 'removeDestination'
+      | 'moveDestination';
+  }
+>;
+
 /** Does what the conductor says to the network agent, all but closing it. */
 export class CommandHandler {
   private readonly context: AgentContext;
@@ -59,41 +79,8 @@ export class CommandHandler {
 
   /** Never throws: what cannot be done is answered by an event. */
   onCommand(command: Exclude<NetworkCommand, { kind: 'close' }>): void {
-    const { sendEndpoints, receiveEndpoints } = this.streams;
+    const { receiveEndpoints } = this.streams;
     switch (command.kind) {
-      case 'addSendEndpoint':
-        this.addSendEndpoint(command.endpointId, command.options, command.destinations ?? null);
-        break;
-      case 'addReceiveEndpoint':
-        this.addReceiveEndpoint(command.endpointId, command.options, command.receiver);
-        break;
-      case 'addMultiDestinationEndpoint':
-        this.addMultiDestinationEndpoint(command.endpointId, command.receiver);
-        break;
-      case 'addReceiveDestination':
-        this.addReceiveDestination(command);
-        break;
-      case 'removeReceiveDestination':
-        receiveEndpoints.get(command.endpointId)?.closeDestination(command.destinationId);
-        break;
-      case 'removeEndpoint':
-        this.removeEndpoint(command.endpointId);
-        break;
-      case 'reconnectEndpoint':
-        sendEndpoints.get(command.endpointId)?.reconnect(command.remoteAddress, command.remotePort);
-        receiveEndpoints.get(command.endpointId)?.setControl(command.remoteAddress, command.remotePort);
-        break;
-      case 'addDestination':
-        sendEndpoints
-          .get(command.endpointId)
-          ?.destinations?.add(command.destinationId, command.address, command.port);
-        break;
-      case 'removeDestination':
-        sendEndpoints.get(command.endpointId)?.destinations?.remove(command.destinationId);
-        break;
-      case 'moveDestination':
-        sendEndpoints.get(command.endpointId)?.destinations?.move(command.destinationId, command.address);
-        break;
       case 'addNetworkPublication':
         this.adopt(command.publication, (log) => this.addNetworkPublication(log, command.publication));
         break;
@@ -125,6 +112,53 @@ export class CommandHandler {
         break;
       case 'rejectImage':
         this.streams.rejectable(command.registrationId)?.reject(command.reason);
+        break;
+      default:
+        this.onEndpointCommand(command);
+    }
+  }
+
+  private onEndpointCommand(command: EndpointCommand): void {
+    const { sendEndpoints, receiveEndpoints } = this.streams;
+    switch (command.kind) {
+      case 'addSendEndpoint':
+        this.addSendEndpoint(command.endpointId, command.options, command.destinations ?? null);
+        break;
+      case 'addReceiveEndpoint':
+        this.addReceiveEndpoint(command.endpointId, command.options, command.receiver);
+        break;
+      case 'addMultiDestinationEndpoint':
+        this.addMultiDestinationEndpoint(command.endpointId, command.receiver);
+        break;
+      case 'addReceiveDestination':
+        this.addReceiveDestination(command);
+        break;
+      case 'removeReceiveDestination':
+        receiveEndpoints.get(command.endpointId)?.closeDestination(command.destinationId);
+        break;
+      case 'addResolverEndpoint':
+        this.addResolverEndpoint(command.endpointId, command.options);
+        break;
+      case 'sendResolution':
+        this.streams.resolverEndpoint?.send(command.frame, command.remoteAddress, command.remotePort);
+        break;
+      case 'removeEndpoint':
+        this.removeEndpoint(command.endpointId);
+        break;
+      case 'reconnectEndpoint':
+        sendEndpoints.get(command.endpointId)?.reconnect(command.remoteAddress, command.remotePort);
+        receiveEndpoints.get(command.endpointId)?.setControl(command.remoteAddress, command.remotePort);
+        break;
+      case 'addDestination':
+        sendEndpoints
+          .get(command.endpointId)
+          ?.destinations?.add(command.destinationId, command.address, command.port);
+        break;
+      case 'removeDestination':
+        sendEndpoints.get(command.endpointId)?.destinations?.remove(command.destinationId);
+        break;
+      case 'moveDestination':
+        sendEndpoints.get(command.endpointId)?.destinations?.move(command.destinationId, command.address);
         break;
     }
   }
@@ -198,6 +232,15 @@ export class CommandHandler {
     } catch (error) {
       emit({ kind: 'destinationFailed', destinationId, code: codeOf(error), message: messageOf(error) });
     }
+  }
+
+  private addResolverEndpoint(endpointId: number, options: EndpointOptions): void {
+    this.open(endpointId, ({ transport, frames }) => {
+      const endpoint = new ResolverEndpoint(this.context, transport, frames, endpointId);
+      const opened = endpoint.open(options);
+      this.streams.resolverEndpoint = endpoint;
+      return opened;
+    });
   }
 
   private open(endpointId: number, openEndpoint: (network: Network) => Opened): void {

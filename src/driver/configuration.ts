@@ -9,6 +9,7 @@ import { formatIpv4, parseIpv4 } from '../util/ipv4.ts';
 import { parseCommandLine, readPropertyFile } from './command-line.ts';
 import type { DriverOptions, Ipv4Interface, PortRange } from './driver-options.ts';
 import { parseGroupTag } from './group-tag.ts';
+import { parseResolverAddress, splitHostAndPort } from './names/resolver-address.ts';
 import { transportKind } from './network-agent-config.ts';
 import { environmentName, SETTINGS, type Setting, type SettingKind } from './settings.ts';
 
@@ -138,8 +139,8 @@ function oneOf(values: Readonly<Record<string, string>>, text: string): string {
   throw new Error(`expected one of ${Object.keys(values).join(', ')}`);
 }
 
-/** As many as the official driver takes. */
-const LIST_LENGTH_MAX = 10;
+/** As many as the official driver takes of the longest list, that of bootstrap neighbours. */
+const LIST_LENGTH_MAX = 20;
 
 function parseList(text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());
@@ -202,6 +203,7 @@ export function validate(options: DriverOptions): DriverOptions {
     socketHolds('socketSoSndbuf', 'mtuLength', options);
   }
   checkIdleStrategies(options);
+  checkResolver(options);
   checkNetworkAgents(options);
   checkDpdk(options);
   return options.dir === '' ? { ...options, dir: defaultAeronDirectory() } : options;
@@ -271,6 +273,29 @@ function longer(key: NumberKey, other: NumberKey, options: DriverOptions): void 
 function socketHolds(key: NumberKey, content: NumberKey, options: DriverOptions): void {
   if (options[key] === 0 || options[content] <= 2 * options[key]) return;
   fail(content, options, 'does not fit into', key, `Set ${SETTINGS[key].property}=${options[content]}.`);
+}
+
+function checkResolver({ resolverName, resolverInterface, resolverBootstrapNeighbors }: DriverOptions): void {
+  if (resolverInterface === '') return;
+  const { resolverName: name, resolverInterface: where, resolverBootstrapNeighbors: neighbors } = SETTINGS;
+  if (!/^[\x21-\x7e]{1,512}$/.test(resolverName)) {
+    throw new ConfigurationError(
+      `${where.property}=${resolverInterface} needs ${name.property}, up to 512 ASCII characters: ` +
+        `resolverName is required when resolverInterface is set, and is "${resolverName}".`,
+    );
+  }
+  checkedBy(where.property, resolverInterface, parseResolverAddress);
+  for (const neighbor of resolverBootstrapNeighbors) {
+    checkedBy(neighbors.property, neighbor, splitHostAndPort);
+  }
+}
+
+function checkedBy(property: string, text: string, read: (text: string) => unknown): void {
+  try {
+    read(text);
+  } catch (error) {
+    throw new ConfigurationError(`${property}: ${messageOf(error)}.`, { cause: error });
+  }
 }
 
 function checkIdleStrategies(options: DriverOptions): void {

@@ -108,6 +108,15 @@ export interface DriverOptions {
   readonly receiveLossRate: number;
 
   readonly reresolutionCheckIntervalNs: number;
+  readonly nameResolverSupplier: string;
+  readonly nameResolverInitArgs: string;
+  readonly resolverName: string;
+  readonly resolverInterface: string;
+  readonly resolverBootstrapNeighbors: readonly string[];
+  readonly resolverNeighborTimeoutNs: number;
+  readonly resolverSelfResolutionIntervalNs: number;
+  readonly resolverNeighborResolutionIntervalNs: number;
+  readonly resolverBootstrapNeighborResolutionIntervalNs: number;
   readonly nameResolverThresholdNs: number;
   readonly conductorCycleThresholdNs: number;
   readonly senderCycleThresholdNs: number;

@@ -1,4 +1,5 @@
 /** The media driver, for programs that run one of their own. */
+export type { CountersManager } from '../concurrent/counters.ts';
 export type { Region } from '../memory/region.ts';
 export type { DatagramSender, IncomingInterceptor, OutgoingInterceptor } from '../transport/interceptors.ts';
 export {
@@ -11,6 +12,7 @@ export {
   type Transport,
 } from '../transport/transport.ts';
 export type { TransportStatistics } from '../transport/transport-statistics.ts';
+export type { HostLookup } from './conductor/name-resolver.ts';
 export { type ConfigurationInput, loadConfiguration } from './configuration.ts';
 export type { DriverOptions, Ipv4Interface, PortRange, ThreadingMode } from './driver-options.ts';
 export type {
@@ -19,6 +21,7 @@ export type {
   Extensions,
   IdleStrategySupplier,
   InterceptorSupplier,
+  NameResolverSupplier,
   TerminationValidator,
   TransportSupplier,
 } from './extensions/extensions.ts';

@@ -12,7 +12,7 @@ import { Conductor } from './conductor/conductor.ts';
 import { DutyCycleTracker } from './conductor/duty-cycle-tracker.ts';
 import { EventTransmitter } from './conductor/event-transmitter.ts';
 import { LogStore } from './conductor/log-store.ts';
-import { NameResolver } from './conductor/name-resolver.ts';
+import { type HostLookup, NameResolver } from './conductor/name-resolver.ts';
 import { formatConfiguration, loadConfiguration, validate } from './configuration.ts';
 import { DriverAgent } from './driver-agent.ts';
 import { prepareDirectory } from './driver-directory.ts';
@@ -21,6 +21,7 @@ import { type DriverMachine, THIS_DRIVER_MACHINE } from './driver-machine.ts';
 import type { DriverOptions } from './driver-options.ts';
 import { type Extensions, loadExtensions } from './extensions/extensions.ts';
 import type { NetworkAgentConfig } from './messages.ts';
+import { DriverNameResolver } from './names/driver-name-resolver.ts';
 import { networkAgentConfig, transportKind } from './network-agent-config.ts';
 import { NetworkAgents } from './network-agents.ts';
 import type { RunningNetwork } from './network-link.ts';
@@ -88,7 +89,7 @@ export class MediaDriver {
     let driver: MediaDriver;
     try {
       network = await startNetwork(options, machine, extensions, files, reject);
-      const conductor = newConductor(options, machine, files, network, (token) => {
+      const conductor = newConductor(options, machine, extensions, files, network, (token) => {
         if (terminationValidator(options.dir, token)) resolve();
       });
       const roleName = runsHere(options) ? '[sender, receiver, conductor]' : 'conductor';
@@ -221,6 +222,7 @@ function startWorker(
 function newConductor(
   options: DriverOptions,
   machine: DriverMachine,
+  extensions: Extensions,
   files: DriverFiles,
   network: RunningNetwork,
   onTerminate: (token: Uint8Array) => void,
@@ -233,6 +235,7 @@ function newConductor(
     options.nameResolverThresholdNs,
   );
   const dpdkAddress = options.dpdkLocalIpv4Address;
+  const { lookup, driverNames } = nameLookup(options, machine, extensions, files, network);
   return new Conductor(
     {
       options,
@@ -243,10 +246,11 @@ function newConductor(
       errors,
       network,
       logs: new LogStore(options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED), machine.files),
-      names: new NameResolver(machine.lookup, {
+      names: new NameResolver(lookup, {
         begin: () => clock.nanoTime,
         end: (startNs) => lookups.report(clock.nanoTime - startNs),
       }),
+      driverNames,
       localAddresses: () =>
         transportKind(options) === 'dpdk' && dpdkAddress !== null
           ? [{ name: `dpdk${options.dpdkPortId}`, address: dpdkAddress.address }]
@@ -257,6 +261,22 @@ function newConductor(
     },
     onTerminate,
   );
+}
+
+/** How names are looked up: by other drivers' names, where this driver has one, then as the configured resolver does. */
+function nameLookup(
+  options: DriverOptions,
+  machine: DriverMachine,
+  extensions: Extensions,
+  { clock, counters, errors }: DriverFiles,
+  network: RunningNetwork,
+): { lookup: HostLookup; driverNames: DriverNameResolver | null } {
+  const { nameResolverSupplier, nameResolverInitArgs, resolverInterface } = options;
+  const supply = extensions.get('nameResolver', nameResolverSupplier);
+  const lookup = supply(nameResolverInitArgs, machine.lookup, counters);
+  if (resolverInterface === '') return { lookup, driverNames: null };
+  const driverNames = new DriverNameResolver({ options, clock, counters, errors, network, lookup });
+  return { lookup: driverNames.lookup, driverNames };
 }
 
 /** Whether the network agent shares the conductor's isolate. */

@@ -5,6 +5,7 @@
  * The conductor owns names, files, counters and clients. The network agent owns every stream's state from the moment
  * a message hands it over until it says `streamReleased`.
  */
+import type { ResolutionEntry } from '../protocol/resolution-frame.ts';
 import type { HandOverConfig } from '../transport/bypass/hand-over.ts';
 import type { EndpointOptions, Ipv4Address } from '../transport/transport.ts';
 
@@ -185,6 +186,19 @@ export type NetworkCommand =
       readonly control: ReceiverSpec['control'];
     }
   | { readonly kind: 'removeReceiveDestination'; readonly endpointId: number; readonly destinationId: number }
+  /** Where drivers tell each other names; one at most. */
+  | {
+      readonly kind: 'addResolverEndpoint';
+      readonly endpointId: number;
+      readonly options: EndpointOptions;
+    }
+  | {
+      readonly kind: 'sendResolution';
+      readonly endpointId: number;
+      readonly frame: Uint8Array;
+      readonly remoteAddress: Ipv4Address;
+      readonly remotePort: number;
+    }
   /** Answered by `endpointClosed`. */
   | { readonly kind: 'removeEndpoint'; readonly endpointId: number }
   /** For an endpoint whose destinations the conductor tells. Address 0: not known yet. */
@@ -329,6 +343,14 @@ export type NetworkEvent =
       readonly destinationId: number;
       readonly errorCode: number;
       readonly message: string;
+      readonly sourceAddress: Ipv4Address;
+      readonly sourcePort: number;
+    }
+  /** Another driver told names. */
+  | {
+      readonly kind: 'resolutionReceived';
+      readonly endpointId: number;
+      readonly entries: readonly ResolutionEntry[];
       readonly sourceAddress: Ipv4Address;
       readonly sourcePort: number;
     }

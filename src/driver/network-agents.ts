@@ -91,6 +91,8 @@ export class NetworkAgents implements RunningNetwork {
         // Destinations may come with any port; those of a DPDK port must be the agent's own, so it has to be foreseeable.
         this.endpointAgents.set(command.endpointId, 0);
         return 0;
+      case 'addResolverEndpoint':
+        return this.assignEndpoint(command.endpointId, command.options.localPort, 0);
       case 'addNetworkPublication':
         return this.assignStream(command.publication.registrationId, command.publication.endpointId);
       case 'addImage':
@@ -103,6 +105,7 @@ export class NetworkAgents implements RunningNetwork {
       }
       case 'addReceiveDestination':
       case 'removeReceiveDestination':
+      case 'sendResolution':
       case 'removeEndpoint':
       case 'reconnectEndpoint':
       case 'addDestination':

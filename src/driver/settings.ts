@@ -15,7 +15,7 @@ export type SettingKind =
   | 'duration'
   | 'enum'
   | 'idleStrategy'
-  /** Names or paths, separated by commas: at most ten. */
+  /** Names or paths, separated by commas: at most twenty. */
   | 'list'
   /** `low high`. */
   | 'portRange'
@@ -253,6 +253,25 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
 
   reresolutionCheckIntervalNs: duration('aeron.driver.reresolution.check.interval', '1s', 0, LARGEST,
     'how often the names of silent endpoints are looked up again; 0: never'),
+  nameResolverSupplier: setting('aeron.name.resolver.supplier', 'string', 'default',
+    'who looks names up: default (the system), csv_table, or what a module registered'),
+  nameResolverInitArgs: setting('aeron.name.resolver.init.args', 'string', '',
+    'its arguments; of csv_table: name,initial host,re-resolution host|…'),
+  resolverName: setting('aeron.driver.resolver.name', 'string', '',
+    'name by which other drivers find this one: endpoint=name:port'),
+  resolverInterface: setting('aeron.driver.resolver.interface', 'string', '',
+    'address:port at which drivers tell each other names; empty: they do not'),
+  resolverBootstrapNeighbors: setting('aeron.driver.resolver.bootstrap.neighbor', 'list', '',
+    'host:port of drivers to begin with, at most 20'),
+  resolverNeighborTimeoutNs: duration('aeron.driver.resolver.neighbor.timeout', '10s', US, LARGEST,
+    'a driver that nobody has heard of for so long is forgotten'),
+  resolverSelfResolutionIntervalNs: duration('aeron.driver.resolver.self.resolution.interval', '1s', US, LARGEST,
+    'how often others are told the name of this one'),
+  resolverNeighborResolutionIntervalNs: duration('aeron.driver.resolver.neighbor.resolution.interval', '2s', US, LARGEST,
+    'how often others are told all known names'),
+  resolverBootstrapNeighborResolutionIntervalNs: duration(
+    'aeron.driver.resolver.bootstrap.neighbor.resolution.interval', '10s', US, LARGEST,
+    'how often the hosts of silent bootstrap neighbors are looked up again'),
   nameResolverThresholdNs: duration('aeron.name.resolver.threshold', '5s', 0, LARGEST,
     'a slower name look-up is counted', 'AERON_DRIVER_NAME_RESOLVER_THRESHOLD'),
   conductorCycleThresholdNs: duration('aeron.driver.conductor.cycle.threshold', '100ms', 0, LARGEST,
@@ -308,16 +327,6 @@ export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
     'aeron.CubicCongestionControl.initialRtt',
     'aeron.CubicCongestionControl.tcpMode',
   ],
-  'the gossiping name resolver': [
-    'aeron.driver.resolver.name',
-    'aeron.driver.resolver.interface',
-    'aeron.driver.resolver.bootstrap.neighbor',
-    'aeron.driver.resolver.neighbor.timeout',
-    'aeron.driver.resolver.self.resolution.interval',
-    'aeron.driver.resolver.neighbor.resolution.interval',
-    'aeron.driver.resolver.bootstrap.neighbor.resolution.interval',
-  ],
-  'other name resolvers': ['aeron.name.resolver.supplier', 'aeron.name.resolver.init.args'],
   'a receiver thread of its own': ['aeron.receiver.idle.strategy', 'aeron.receiver.idle.strategy.init.args'],
   'a resource thread': [
     'aeron.driver.native.resource.agent.idle.strategy',

@@ -44,7 +44,7 @@ function labelDetails(options: DriverOptions, version: string): ReadonlyMap<numb
   } = SystemCounter;
   return new Map([
     [SystemCounter.ERRORS, software],
-    [SystemCounter.RESOLUTION_CHANGES, ': driverName=null'],
+    [SystemCounter.RESOLUTION_CHANGES, `: driverName=${options.resolverName || null}`],
     [CONDUCTOR_MAX_CYCLE_TIME, `: ${mode}`],
     [CONDUCTOR_CYCLE_TIME_THRESHOLD_EXCEEDED, `: ${threshold(options.conductorCycleThresholdNs)} ${mode}`],
     [SENDER_MAX_CYCLE_TIME, `: ${mode}`],

@@ -157,6 +157,7 @@ export class ConductorBench {
           begin: () => clock.nanoTime,
           end: () => {},
         }),
+        driverNames: null,
         localAddresses: () => [{ name: 'eth0', address: 0x0a000001 }],
         maxDatagramLength,
         randomInt32: () => randomInt32++,

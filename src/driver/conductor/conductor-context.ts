@@ -3,6 +3,7 @@ import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
 import type { CountersManager } from '../../concurrent/counters.ts';
 import type { DriverOptions } from '../driver-options.ts';
+import type { DriverNameResolver } from '../names/driver-name-resolver.ts';
 import type { NetworkLink } from '../network-link.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { EventTransmitter } from './event-transmitter.ts';
@@ -20,6 +21,8 @@ export interface ConductorContext {
   readonly network: NetworkLink;
   readonly logs: LogStore;
   readonly names: NameResolver;
+  /** Knows drivers by name; null unless the driver has a name itself. */
+  readonly driverNames: DriverNameResolver | null;
   /** Local addresses that `interface` may select. */
   readonly localAddresses: () => readonly LocalAddress[];
   /** Bytes of the largest datagram the network agent can send; 0 when it has no transport, and carries IPC only. */

@@ -4,6 +4,7 @@ import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { MessageHandler } from '../../concurrent/many-to-one-ring-buffer.ts';
 import { codeOf, messageOf } from '../../util/errors.ts';
 import type { NetworkEvent } from '../messages.ts';
+import { RESOLVER_ENDPOINT_ID } from '../names/driver-name-resolver.ts';
 import { ClientCounters } from './client-counters.ts';
 import { type Client, Clients } from './clients.ts';
 import { CommandError } from './command-error.ts';
@@ -95,7 +96,7 @@ export class Conductor {
    * to do; allocates nothing then.
    */
   doWork(): number {
-    const { clock, cnc, network } = this.context;
+    const { clock, cnc, driverNames, network } = this.context;
     this.dutyCycle.measure();
     let workCount = 0;
     if (clock.nanoTime >= this.nextTimerNs) {
@@ -110,6 +111,7 @@ export class Conductor {
       this.onNetworkEvent(event);
       workCount++;
     }
+    if (driverNames !== null) workCount += driverNames.doWork();
     return workCount;
   }
 
@@ -215,10 +217,15 @@ export class Conductor {
   private handle(event: NetworkEvent): void {
     switch (event.kind) {
       case 'endpointOpened':
-        this.endpoints.onOpened(event);
+        if (event.endpointId === RESOLVER_ENDPOINT_ID) this.context.driverNames?.onOpened(event);
+        else this.endpoints.onOpened(event);
         break;
       case 'endpointFailed':
-        this.endpoints.onFailed(event.endpointId, event.message);
+        if (event.endpointId === RESOLVER_ENDPOINT_ID) this.context.driverNames?.onFailed(event.message);
+        else this.endpoints.onFailed(event.endpointId, event.message);
+        break;
+      case 'resolutionReceived':
+        this.context.driverNames?.onResolution(event);
         break;
       case 'endpointClosed':
         this.receiveDestinations.onEndpointClosed(event.endpointId);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Clock } from '../../concurrent/clock.ts';
+import type { CountersManager } from '../../concurrent/counters.ts';
 import {
   createIdleStrategy,
   IDLE_STRATEGY_NAMES,
@@ -10,6 +11,8 @@ import type { IncomingInterceptor, OutgoingInterceptor } from '../../transport/i
 import type { Transport } from '../../transport/transport.ts';
 import type { TransportStatistics } from '../../transport/transport-statistics.ts';
 import { ConfigurationError, messageOf } from '../../util/errors.ts';
+import type { HostLookup } from '../conductor/name-resolver.ts';
+import { csvTableLookup } from '../names/csv-table.ts';
 import { fixedLossInterceptor, lossInterceptor, multiGapLossInterceptor } from './loss-arguments.ts';
 
 /**
@@ -35,11 +38,22 @@ export type IdleStrategySupplier = (
 /** Whether a client that sent `token` may end the driver of an Aeron directory. */
 export type TerminationValidator = (directory: string, token: Uint8Array) => boolean;
 
+/**
+ * Makes what looks host names up. Names that it does not know it hands to `lookup`, the system's. It calls back at once or
+ * later, with an IPv4 address as text or the reason why there is none. `counters` are the driver's.
+ */
+export type NameResolverSupplier = (
+  initArgs: string,
+  lookup: HostLookup,
+  counters: CountersManager,
+) => HostLookup;
+
 /** What can be registered by name, and what each is. */
 export interface ExtensionPoints {
   interceptor: InterceptorSupplier;
   transport: TransportSupplier;
   idleStrategy: IdleStrategySupplier;
+  nameResolver: NameResolverSupplier;
   terminationValidator: TerminationValidator;
 }
 
@@ -56,6 +70,7 @@ export class Extensions {
       interceptor: new Map(),
       transport: new Map(),
       idleStrategy: new Map(),
+      nameResolver: new Map(),
       terminationValidator: new Map(),
     };
 
@@ -66,6 +81,14 @@ export class Extensions {
     this.register('interceptor', 'multi-gap-loss', { incoming: multiGapLossInterceptor, outgoing: null });
     for (const name of IDLE_STRATEGY_NAMES) {
       this.register('idleStrategy', name, (args, status) => createIdleStrategy(name, args, status));
+    }
+    for (const name of ['default', 'aeron_default_name_resolver_supplier']) {
+      this.register('nameResolver', name, (_args, lookup) => lookup);
+    }
+    for (const name of ['csv_table', 'aeron_csv_table_name_resolver_supplier']) {
+      this.register('nameResolver', name, (table, lookup, counters) =>
+        csvTableLookup(table, counters, lookup),
+      );
     }
     for (const name of ['allow', 'io.aeron.driver.DefaultAllowTerminationValidator']) {
       this.register('terminationValidator', name, () => true);

@@ -1,0 +1,137 @@
+import { CounterType } from '../../cnc/counter-types.ts';
+import { ErrorCode } from '../../cnc/error-codes.ts';
+import type { Ipv4Address } from '../../transport/transport.ts';
+import { formatSocketAddress, parseIpv4 } from '../../util/ipv4.ts';
+import { knownAddress } from '../conductor/name-resolver.ts';
+import type { DriverNameResolverContext } from './driver-name-resolver.ts';
+import { splitHostAndPort } from './resolver-address.ts';
+
+/** Strangers must not fill memory, nor make us send to the whole world. */
+const NEIGHBOURS_MAX = 256;
+
+/** The resolver of another driver. */
+interface Neighbour {
+  readonly address: Ipv4Address;
+  readonly port: number;
+  lastActivityMs: number;
+}
+
+/** A neighbour that is configured, by the name of its host. */
+interface Bootstrap {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Null until the host was found. */
+  address: Ipv4Address | null;
+  isLookedUp: boolean;
+  counterId: number;
+}
+
+/** Who is told of names: the drivers that were heard of, and those that are configured. */
+export class Neighbours {
+  readonly all: Neighbour[] = [];
+  private readonly context: DriverNameResolverContext;
+  private readonly timeoutMs: number;
+  private readonly bootstrap: readonly Bootstrap[];
+
+  constructor(context: DriverNameResolverContext, timeoutMs: number) {
+    this.context = context;
+    this.timeoutMs = timeoutMs;
+    this.bootstrap = context.options.resolverBootstrapNeighbors.map((name) => ({
+      name,
+      ...splitHostAndPort(name),
+      address: null,
+      isLookedUp: false,
+      counterId: -1,
+    }));
+  }
+
+  allocateCounters(): void {
+    for (const [index, neighbour] of this.bootstrap.entries()) {
+      const key = Buffer.alloc(4);
+      key.writeInt32LE(index);
+      neighbour.counterId = this.context.counters.allocate({
+        typeId: CounterType.NAME_RESOLVER_BOOTSTRAP_NEIGHBOR,
+        label: labelOf(neighbour),
+        key,
+      });
+    }
+  }
+
+  /** A driver is somewhere; when it said so itself, it was alive at `lastActivityMs`. */
+  heard(bytes: Uint8Array, port: number, isSelf: boolean, lastActivityMs: number): void {
+    const address = (bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]! | 0;
+    const known = this.find(address, port);
+    if (known !== undefined) {
+      if (isSelf) known.lastActivityMs = lastActivityMs;
+    } else if (this.all.length < NEIGHBOURS_MAX && address !== 0 && port !== 0) {
+      this.all.push({ address, port, lastActivityMs });
+    }
+  }
+
+  /** Forgets those who have been silent for too long. */
+  expire(nowMs: number): void {
+    for (let i = this.all.length - 1; i >= 0; i--) {
+      if (this.all[i]!.lastActivityMs + this.timeoutMs <= nowMs) this.all.splice(i, 1);
+    }
+  }
+
+  /** Looks up the hosts of configured neighbours that are not heard of: they may have moved. */
+  lookUpBootstrap(): void {
+    for (const neighbour of this.bootstrap) {
+      if (neighbour.isLookedUp || this.isHeardOf(neighbour)) continue;
+      const address = knownAddress(neighbour.host);
+      if (address !== null) {
+        this.onFound(neighbour, address);
+        continue;
+      }
+      neighbour.isLookedUp = true;
+      this.context.lookup(neighbour.host, (reason, found) => {
+        neighbour.isLookedUp = false;
+        this.onFound(neighbour, reason === null ? parseIpv4(found) : null);
+        if (neighbour.address !== null) return;
+        const why = reason ?? `${found} is not an IPv4 address`;
+        this.context.errors.record(ErrorCode.UNKNOWN_HOST, `bootstrap neighbor ${neighbour.name}: ${why}`);
+      });
+    }
+  }
+
+  /** Calls `greet` for every configured neighbour and every other that was heard of. */
+  forEachToGreet(greet: (address: Ipv4Address, port: number) => void): void {
+    for (const { address, port } of this.bootstrap) if (address !== null) greet(address, port);
+    for (const { address, port } of this.all) {
+      const isBootstrap = this.bootstrap.some((known) => known.address === address && known.port === port);
+      if (!isBootstrap) greet(address, port);
+    }
+  }
+
+  /** The counter of a configured neighbour is 1 while it is heard of. */
+  countBootstrap(): void {
+    for (const neighbour of this.bootstrap) {
+      this.context.counters.setValue(neighbour.counterId, this.isHeardOf(neighbour) ? 1 : 0);
+    }
+  }
+
+  private onFound(neighbour: Bootstrap, address: Ipv4Address | null): void {
+    if (neighbour.address === address) return;
+    neighbour.address = address;
+    this.context.counters.setLabel(neighbour.counterId, labelOf(neighbour));
+  }
+
+  private isHeardOf({ address, port }: Bootstrap): boolean {
+    return address !== null && this.find(address, port) !== undefined;
+  }
+
+  private find(address: Ipv4Address, port: number): Neighbour | undefined {
+    return this.all.find((known) => known.address === address && known.port === port);
+  }
+}
+
+/** The four bytes of an address, network order. */
+export function addressBytes(address: Ipv4Address): Uint8Array {
+  return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
+}
+
+function labelOf({ name, address, port }: Bootstrap): string {
+  return `Bootstrap neighbor: name=${name} resolved=${address === null ? '' : formatSocketAddress(address, port)}`;
+}
