@@ -6,6 +6,7 @@ import { exchange } from './exchange.ts';
 import { officialAeronMissing, skipReason } from './java.ts';
 
 const COUNT = 100_000;
+const CAST_COUNT = 30_000;
 const PORT = 24500;
 const skip = officialAeronMissing() || skipReason(vethLabMissing());
 
@@ -29,6 +30,21 @@ describe('our driver on a DPDK port and the official driver on kernel sockets', 
       publishers: [{ party: 'official', driver: official, channel }],
       subscriber: { party: 'ours', driver: ours, channel },
       count: COUNT,
+    });
+  });
+
+  test('exchange a cast of ours, which one receiver gets over the wire and one beside the sender', async (t) => {
+    const lab = createVethLab(t);
+    const [ours, official] = await startDrivers(lab, t);
+    const control = `control=${lab.bare.address}:${PORT}|control-mode=dynamic`;
+    const receiver = (address: string) => `aeron:udp?endpoint=${address}:${PORT + 1}|${control}`;
+    await exchange(t, {
+      publishers: [{ party: 'ours', driver: ours, channel: `aeron:udp?${control}|fc=min,g:/2` }],
+      subscriber: [
+        { party: 'official', driver: official, channel: receiver(lab.kernel.address) },
+        { party: 'ours', driver: ours, channel: receiver(lab.bare.address) },
+      ],
+      count: CAST_COUNT,
     });
   });
 });
