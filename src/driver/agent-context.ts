@@ -103,6 +103,14 @@ export class AgentContext {
     this.emit({ kind: 'subscriberLeftBehind', registrationId, counterId });
   }
 
+  responseSetup(registrationId: number, responseSessionId: number): void {
+    this.emit({ kind: 'responseSetup', registrationId, responseSessionId });
+  }
+
+  responseConnected(registrationId: number): void {
+    this.emit({ kind: 'responseConnected', registrationId });
+  }
+
   streamUnavailable(registrationId: number): void {
     this.emit({ kind: 'streamUnavailable', registrationId });
   }

@@ -31,6 +31,10 @@ export class AgentStreams {
     return withId(this.images, registrationId) ?? this.publication(registrationId);
   }
 
+  image(registrationId: number): Image | undefined {
+    return withId(this.images, registrationId);
+  }
+
   /** A stream that subscribers may reject. */
   rejectable(registrationId: number): Image | IpcPublication | undefined {
     return withId(this.images, registrationId) ?? withId(this.ipcPublications, registrationId);

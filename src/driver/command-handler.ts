@@ -21,6 +21,7 @@ import { ReceiveEndpoint } from './receiver/receive-endpoint.ts';
 import { Destinations } from './sender/destinations.ts';
 import { IpcPublication } from './sender/ipc-publication.ts';
 import { NetworkPublication } from './sender/network-publication.ts';
+import { ResponseRoute } from './sender/response-route.ts';
 import { SendEndpoint } from './sender/send-endpoint.ts';
 
 /** What the kinds of streams have in common. */
@@ -109,6 +110,12 @@ export class CommandHandler {
         break;
       case 'removeSubscriber':
         this.streams.subscribable(command.registrationId)?.removeSubscriber(command.counterId);
+        break;
+      case 'setResponseSession':
+        this.streams.image(command.registrationId)?.setResponseSession(command.sessionId);
+        break;
+      case 'requestSetup':
+        receiveEndpoints.get(command.endpointId)?.requestSetup(command.streamId, command.sessionId);
         break;
       case 'rejectImage':
         this.streams.rejectable(command.registrationId)?.reject(command.reason);
@@ -287,7 +294,8 @@ export class CommandHandler {
   private addNetworkPublication(log: LogBuffers, spec: NetworkPublicationSpec): void {
     const endpoint = this.streams.sendEndpoints.get(spec.endpointId);
     assert(endpoint !== undefined, `send endpoint ${spec.endpointId} exists`);
-    const publication = new NetworkPublication(this.context, endpoint, log, spec);
+    const route = spec.isResponse ? new ResponseRoute(endpoint) : endpoint;
+    const publication = new NetworkPublication(this.context, route, log, spec);
     endpoint.addPublication(publication, spec.remoteAddress, spec.remotePort);
     this.streams.networkPublications.push(publication);
   }

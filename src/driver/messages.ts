@@ -92,6 +92,10 @@ export interface NetworkPublicationSpec {
   readonly flowControl: FlowControlSpec;
   /** What multicast receivers are told of the time to live; 0: the system's default, or unicast. */
   readonly ttl: number;
+  /** It goes to the one receiver that asks for its setup frame. */
+  readonly isResponse: boolean;
+  /** Its receiver is asked to publish a response stream. */
+  readonly wantsResponse: boolean;
   /** Spies alone make it connected, and the stream goes on at their pace. */
   readonly spiesSimulateConnection: boolean;
   /** The remote address of the endpoint; 0 when it has several destinations. */
@@ -256,6 +260,19 @@ export type NetworkCommand =
       readonly subscriber: SubscriberPosition;
     }
   | { readonly kind: 'removeSubscriber'; readonly registrationId: number; readonly counterId: number }
+  /** The sender of an image is to hear of the session of its response stream; null: no more. */
+  | {
+      readonly kind: 'setResponseSession';
+      readonly registrationId: number;
+      readonly sessionId: number | null;
+    }
+  /** Asks the control address of a receive endpoint for the setup frame of a session. */
+  | {
+      readonly kind: 'requestSetup';
+      readonly endpointId: number;
+      readonly streamId: number;
+      readonly sessionId: number;
+    }
   | { readonly kind: 'rejectImage'; readonly registrationId: number; readonly reason: string }
   | { readonly kind: 'close' };
 
@@ -329,6 +346,14 @@ export type NetworkEvent =
   | { readonly kind: 'streamUnavailable'; readonly registrationId: number }
   /** The agent will not touch the log or the stream's counters again. */
   | { readonly kind: 'streamReleased'; readonly registrationId: number }
+  /** The receiver of a publication names the session of its response stream. */
+  | {
+      readonly kind: 'responseSetup';
+      readonly registrationId: number;
+      readonly responseSessionId: number;
+    }
+  /** A response publication has a receiver. */
+  | { readonly kind: 'responseConnected'; readonly registrationId: number }
   /** A receiver sent an error frame for a publication. */
   | {
       readonly kind: 'publicationError';

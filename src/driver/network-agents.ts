@@ -114,11 +114,13 @@ export class NetworkAgents implements RunningNetwork {
       case 'addInterest':
       case 'removeInterest':
       case 'imageNotCreated':
+      case 'requestSetup':
         return this.endpointAgents.get(command.endpointId) ?? 0;
       case 'drainPublication':
       case 'addSubscriber':
       case 'removeSubscriber':
       case 'rejectImage':
+      case 'setResponseSession':
         return this.streamAgents.get(command.registrationId) ?? 0;
       case 'close':
         return 0;

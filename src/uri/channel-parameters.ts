@@ -56,7 +56,16 @@ export type NumberKey =
 export type BoolKey = 'eos' | 'sparse' | 'ssc' | 'reliable' | 'rejoin' | 'tether';
 export type ChoiceKey = 'control-mode' | 'group';
 /** Parameters that have a syntax of their own, or none. */
-export type TextKey = 'endpoint' | 'interface' | 'control' | 'tags' | 'alias' | 'fc' | 'gtag' | 'cc';
+export type TextKey =
+  | 'endpoint'
+  | 'interface'
+  | 'control'
+  | 'tags'
+  | 'alias'
+  | 'fc'
+  | 'gtag'
+  | 'response-correlation-id'
+  | 'cc';
 export type ParameterKey = NumberKey | BoolKey | ChoiceKey | TextKey;
 
 const INT32 = { kind: 'int', min: -2147483648, max: 2147483647 } as const;
@@ -122,6 +131,8 @@ export const CHANNEL_PARAMETERS: Readonly<Record<ParameterKey, ChannelParameter>
     default: 'aeron.receiver.group.consideration', help: 'whether there are other receivers, so that NAKs wait' },
   gtag: { kind: 'text', of: 'subscriptions', media: 'udp', default: 'aeron.receiver.group.tag',
     help: 'group tag that senders are told: a 64-bit integer' },
+  'response-correlation-id': { kind: 'text', of: 'publications', media: 'both', default: '',
+    help: 'of requests the id of the subscription for responses; with control-mode=response that of the image, or prototype' },
   'rcv-wnd': { kind: 'size', min: 0, max: TERM_LENGTH_MAX, of: 'subscriptions', media: 'udp',
     default: 'aeron.rcv.initial.window.length', help: 'receiver window: at most so-rcvbuf' },
   'nak-delay': { kind: 'duration', of: 'subscriptions', media: 'udp', default: 'aeron.nak.unicast.delay',

@@ -166,6 +166,8 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       senderLimitCounterId: this.claimCounter().id,
       senderBpeCounterId: this.claimCounter().id,
       senderNaksReceivedCounterId: this.claimCounter().id,
+      isResponse: false,
+      wantsResponse: false,
       spiesSimulateConnection: false,
       subscribers: [],
       untethered: UNTETHERED,

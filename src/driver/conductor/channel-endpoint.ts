@@ -62,7 +62,8 @@ export class ChannelEndpoint {
 
   /** Whether its publications reach several receivers. */
   get hasGroupSemantics(): boolean {
-    return this.isMulticast || this.channel.controlMode !== null;
+    const { controlMode } = this.channel;
+    return this.isMulticast || controlMode === 'dynamic' || controlMode === 'manual';
   }
 
   /** Whether another channel of the same kind means this endpoint. Those with a port to be chosen never do. */

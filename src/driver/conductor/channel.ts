@@ -53,7 +53,7 @@ interface HostAndPort {
 /** A spy reads the channel as the publications do that it listens to. */
 export type UdpChannelUse = ChannelUse | 'spy';
 /** How the receivers of a channel are found: `control-mode`. */
-export type ControlMode = 'dynamic' | 'manual';
+export type ControlMode = 'dynamic' | 'manual' | 'response';
 
 /** Every address, and a port that the system chooses. */
 const ANY: HostAndPort = { host: '0.0.0.0', port: 0 };
@@ -277,7 +277,7 @@ function controlMode(channel: Channel): ControlMode | null {
       throw invalid(channel, `control-mode=${text}: ${messageOf(error)}`);
     }
   }
-  if (text !== 'dynamic' && text !== 'manual') return null;
+  if (text !== 'dynamic' && text !== 'manual' && text !== 'response') return null;
   if (text === 'dynamic' && !channel.uri.has('control')) {
     throw invalid(channel, 'explicit control expected with dynamic control mode');
   }

@@ -250,6 +250,12 @@ export class Conductor {
       case 'streamReleased':
         this.onStreamEvent(event);
         break;
+      case 'responseSetup':
+        this.publications.responses.onSetup(event);
+        break;
+      case 'responseConnected':
+        this.publications.onResponseConnected(event.registrationId);
+        break;
       case 'publicationError':
         this.onPublicationError(event);
         break;
@@ -294,8 +300,9 @@ export class Conductor {
         break;
       case 'streamReleased': {
         const publication = this.streams.publications.get(event.registrationId);
-        if (publication === undefined) this.images.onReleased(stream);
-        else this.publications.onReleased(publication);
+        const image = this.streams.images.get(event.registrationId);
+        if (publication !== undefined) this.publications.onReleased(publication);
+        else if (image !== undefined) this.images.onReleased(image);
       }
     }
   }

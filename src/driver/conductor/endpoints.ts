@@ -143,7 +143,7 @@ export class Endpoints {
   private destinationsSpec(endpoint: ChannelEndpoint): DestinationsSpec | null {
     const { registrationId } = endpoint;
     const { controlMode, channel } = endpoint.channel;
-    if (controlMode === null) return null;
+    if (controlMode === null || controlMode === 'response') return null;
     const counterId = this.context.counters.allocate({
       typeId: CounterType.MDC_DESTINATIONS,
       label: channelStatusLabel('mdc-num-dest', channel.text),

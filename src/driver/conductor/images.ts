@@ -10,7 +10,7 @@ import { ErrorCode } from '../../cnc/error-codes.ts';
 import { ADDRESS_TYPE_IPV4 } from '../../cnc/events.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import { computePosition, positionBits } from '../../logbuffer/descriptor.ts';
-import { SETUP_FLAG_GROUP } from '../../protocol/setup-frame.ts';
+import { SETUP_FLAG_GROUP, SETUP_FLAG_SEND_RESPONSE_SETUP } from '../../protocol/setup-frame.ts';
 import { formatSocketAddress } from '../../util/ipv4.ts';
 import type { NetworkCommand, NetworkEvent } from '../messages.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
@@ -131,6 +131,7 @@ export class Images {
       counterIds,
       links: [...links],
       isAvailable: true,
+      isResponseWanted: (setup.flags & SETUP_FLAG_SEND_RESPONSE_SETUP) !== 0,
     };
     this.streams.images.set(registrationId, image);
     endpoint.users++;

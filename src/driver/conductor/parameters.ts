@@ -1,5 +1,10 @@
 import { ErrorCode } from '../../cnc/error-codes.ts';
-import { computePosition, maxMessageLength, positionBits } from '../../logbuffer/descriptor.ts';
+import {
+  computePosition,
+  maxMessageLength,
+  positionBits,
+  TERM_MIN_LENGTH,
+} from '../../logbuffer/descriptor.ts';
 import {
   type BoolKey,
   faultOfNumber,
@@ -19,6 +24,11 @@ import type { UntetheredTimeouts } from '../messages.ts';
 import type { Channel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import { CommandError } from './command-error.ts';
+
+/** A publication that has nothing to do with response channels. */
+export const NO_RESPONSE = -1;
+/** A response publication that answers nobody: it keeps the endpoint open for those that will. */
+export const PROTOTYPE_RESPONSE = -2;
 
 /** Where a publication starts, when its channel says. */
 export interface StartPosition {
@@ -50,6 +60,10 @@ export interface PublicationParameters {
   readonly maxResend: number;
   readonly spiesSimulateConnection: boolean;
   readonly untethered: UntetheredTimeouts;
+  /** It answers the image {@link responseCorrelationId}; otherwise that is the subscription for answers to it. */
+  readonly isResponse: boolean;
+  /** A registration id, {@link NO_RESPONSE} or {@link PROTOTYPE_RESPONSE}. */
+  readonly responseCorrelationId: number;
   /** What others may refer to it by. Null: nothing. */
   readonly entityTag: number | null;
   readonly buffers: SocketBuffers;
@@ -69,6 +83,8 @@ export interface SubscriptionParameters {
   readonly sessionId: number | null;
   readonly isReliable: boolean;
   readonly rejoin: boolean;
+  /** It waits for the session of a response stream. */
+  readonly isResponse: boolean;
   readonly tether: boolean;
   readonly untethered: UntetheredTimeouts;
   readonly isSparse: boolean;
@@ -89,6 +105,9 @@ export function publicationParameters(
   tagged: TaggedSession | null,
 ): PublicationParameters {
   const { uri } = channel;
+  const isResponse = uri.get('control-mode') === 'response';
+  const responseCorrelationId =
+    parsed(channel, 'response-correlation-id', parseResponseCorrelationId) ?? NO_RESPONSE;
   const wantedStreamId = number(channel, 'stream-id');
   if (wantedStreamId !== null && wantedStreamId !== streamId) {
     throw refuse(
@@ -96,11 +115,12 @@ export function publicationParameters(
     );
   }
   const isIpc = uri.media === 'ipc';
-  const termLength =
+  const isPrototype = isResponse && responseCorrelationId === PROTOTYPE_RESPONSE;
+  const wantedTermLength =
     number(channel, 'term-length') ??
     tagged?.termLength ??
     (isIpc ? options.ipcTermBufferLength : options.termBufferLength);
-  checked('term-length', termLength);
+  const termLength = isPrototype ? TERM_MIN_LENGTH : checked('term-length', wantedTermLength);
   const mtu = number(channel, 'mtu') ?? tagged?.mtu ?? (isIpc ? options.ipcMtuLength : options.mtuLength);
   checked('mtu', mtu);
   const messageLengthMax = maxMessageLength(termLength);
@@ -131,6 +151,8 @@ export function publicationParameters(
     maxResend,
     spiesSimulateConnection: bool(channel, 'ssc') ?? options.spiesSimulateConnection,
     untethered: untetheredTimeouts(channel, options),
+    isResponse,
+    responseCorrelationId,
     entityTag: channel.tags.entity,
     buffers,
     given: { termLength: uri.has('term-length'), mtu: uri.has('mtu') },
@@ -142,6 +164,7 @@ export function subscriptionParameters(channel: Channel, options: DriverOptions)
   return {
     sessionId: number(channel, 'session-id'),
     isReliable: bool(channel, 'reliable') ?? options.reliableStream,
+    isResponse: channel.uri.get('control-mode') === 'response',
     rejoin: bool(channel, 'rejoin') ?? options.rejoinStream,
     tether: bool(channel, 'tether') ?? options.tetherSubscriptions,
     untethered: untetheredTimeouts(channel, options),
@@ -205,6 +228,15 @@ function publicationWindow(
 function sameAsTagged(key: string, value: number, tagged: number, { text }: Channel): void {
   if (value === tagged) return;
   throw refuse(`${key}=${value} does not match session-id tag value: ${tagged}, channel=${text}`);
+}
+
+function parseResponseCorrelationId(text: string): number {
+  if (text === 'prototype') return PROTOTYPE_RESPONSE;
+  const id = Number(text);
+  if (!/^-?\d{1,16}$/.test(text) || id < NO_RESPONSE || !Number.isSafeInteger(id)) {
+    throw new Error("must be a number greater than or equal to -1, or 'prototype'");
+  }
+  return id;
 }
 
 function untetheredTimeouts(channel: Channel, options: DriverOptions): UntetheredTimeouts {

@@ -31,12 +31,14 @@ import {
 } from './linker.ts';
 import {
   flowControlParameters,
+  NO_RESPONSE,
   type PublicationParameters,
   positionOf,
   publicationParameters,
   type TaggedSession,
 } from './parameters.ts';
 import type { PendingCommand } from './pending-command.ts';
+import { Responses } from './responses.ts';
 import { SessionIds } from './session-ids.ts';
 import { isIpc, type Publication, type SubscriberLink } from './stream.ts';
 import type { StreamMap } from './stream-map.ts';
@@ -62,6 +64,7 @@ export class Publications {
   private readonly subscriptions: Subscriptions;
   private readonly linker: Linker;
   private readonly sessionIds: SessionIds;
+  readonly responses: Responses;
   private readonly publications: StreamMap<Publication>;
 
   constructor(
@@ -79,6 +82,7 @@ export class Publications {
     this.publications = streams.publications;
     this.subscriptions = subscriptions;
     this.linker = linker;
+    this.responses = new Responses(context, streams, subscriptions);
     this.sessionIds = new SessionIds(
       context.randomInt32(),
       options.publicationReservedSessionIdLow,
@@ -99,6 +103,7 @@ export class Publications {
       command.streamId,
       this.taggedSession(channel),
     );
+    this.responses.check(parameters, channel.uri.media === 'ipc');
     if (channel.uri.media === 'ipc') {
       return { correlationId: command.correlationId, step: () => this.addOrShare(command, null, parameters) };
     }
@@ -176,7 +181,8 @@ export class Publications {
     endpoint: ChannelEndpoint | null,
     parameters: PublicationParameters,
   ): true {
-    const shared = command.type === 'addPublication' ? this.findShared(endpoint, command.streamId) : null;
+    const shared =
+      command.type === 'addPublication' ? this.findShared(endpoint, command.streamId, parameters) : null;
     if (shared !== null) {
       confirmMatch(shared, parameters);
       this.refer(command, shared, []);
@@ -194,9 +200,14 @@ export class Publications {
     return true;
   }
 
-  private findShared(endpoint: ChannelEndpoint | null, streamId: number): Publication | null {
+  private findShared(
+    endpoint: ChannelEndpoint | null,
+    streamId: number,
+    { responseCorrelationId }: PublicationParameters,
+  ): Publication | null {
     for (const publication of this.publications.ofStream(streamId)) {
-      const { isExclusive, isDraining } = publication;
+      const { isExclusive, isDraining, parameters } = publication;
+      if (parameters.responseCorrelationId !== responseCorrelationId) continue;
       if (publication.endpoint !== endpoint) continue;
       if (!isExclusive && !isDraining) return publication;
     }
@@ -233,6 +244,7 @@ export class Publications {
     const sessionId = parameters.sessionId ?? this.sessionIds.next(isTaken);
     const initialTermId = parameters.start?.initialTermId ?? context.randomInt32();
     const startPosition = positionOf(parameters.start, parameters.termLength);
+    this.responses.onSession(parameters, endpoint === null, sessionId);
     const isExclusive = command.type === 'addExclusivePublication';
     const logPath = publicationLogPath(context.options.dir, registrationId);
     const identity = { registrationId, sessionId, streamId };
@@ -391,6 +403,12 @@ export class Publications {
     this.context.network.send({ kind: 'drainPublication', registrationId, revoke });
   }
 
+  /** Somebody receives a response publication. */
+  onResponseConnected(registrationId: number): void {
+    const publication = this.publications.get(registrationId);
+    if (publication !== undefined) this.responses.onConnected(publication);
+  }
+
   /** The network agent has let go of it. */
   onReleased(publication: Publication): void {
     this.publications.delete(publication.registrationId);
@@ -446,6 +464,8 @@ function logParameters(
     socketRcvbufLength: buffers.receiveBufferLength,
     maxResend: parameters.maxResend,
     lingerTimeoutNs: parameters.lingerTimeoutNs,
+    isResponse: parameters.isResponse,
+    responseCorrelationId: parameters.responseCorrelationId,
     signalEos: parameters.signalEos,
     ...(parameters.entityTag === null ? {} : { entityTag: parameters.entityTag }),
     spiesSimulateConnection: parameters.spiesSimulateConnection,
@@ -506,6 +526,8 @@ function addCommand(
       maxResend: parameters.maxResend,
       flowControl: { ...flowControl, receiversCounterId: receivers ?? NO_COUNTER },
       ttl: endpoint.addresses.multicast?.ttl ?? 0,
+      isResponse: parameters.isResponse,
+      wantsResponse: !parameters.isResponse && parameters.responseCorrelationId !== NO_RESPONSE,
       spiesSimulateConnection: parameters.spiesSimulateConnection,
       remoteAddress: endpoint.addresses.remoteAddress,
       remotePort: endpoint.addresses.remotePort,

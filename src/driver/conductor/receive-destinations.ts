@@ -89,6 +89,7 @@ export class ReceiveDestinations {
         endpoint: null,
         spied: spied === null ? null : { channel: spied, addresses: addresses! },
         parameters,
+        responseSessionId: null,
       });
       return true;
     };

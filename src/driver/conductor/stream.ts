@@ -49,7 +49,10 @@ export interface Publication extends Stream {
 }
 
 /** A stream that is received. */
-export type Image = Stream;
+export interface Image extends Stream {
+  /** Its sender waits for a response publication. */
+  readonly isResponseWanted: boolean;
+}
 
 /** A publication of this machine rather than of the network. */
 export function isIpc(stream: Stream): boolean {

@@ -23,6 +23,8 @@ export interface Subscription {
   /** What a spy listens to: network publications on this channel. Null when it is none. */
   readonly spied: SpiedChannel | null;
   readonly parameters: SubscriptionParameters;
+  /** The session of the response stream, once it is known. */
+  responseSessionId: number | null;
 }
 
 /** Whether a subscription wants a stream of this endpoint (`null`: IPC), stream id and session. */
@@ -33,7 +35,8 @@ export function wants(
   sessionId: number,
 ): boolean {
   const { spied, parameters } = subscription;
-  const wanted = parameters.sessionId;
+  const wanted = parameters.sessionId ?? subscription.responseSessionId;
+  if (wanted === null && parameters.isResponse) return false;
   if (subscription.streamId !== streamId || (wanted !== null && wanted !== sessionId)) return false;
   if (spied === null) return subscription.endpoint === endpoint;
   if (endpoint?.kind !== 'send') return false;

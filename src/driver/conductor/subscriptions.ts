@@ -148,7 +148,7 @@ export class Subscriptions {
   private checkClash(
     endpoint: ChannelEndpoint,
     { streamId, channel }: AddSubscriptionCommand,
-    { sessionId, isReliable, rejoin }: SubscriptionParameters,
+    { sessionId, isReliable, rejoin, isResponse }: SubscriptionParameters,
   ): void {
     for (const existing of this.subscriptions.ofStream(streamId)) {
       if (existing.endpoint !== endpoint) continue;
@@ -159,7 +159,9 @@ export class Subscriptions {
           ? `reliable=${isReliable}`
           : parameters.rejoin !== rejoin
             ? `rejoin=${rejoin}`
-            : null;
+            : parameters.isResponse !== isResponse
+              ? `isResponse=${isResponse}`
+              : null;
       if (option === null) continue;
       throw new CommandError(
         ErrorCode.GENERIC_ERROR,
@@ -184,6 +186,7 @@ export class Subscriptions {
       endpoint,
       spied,
       parameters,
+      responseSessionId: null,
     };
     this.subscriptions.set(correlationId, subscription);
     if (endpoint !== null) {
@@ -203,6 +206,15 @@ export class Subscriptions {
     for (const stream of this.streams.ofStream(subscription.streamId)) {
       if (isJoinable(stream) && wantsStream(subscription, stream)) this.linker.join(stream, subscription);
     }
+  }
+
+  /** A subscription for responses waits for this session, unless it has one. */
+  setResponseSession(subscription: Subscription, sessionId: number): void {
+    const { endpoint, parameters, responseSessionId } = subscription;
+    if (!parameters.isResponse || parameters.sessionId !== null || responseSessionId !== null) return;
+    subscription.responseSessionId = sessionId;
+    if (endpoint !== null) this.changeInterest(endpoint, subscription, 1);
+    this.joinStreams(subscription);
   }
 
   /** @throws CommandError UNKNOWN_SUBSCRIPTION */
@@ -241,10 +253,11 @@ export class Subscriptions {
   /** The network agent is told when the first subscription wants something of an endpoint, and when the last one left. */
   private changeInterest(
     endpoint: ChannelEndpoint,
-    { streamId, parameters }: Subscription,
+    { streamId, parameters, responseSessionId }: Subscription,
     change: 1 | -1,
   ): void {
-    const { sessionId } = parameters;
+    const sessionId = parameters.sessionId ?? responseSessionId;
+    if (sessionId === null && parameters.isResponse) return;
     const key = `${streamId} ${sessionId}`;
     const count = (endpoint.interests.get(key) ?? 0) + change;
     if (count === 0) endpoint.interests.delete(key);

@@ -16,12 +16,6 @@ export interface Unsupported {
 /** Parameters of a channel that are refused, in the order they are looked for. */
 export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
   {
-    feature: 'response channels',
-    sentence:
-      'Response channels (control-mode=response, response-correlation-id) are not supported; use two channels.',
-    isWanted: (uri) => uri.get('control-mode') === 'response' || uri.has('response-correlation-id'),
-  },
-  {
     feature: 'cubic congestion control',
     sentence: 'Congestion control other than cc=static is not supported.',
     isWanted: (uri) => (uri.get('cc') ?? 'static') !== 'static',

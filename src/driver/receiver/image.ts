@@ -15,6 +15,7 @@ import {
 } from '../../protocol/error-frame.ts';
 import { FLAGS } from '../../protocol/frame.ts';
 import { writeNak } from '../../protocol/nak-frame.ts';
+import { writeResponseSetup } from '../../protocol/response-setup-frame.ts';
 import { STATUS_MESSAGE_FLAG_EOS, writeStatusMessage } from '../../protocol/status-message-frame.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
@@ -78,6 +79,8 @@ export class Image implements InsertTarget {
   private isStatusMessagePending = false;
   private areStatusMessagesStopped = false;
   private needsScan = false;
+  private hasResponseSession = false;
+  private responseSessionId = 0;
   private activeTransportCount = 0;
   /** The error frame to send while the image is rejected. */
   private rejection: Region | null = null;
@@ -310,6 +313,7 @@ export class Image implements InsertTarget {
   private sendStatusMessage(): number {
     if (this.areStatusMessagesStopped) return 0;
     if (this.rejection !== null) return this.sendRejection(this.rejection);
+    if (this.hasResponseSession && this.clock.nanoTime > this.smDeadlineNs) this.sendResponseSetup();
     if (this.isConnectionAlive()) {
       const frames = this.endpoint.frames;
       const offset = frames.claim();
@@ -338,6 +342,23 @@ export class Image implements InsertTarget {
     this.smDeadlineNs = this.clock.nanoTime + this.context.config.statusMessageTimeoutNs;
     this.updateActiveTransportCount();
     return 1;
+  }
+
+  /** Tells the sender the session of its response stream, until that is connected; `null`: no more. Cold. */
+  setResponseSession(sessionId: number | null): void {
+    this.hasResponseSession = sessionId !== null;
+    this.responseSessionId = sessionId ?? 0;
+    // With the next status message, which is due now.
+    this.smDeadlineNs = 0;
+  }
+
+  private sendResponseSetup(): void {
+    const frames = this.endpoint.frames;
+    const offset = frames.claim();
+    if (offset < 0) return;
+    const { sessionId, streamId, responseSessionId } = this;
+    const length = writeResponseSetup(frames.view, offset, 0, sessionId, streamId, responseSessionId);
+    this.sendFrame(offset, length);
   }
 
   private isConnectionAlive(): boolean {

@@ -335,6 +335,15 @@ export class ReceiveEndpoint implements DatagramHandler {
     }
   }
 
+  /** Asks the control address for the setup frame of a session that somebody wants and nobody has. Cold. */
+  requestSetup(streamId: number, sessionId: number): void {
+    const { control } = this;
+    const interest = this.interests.get(streamId);
+    if (control === null || interest === undefined || interest.images.has(sessionId)) return;
+    const state = interest.states.get(sessionId)?.state ?? PENDING_SETUP;
+    if (state === PENDING_SETUP) this.elicitSetup(interest, sessionId, control.address, control.port);
+  }
+
   /** Asks a sender that is not known to introduce itself. */
   private elicitSetup(interest: StreamInterest, sessionId: number, address: number, port: number): void {
     if (!interest.hasRoom) {

@@ -21,7 +21,7 @@ import {
   RTTM_RECEIVER_ID,
   writeRttm,
 } from '../../protocol/rttm-frame.ts';
-import { SETUP_FLAG_GROUP, writeSetup } from '../../protocol/setup-frame.ts';
+import { SETUP_FLAG_GROUP, SETUP_FLAG_SEND_RESPONSE_SETUP, writeSetup } from '../../protocol/setup-frame.ts';
 import { DatagramBurst } from '../../transport/transport.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
@@ -36,7 +36,7 @@ import { UntetheredSubscribers } from '../untethered-subscribers.ts';
 import { PublisherTail } from './publisher-tail.ts';
 import { ReceiverLiveness } from './receiver-liveness.ts';
 import { type Resender, RetransmitHandler } from './retransmit-handler.ts';
-import type { SendEndpoint } from './send-endpoint.ts';
+import type { SendRoute } from './send-endpoint.ts';
 
 const SETUP_INTERVAL_NS = 100_000_000;
 const HEARTBEAT_INTERVAL_NS = 100_000_000;
@@ -48,6 +48,9 @@ const ERROR_INTERVAL_NS = 100_000_000;
  * sockets a tenth more a datagram; 16 would save a twentieth, and other streams would wait twice as long.
  */
 const MESSAGES_PER_SEND = 8;
+
+/** Frames that name a response session are heard at this rate at most. */
+const RESPONSE_SETUP_INTERVAL_NS = 50_000_000;
 
 const ACTIVE = 0;
 const DRAINING = 1;
@@ -68,7 +71,8 @@ export class NetworkPublication implements Resender {
   private readonly context: AgentContext;
   private readonly clock: Clock;
   private readonly counters: AgentCounters;
-  private readonly endpoint: SendEndpoint;
+  private readonly endpoint: SendRoute;
+  private readonly setupFlags: number;
   private readonly log: LogBuffers;
   private readonly i32: Int32Array;
   private readonly handle: number;
@@ -111,10 +115,11 @@ export class NetworkPublication implements Resender {
   private timeOfLastSetupNs = Number.NaN;
   private timeOfLastSendNs = Number.NaN;
   private timeOfLastErrorNs = Number.NaN;
+  private timeOfLastResponseSetupNs = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
   private lastTimerPosition = Number.NaN;
 
-  constructor(context: AgentContext, endpoint: SendEndpoint, log: LogBuffers, spec: NetworkPublicationSpec) {
+  constructor(context: AgentContext, endpoint: SendRoute, log: LogBuffers, spec: NetworkPublicationSpec) {
     const { config, clock } = context;
     const { termLength, initialTermId, startPosition } = spec;
     this.registrationId = spec.registrationId;
@@ -147,6 +152,8 @@ export class NetworkPublication implements Resender {
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
     this.cleaner = new LogCleaner(log.region, termLength, startPosition);
     const { isGroup, maxResend } = spec;
+    this.setupFlags =
+      (isGroup ? SETUP_FLAG_GROUP : 0) | (spec.wantsResponse ? SETUP_FLAG_SEND_RESPONSE_SETUP : 0);
     const receivers = isGroup ? GROUP_RECEIVERS : UNICAST_RECEIVERS;
     this.liveness = new ReceiverLiveness(clock, config.publicationConnectionTimeoutNs, receivers);
     this.flowControl = makeFlowControl(spec.flowControl, context, this.senderLimit);
@@ -167,6 +174,7 @@ export class NetworkPublication implements Resender {
     this.timeOfLastSetupNs = clock.nanoTime - SETUP_INTERVAL_NS - 1;
     this.timeOfLastSendNs = clock.nanoTime - HEARTBEAT_INTERVAL_NS - 1;
     this.timeOfLastErrorNs = Number.NEGATIVE_INFINITY;
+    this.timeOfLastResponseSetupNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastActivityNs = clock.nanoTime;
     this.lastTimerPosition = startPosition;
     this.spies = context.subscribers(startPosition);
@@ -268,7 +276,7 @@ export class NetworkPublication implements Resender {
     const length = writeSetup(
       frames.view,
       offset,
-      this.spec.isGroup ? SETUP_FLAG_GROUP : 0,
+      this.setupFlags,
       this.termOffset,
       this.sessionId,
       this.streamId,
@@ -403,6 +411,8 @@ export class NetworkPublication implements Resender {
       this.liveness.remove(message.receiverIdLow, message.receiverIdHigh);
       if (!this.spec.isGroup) this.hasReceivedUnicastEos = true;
     } else {
+      if (this.spec.isResponse && this.liveness.count === 0)
+        this.context.responseConnected(this.registrationId);
       this.liveness.onStatusMessage(message.receiverIdLow, message.receiverIdHigh);
       // The receiver left and came back: it has yet to hear where the stream ends.
       this.hasReceivedUnicastEos = false;
@@ -414,11 +424,21 @@ export class NetworkPublication implements Resender {
   }
 
   /** A receiver asks for a setup frame. */
-  onSetupElicited(view: DataView, offset: number): void {
+  onSetupElicited(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
     if (this.isEndOfStream) return;
+    this.endpoint.onSetupElicited(sourceAddress, sourcePort);
     this.isSetupElicited = true;
     this.statusMessage.read(view, offset);
     this.flowControl.onSetupElicited(this.statusMessage);
+  }
+
+  /** The receiver names the session of its response stream, again and again until that is connected. */
+  onResponseSetup(responseSessionId: number): void {
+    const nowNs = this.clock.nanoTime;
+    if (!this.spec.wantsResponse || nowNs <= this.timeOfLastResponseSetupNs + RESPONSE_SETUP_INTERVAL_NS)
+      return;
+    this.timeOfLastResponseSetupNs = nowNs;
+    this.context.responseSetup(this.registrationId, responseSessionId);
   }
 
   /** A NAK whose gap lies in a term. */

@@ -7,10 +7,16 @@ import {
   isValidFrame,
   TYPE_ERR,
   TYPE_NAK,
+  TYPE_RSP_SETUP,
   TYPE_RTTM,
   TYPE_SM,
 } from '../../protocol/frame.ts';
 import { isValidNak, NAK_SESSION_ID, NAK_STREAM_ID } from '../../protocol/nak-frame.ts';
+import {
+  RESPONSE_SETUP_RESPONSE_SESSION_ID,
+  RESPONSE_SETUP_SESSION_ID,
+  RESPONSE_SETUP_STREAM_ID,
+} from '../../protocol/response-setup-frame.ts';
 import { RTTM_SESSION_ID, RTTM_STREAM_ID } from '../../protocol/rttm-frame.ts';
 import {
   isValidStatusMessage,
@@ -35,8 +41,25 @@ import type { NetworkPublication } from './network-publication.ts';
 /** Bounds status messages for streams this endpoint does not know; they are counted like the others. */
 const TERM_LENGTH_MAX = 1073741824;
 
+/** The way from a publication to its receivers. */
+export interface SendRoute {
+  readonly frames: FrameSender;
+  /** See {@link Transport.coalescedLengthMax}. */
+  readonly coalescedLengthMax: number;
+  /** Sends a burst. Returns how many datagrams were accepted, in order. */
+  send(burst: DatagramBurst): number;
+  /** Sends a frame written to {@link frames}. Returns whether it was accepted. */
+  sendFrame(offset: number, length: number): boolean;
+  /** A receiver has asked for a setup frame. */
+  onSetupElicited(sourceAddress: number, sourcePort: number): void;
+  /** The id of the destination that a receiver answers for, or -1. */
+  destinationOf(receiverIdLow: number, receiverIdHigh: number, address: number, port: number): number;
+  /** Cold. */
+  removePublication(publication: NetworkPublication): void;
+}
+
 /** The UDP port that publications of one channel send from, and where status messages and NAKs for them arrive. */
-export class SendEndpoint implements DatagramHandler {
+export class SendEndpoint implements DatagramHandler, SendRoute {
   readonly frames: FrameSender;
   private readonly transport: Transport;
   private readonly counters: AgentCounters;
@@ -106,6 +129,21 @@ export class SendEndpoint implements DatagramHandler {
     if (sessions.size === 0) this.publications.delete(publication.streamId);
   }
 
+  /** Every receiver of the endpoint is known already, or is not of one publication only. */
+  onSetupElicited(): void {}
+
+  /** {@link send}, to one receiver. */
+  sendTo(burst: DatagramBurst, address: number, port: number): number {
+    const endpoint = this.endpoint;
+    return endpoint === null ? 0 : this.transport.send(endpoint, burst, address, port);
+  }
+
+  /** {@link sendFrame}, to one receiver. */
+  sendFrameTo(offset: number, length: number, address: number, port: number): boolean {
+    const endpoint = this.endpoint;
+    return endpoint !== null && this.frames.send(endpoint, offset, length, address, port);
+  }
+
   /** Sends a burst. Returns how many datagrams were accepted, in order. */
   send(burst: DatagramBurst): number {
     const endpoint = this.endpoint;
@@ -153,6 +191,9 @@ export class SendEndpoint implements DatagramHandler {
       case TYPE_NAK:
         this.onNak(view, offset);
         break;
+      case TYPE_RSP_SETUP:
+        this.onResponseSetup(view, offset);
+        break;
       case TYPE_ERR:
         this.onError(view, offset, sourceAddress, sourcePort);
         break;
@@ -178,7 +219,7 @@ export class SendEndpoint implements DatagramHandler {
     this.counters.statusMessagesReceived.increment();
     if (publication !== undefined) {
       if ((view.getUint8(offset + FLAGS) & STATUS_MESSAGE_FLAG_SEND_SETUP) !== 0) {
-        publication.onSetupElicited(view, offset);
+        publication.onSetupElicited(view, offset, sourceAddress, sourcePort);
       } else if (!publication.onStatusMessage(view, offset)) {
         return;
       }
@@ -187,6 +228,15 @@ export class SendEndpoint implements DatagramHandler {
     const receiverIdLow = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID, true);
     const receiverIdHigh = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID + 4, true);
     this.destinations.onStatusMessage(receiverIdLow, receiverIdHigh, sourceAddress, sourcePort);
+  }
+
+  private onResponseSetup(view: DataView, offset: number): void {
+    const publication = this.find(
+      view,
+      offset + RESPONSE_SETUP_STREAM_ID,
+      offset + RESPONSE_SETUP_SESSION_ID,
+    );
+    publication?.onResponseSetup(view.getInt32(offset + RESPONSE_SETUP_RESPONSE_SESSION_ID, true));
   }
 
   private onNak(view: DataView, offset: number): void {
