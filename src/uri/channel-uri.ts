@@ -55,6 +55,16 @@ export class ChannelUri {
     return this.parameters.has(key);
   }
 
+  /** The parameters, in their order. */
+  entries(): IterableIterator<[string, string]> {
+    return this.parameters.entries();
+  }
+
+  /** Takes a parameter away. Returns whether there was one. */
+  remove(key: string): boolean {
+    return this.parameters.delete(key);
+  }
+
   /** Throws AeronError `INVALID_CHANNEL` when the parameter could not be parsed again. */
   set(key: string, value: string): this {
     if (key === '' || /[|=]/.test(key) || value === '' || value.includes('|')) {
