@@ -79,6 +79,11 @@ export class Destinations {
     if (index >= 0) this.addresses[index] = address;
   }
 
+  /** A log may go away: nothing of it is sent from now on. Cold. */
+  dropBacklog(): void {
+    this.backlog.clear();
+  }
+
   /** Releases what the table has outside of JavaScript's memory. */
   close(): void {
     this.count = 0;

@@ -126,6 +126,7 @@ export class SendEndpoint implements DatagramHandler, SendRoute {
     const sessions = this.publications.get(publication.streamId);
     if (sessions?.get(publication.sessionId) !== publication) return;
     sessions.delete(publication.sessionId);
+    this.destinations?.dropBacklog();
     if (sessions.size === 0) this.publications.delete(publication.streamId);
   }
 
