@@ -26,6 +26,9 @@ export interface DriverOptions {
   readonly dirDeleteOnStart: boolean;
   readonly dirDeleteOnShutdown: boolean;
   readonly threadingMode: ThreadingMode;
+  readonly eventLog: readonly string[];
+  readonly eventLogDisable: readonly string[];
+  readonly eventLogFilename: string;
   readonly printConfiguration: boolean;
   readonly driverTerminationValidator: string;
   readonly driverDynamicLibraries: readonly string[];

@@ -10,7 +10,7 @@ import { AeronError, codeOf, messageOf } from '../util/errors.ts';
 import { AgentSharing } from './agent-sharing.ts';
 import { Conductor } from './conductor/conductor.ts';
 import { DutyCycleTracker } from './conductor/duty-cycle-tracker.ts';
-import { EventTransmitter } from './conductor/event-transmitter.ts';
+import { EventTransmitter, LoggedEventTransmitter } from './conductor/event-transmitter.ts';
 import { LogStore } from './conductor/log-store.ts';
 import { type HostLookup, NameResolver } from './conductor/name-resolver.ts';
 import { formatConfiguration, loadConfiguration, validate } from './configuration.ts';
@@ -19,10 +19,11 @@ import { prepareDirectory } from './driver-directory.ts';
 import { DriverFiles } from './driver-files.ts';
 import { type DriverMachine, THIS_DRIVER_MACHINE } from './driver-machine.ts';
 import type { DriverOptions } from './driver-options.ts';
+import { openEventLog } from './event-log/event-log.ts';
 import { type Extensions, loadExtensions } from './extensions/extensions.ts';
 import type { NetworkAgentConfig } from './messages.ts';
 import { DriverNameResolver } from './names/driver-name-resolver.ts';
-import { networkAgentConfig, transportKind } from './network-agent-config.ts';
+import { eventLogConfig, networkAgentConfig, transportKind } from './network-agent-config.ts';
 import { NetworkAgents } from './network-agents.ts';
 import type { RunningNetwork } from './network-link.ts';
 import { SameIsolateNetwork } from './same-isolate-network.ts';
@@ -235,6 +236,7 @@ function newConductor(
     options.nameResolverThresholdNs,
   );
   const dpdkAddress = options.dpdkLocalIpv4Address;
+  const eventLog = openEventLog(eventLogConfig(options), clock);
   const { lookup, driverNames } = nameLookup(options, machine, extensions, files, network);
   return new Conductor(
     {
@@ -242,7 +244,8 @@ function newConductor(
       clock,
       cnc,
       counters,
-      events: new EventTransmitter(cnc),
+      events: eventLog === null ? new EventTransmitter(cnc) : new LoggedEventTransmitter(cnc, eventLog),
+      ...(eventLog === null ? {} : { eventLog }),
       errors,
       network,
       logs: new LogStore(options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED), machine.files),

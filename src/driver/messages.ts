@@ -5,9 +5,11 @@
  * The conductor owns names, files, counters and clients. The network agent owns every stream's state from the moment
  * a message hands it over until it says `streamReleased`.
  */
+
 import type { ResolutionEntry } from '../protocol/resolution-frame.ts';
 import type { HandOverConfig } from '../transport/bypass/hand-over.ts';
 import type { EndpointOptions, Ipv4Address } from '../transport/transport.ts';
+import type { EventLogConfig } from './event-log/event-log.ts';
 
 /** A region of the conductor's, to be adopted by the network agent's isolate. */
 export interface SharedRegion {
@@ -434,6 +436,8 @@ export interface ExtensionsConfig {
   readonly modules: readonly string[];
   readonly incomingInterceptors: readonly NamedExtension[];
   readonly outgoingInterceptors: readonly NamedExtension[];
+  /** Left out: nothing is logged. */
+  readonly eventLog?: EventLogConfig;
 }
 
 export interface NamedExtension {

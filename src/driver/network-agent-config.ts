@@ -2,6 +2,7 @@ import type { CncFile } from '../cnc/cnc-file.ts';
 import type { Region } from '../memory/region.ts';
 import type { AgentSharing } from './agent-sharing.ts';
 import type { DriverOptions } from './driver-options.ts';
+import type { EventLogConfig } from './event-log/event-log.ts';
 import type { ExtensionsConfig, NamedExtension, NetworkAgentConfig, TransportConfig } from './messages.ts';
 
 /** What network agent `index` needs to know of the driver's settings; `sharing` is null when there is one agent. */
@@ -41,6 +42,15 @@ export function networkAgentConfig(
   };
 }
 
+/** What of the driver's doings is logged. */
+export function eventLogConfig(options: DriverOptions): EventLogConfig {
+  return {
+    events: options.eventLog,
+    disabledEvents: options.eventLogDisable,
+    filename: options.eventLogFilename,
+  };
+}
+
 function extensionsConfig(options: DriverOptions): ExtensionsConfig {
   const initArgs: Readonly<Record<string, string>> = {
     loss: options.lossArgs,
@@ -52,6 +62,7 @@ function extensionsConfig(options: DriverOptions): ExtensionsConfig {
     modules: options.driverDynamicLibraries,
     incomingInterceptors: options.udpChannelIncomingInterceptors.map(withArgs),
     outgoingInterceptors: options.udpChannelOutgoingInterceptors.map(withArgs),
+    eventLog: eventLogConfig(options),
   };
 }
 

@@ -3,6 +3,8 @@ import { InterceptedTransport } from '../transport/interceptors.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { ConfigurationError } from '../util/errors.ts';
+import { type EventLogConfig, openEventLog } from './event-log/event-log.ts';
+import { IncomingFrameLogger, OutgoingFrameLogger } from './event-log/frame-logger.ts';
 import type { Extensions, InterceptorSupplier } from './extensions/extensions.ts';
 import type { NamedExtension, NetworkAgentConfig, TransportConfig } from './messages.ts';
 
@@ -52,11 +54,25 @@ export async function openTransport(
   try {
     if (config.receiveLossRate > 0) transport = await lossy(transport, clock, config.receiveLossRate);
     transport = intercepted(transport, clock, config, extensions);
+    transport = logged(transport, clock, config.extensions.eventLog);
   } catch (error) {
     opened.close();
     throw error;
   }
   return transport === opened ? opened : Object.assign(transport, { statistics });
+}
+
+/** The log stands before the interceptors: it sees what they are given to send, and what they let arrive. */
+function logged(transport: Transport, clock: Clock, config: EventLogConfig | undefined): Transport {
+  const log = config === undefined ? null : openEventLog(config, clock);
+  const logsIn = log?.logs('FRAME_IN') ?? false;
+  const logsOut = log?.logs('FRAME_OUT') ?? false;
+  if (log === null || (!logsIn && !logsOut)) return transport;
+  return new InterceptedTransport(
+    transport,
+    logsIn ? [new IncomingFrameLogger(log)] : [],
+    logsOut ? [new OutgoingFrameLogger(log)] : [],
+  );
 }
 
 async function lossy(transport: Transport, clock: Clock, rate: number): Promise<Transport> {

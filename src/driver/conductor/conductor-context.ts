@@ -3,6 +3,7 @@ import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
 import type { CountersManager } from '../../concurrent/counters.ts';
 import type { DriverOptions } from '../driver-options.ts';
+import type { EventLog } from '../event-log/event-log.ts';
 import type { DriverNameResolver } from '../names/driver-name-resolver.ts';
 import type { NetworkLink } from '../network-link.ts';
 import type { ErrorReporter } from './error-reporter.ts';
@@ -17,6 +18,8 @@ export interface ConductorContext {
   readonly cnc: CncFile;
   readonly counters: CountersManager;
   readonly events: EventTransmitter;
+  /** Left out: commands are not logged. */
+  readonly eventLog?: EventLog;
   readonly errors: ErrorReporter;
   readonly network: NetworkLink;
   readonly logs: LogStore;

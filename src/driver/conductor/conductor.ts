@@ -82,9 +82,15 @@ export class Conductor {
       systemCounter(SystemCounter.CONDUCTOR_CYCLE_TIME_THRESHOLD_EXCEEDED),
       options.conductorCycleThresholdNs,
     );
-    this.commandHandler = (typeId, bytes, offset, length) => {
-      this.onCommand(decodeCommand(typeId, bytes, offset, length));
-    };
+    const { eventLog } = context;
+    this.commandHandler =
+      eventLog === undefined
+        ? (typeId, bytes, offset, length) => this.onCommand(decodeCommand(typeId, bytes, offset, length))
+        : (typeId, bytes, offset, length) => {
+            const command = decodeCommand(typeId, bytes, offset, length);
+            eventLog.onCommand(command);
+            this.onCommand(command);
+          };
     clock.update();
     this.dutyCycle.start();
     this.nextTimerNs = clock.nanoTime + options.timerIntervalNs;

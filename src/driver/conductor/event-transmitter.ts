@@ -1,6 +1,7 @@
 import type { CncFile } from '../../cnc/cnc-file.ts';
 import { type DriverEvent, encodeEvent, eventTypeId } from '../../cnc/events.ts';
 import { BroadcastTransmitter } from '../../concurrent/broadcast-transmitter.ts';
+import type { EventLog } from '../event-log/event-log.ts';
 
 /** Room for a log's path, or a channel, or an error text, and the rest of an event. */
 const EVENT_LENGTH_MAX = 16 * 1024;
@@ -21,5 +22,20 @@ export class EventTransmitter {
 
   operationSucceeded(correlationId: number): void {
     this.transmit({ type: 'operationSuccess', correlationId });
+  }
+}
+
+/** Logs what clients are told, too. */
+export class LoggedEventTransmitter extends EventTransmitter {
+  private readonly log: EventLog;
+
+  constructor(cnc: CncFile, log: EventLog) {
+    super(cnc);
+    this.log = log;
+  }
+
+  override transmit(event: DriverEvent): void {
+    this.log.onEvent(event);
+    super.transmit(event);
   }
 }
