@@ -127,6 +127,16 @@ test('should send to a group at its odd address, and listen to receivers at the 
   assert.equal(publication.ttl, 4);
 });
 
+test('should count the last octet of a group only, as official drivers do', (t) => {
+  const bench = new ConductorBench(t);
+  only(
+    bench.call({ ...SUBSCRIBE, channel: 'aeron:udp?endpoint=224.20.30.255:4000' }).events,
+    'subscriptionReady',
+  );
+  const { receiver } = bench.network.last('addReceiveEndpoint');
+  assert.deepEqual(receiver!.control, { address: 0xe0141e00 | 0, port: 4000 });
+});
+
 test('should share an endpoint of a group by address, port and interface', (t) => {
   const bench = new ConductorBench(t);
   const endpoints = (): number => bench.network.all('addReceiveEndpoint').length;

@@ -193,8 +193,9 @@ export class UdpChannel {
   }
 
   /**
-   * Data goes to a group whose last octet is odd; what receivers say goes to the next address, which is even. Either side
-   * is a member of the group that the other sends to. Whatever `control` says does not matter.
+   * Data goes to a group whose last octet is odd; what receivers say goes to that octet plus one (255 is followed by 0, as
+   * with the official drivers). Either side is a member of the group that the other sends to. Whatever `control` says
+   * does not matter.
    */
   private groupAddresses(dataAddress: Ipv4Address): UdpAddresses {
     const { port } = this.endpoint;
@@ -207,7 +208,7 @@ export class UdpChannel {
     }
     if (port === 0)
       throw invalid(this.channel, 'a multicast endpoint needs a port: all members have the same');
-    const controlAddress = dataAddress + 1;
+    const controlAddress = (dataAddress & ~0xff) | ((dataAddress + 1) & 0xff);
     const interfaceAddress = this.interfaceAddress(true).address;
     const isSubscription = this.use === 'subscription' || this.use === 'receiveDestination';
     const groupAddress = isSubscription ? dataAddress : controlAddress;
