@@ -121,6 +121,25 @@ const PARAMETERS: readonly (readonly [string, readonly string[]])[] = [
     (key) => [key, WORDS] as const,
   ),
 ];
+/** Channels of every kind there is, so that what hangs on them is reached, too. */
+const CHANNELS = [
+  'aeron:ipc',
+  'aeron-spy:aeron:ipc',
+  'aeron:udp?endpoint=127.0.0.1:24325',
+  'aeron-spy:aeron:udp?endpoint=127.0.0.1:24325',
+  'aeron:udp?endpoint=127.0.0.1:24325|tags=1,2',
+  'aeron:udp?tags=1',
+  'aeron:ipc?session-id=tag:2',
+  'aeron:udp?endpoint=224.0.1.1:24327|interface=127.0.0.1',
+  'aeron:udp?control-mode=manual',
+  'aeron:udp?control-mode=manual|tags=7',
+  'aeron:udp?control=127.0.0.1:24328|control-mode=manual',
+  'aeron:udp?control=127.0.0.1:24329|control-mode=dynamic|fc=min,g:/1',
+  'aeron:udp?control=127.0.0.1:24329|control-mode=dynamic|fc=tagged,g:3/1,t:1s',
+  'aeron:udp?endpoint=127.0.0.1:0|control=127.0.0.1:24329|control-mode=dynamic|gtag=3',
+  'aeron:udp?control=127.0.0.1:24330|control-mode=response',
+  'aeron:udp?endpoint=127.0.0.1:24331|tether=false|group=true|rejoin=false',
+];
 /** Terms of a gigabyte are nothing that is learnt from. */
 const TOO_LARGE = /term-length=(1073741824|1g)/;
 
@@ -282,6 +301,7 @@ export class CommandTarget implements FuzzTarget {
   /** A channel that is well formed as a rule. */
   private channel(): string {
     const { prng, mutator } = this;
+    if (prng.nextBelow(3) === 0) return mutator.pick(CHANNELS);
     const media = prng.nextBelow(16) === 0 ? mutator.pick(['tcp', '']) : mutator.pick(['udp', 'udp', 'ipc']);
     const prefix = prng.nextBelow(8) > 0 ? 'aeron:' : mutator.pick(['aeron-spy:aeron:', 'aaron:']);
     const parts: string[] = [];
@@ -329,6 +349,10 @@ export class CommandTarget implements FuzzTarget {
     const { commands } = bench.network;
     const gone: number[] = [];
     for (const command of commands) {
+      if (command.kind === 'addDestination' && this.prng.nextBelow(16) === 0) {
+        const { endpointId, destinationId } = command;
+        bench.network.emit({ kind: 'destinationSilent', endpointId, destinationId });
+      }
       if (command.kind === 'drainPublication') gone.push(command.registrationId);
       if (command.kind === 'addImage' && this.prng.nextBelow(2) === 0)
         gone.push(command.image.registrationId);

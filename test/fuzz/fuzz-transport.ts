@@ -15,8 +15,8 @@ const SLOT_LENGTH = 2048;
 const SENT_LENGTH_MAX = 65536;
 
 /**
- * Hands datagrams of the test to an endpoint. Each lies at the very end of memory of its own, so that a read beyond it
- * throws. What is sent is looked at and thrown away.
+ * Hands datagrams of the test to endpoints, each to any of them. A datagram lies at the very end of memory of its own, so
+ * that a read beyond it throws. What is sent is looked at and thrown away.
  */
 export class FuzzTransport implements Transport {
   readonly maxDatagramLength = 65504;
@@ -29,7 +29,7 @@ export class FuzzTransport implements Transport {
   );
   private readonly lengths: Int32Array = new Int32Array(SLOTS);
   private waiting = 0;
-  private handler: DatagramHandler | null = null;
+  private readonly handlers: (DatagramHandler | null)[] = [];
   private readonly sent: Region = Region.allocate(SENT_LENGTH_MAX);
   private readonly copies: CopyBurst = new CopyBurst(1);
 
@@ -41,6 +41,10 @@ export class FuzzTransport implements Transport {
     return this.waiting === SLOTS;
   }
 
+  get isEmpty(): boolean {
+    return this.waiting === 0;
+  }
+
   /** Queues a datagram of at most 2 KiB. */
   deliver(bytes: Buffer, length: number): void {
     const slot = this.slots[this.waiting]!;
@@ -49,14 +53,14 @@ export class FuzzTransport implements Transport {
   }
 
   open(options: EndpointOptions, handler: DatagramHandler): Endpoint {
-    this.handler = handler;
+    const index = this.handlers.push(handler) - 1;
     return {
       localAddress: options.localAddress,
       localPort: options.localPort === 0 ? 40_000 : options.localPort,
       receiveBufferLength: 1 << 20,
       reconnect: () => {},
       close: () => {
-        this.handler = null;
+        this.handlers[index] = null;
       },
     };
   }
@@ -66,7 +70,8 @@ export class FuzzTransport implements Transport {
     for (let i = 0; i < count; i++) {
       const length = this.lengths[i]!;
       const port = 9990 + this.prng.nextBelow(8);
-      this.handler?.onDatagram(this.slots[i]!, SLOT_LENGTH - length, length, 0x7f000001, port);
+      const handler = this.handlers[this.prng.nextBelow(this.handlers.length)] ?? null;
+      handler?.onDatagram(this.slots[i]!, SLOT_LENGTH - length, length, 0x7f000001, port);
     }
     listener.onBurstEnd();
     this.waiting = 0;

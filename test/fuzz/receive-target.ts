@@ -62,11 +62,26 @@ export class ReceiveTarget implements FuzzTarget {
     this.agent = new TestAgent(this.transport);
     this.mutator = new Mutator(prng, 2048, true);
     this.seeds = new FrameSeeds(prng, this.mutator);
-    this.agent.command({ kind: 'addReceiveEndpoint', endpointId: ENDPOINT_ID, options: endpointOptions() });
+    this.addEndpoint(prng.nextBelow(2) === 0);
     const interest = { kind: 'addInterest', endpointId: ENDPOINT_ID } as const;
     this.agent.command({ ...interest, streamId: STREAM_ID, sessionId: null });
     this.agent.command({ ...interest, streamId: ONE_SESSION_STREAM_ID, sessionId: SESSION_IDS[0]! });
     this.agent.takeEvents();
+  }
+
+  /** At one port, or at several whose streams are the same. */
+  private addEndpoint(isMultiDestination: boolean): void {
+    const { agent } = this;
+    const options = endpointOptions();
+    if (!isMultiDestination) {
+      agent.command({ kind: 'addReceiveEndpoint', endpointId: ENDPOINT_ID, options });
+      return;
+    }
+    agent.command({ kind: 'addMultiDestinationEndpoint', endpointId: ENDPOINT_ID });
+    for (const destinationId of [1, 2, 3]) {
+      const destination = { endpointId: ENDPOINT_ID, destinationId, options, control: null };
+      agent.command({ kind: 'addReceiveDestination', ...destination });
+    }
   }
 
   step(): void {
@@ -153,7 +168,7 @@ export class ReceiveTarget implements FuzzTarget {
       isGroup: registrationId % 3 === 0,
       sourceAddress: setup.sourceAddress,
       sourcePort: setup.sourcePort,
-      destinationId: 0,
+      destinationId: setup.destinationId,
       rcvHwmCounterId,
       rcvPosCounterId,
       rcvNaksSentCounterId,

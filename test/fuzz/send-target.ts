@@ -23,6 +23,7 @@ import type { FuzzTarget } from './target.ts';
 const ENDPOINT_ID = 1;
 const PUBLICATIONS = 4;
 const CYCLE_NS = 40_000;
+const CYCLES_TO_POLL_MAX = 100;
 const VALID_OF_16 = 3;
 const UNKNOWN_SESSION_ID = 99;
 
@@ -54,10 +55,27 @@ export class SendTarget implements FuzzTarget {
     this.agent = new TestAgent(this.transport);
     this.mutator = new Mutator(prng, 2048, true);
     this.seeds = new FrameSeeds(prng, this.mutator);
-    const options = endpointOptions({ remoteAddress: 0x7f000001, remotePort: 20121 });
-    this.agent.command({ kind: 'addSendEndpoint', endpointId: ENDPOINT_ID, options });
+    this.addEndpoint(prng.nextBelow(3));
     this.publications = Array.from({ length: PUBLICATIONS }, (_, i) => this.publish(i));
     this.agent.takeEvents();
+  }
+
+  /** To one receiver, to those that make themselves known, or to those that are told of. */
+  private addEndpoint(kind: number): void {
+    const { agent } = this;
+    if (kind === 0) {
+      const options = endpointOptions({ remoteAddress: 0x7f000001, remotePort: 20121 });
+      agent.command({ kind: 'addSendEndpoint', endpointId: ENDPOINT_ID, options });
+      return;
+    }
+    const destinations = { isManual: kind === 1, counterId: agent.claimCounter().id };
+    const options = endpointOptions();
+    agent.command({ kind: 'addSendEndpoint', endpointId: ENDPOINT_ID, options, destinations });
+    if (kind !== 1) return;
+    for (const port of [9990, 9991]) {
+      const destination = { endpointId: ENDPOINT_ID, destinationId: port, address: 0x7f000001, port };
+      agent.command({ kind: 'addDestination', ...destination });
+    }
   }
 
   private publish(index: number): Published {
@@ -103,7 +121,8 @@ export class SendTarget implements FuzzTarget {
       for (let i = prng.nextBelow(4); i > 0; i--) publisher.offer(this.message, prng.nextBelow(256));
     }
     agent.clock.advanceNs(prng.nextBelow(1000) === 0 ? 1e9 : CYCLE_NS);
-    agent.agent.doWork();
+    // An agent that has a lot to send does not look for datagrams in each cycle.
+    for (let i = 0; i < CYCLES_TO_POLL_MAX && !this.transport.isEmpty; i++) agent.agent.doWork();
     agent.events.length = 0;
     for (const published of this.publications) this.checkPositions(published);
   }
