@@ -59,6 +59,8 @@ export const EXCLUSIVE_PUBLISHER_POSITION: StreamCounterKind = kind(
 export const RECEIVER_HWM: StreamCounterKind = kind(CounterType.RECEIVER_HWM, 'rcv-hwm');
 export const RECEIVER_POSITION: StreamCounterKind = kind(CounterType.RECEIVER_POSITION, 'rcv-pos');
 export const RECEIVER_NAKS_SENT: StreamCounterKind = kind(CounterType.RECEIVER_NAKS_SENT, 'rcv-naks-sent');
+export const CUBIC_RTT: StreamCounterKind = kind(CounterType.PER_IMAGE, 'rcv-cc-cubic-rtt');
+export const CUBIC_WINDOW: StreamCounterKind = kind(CounterType.PER_IMAGE, 'rcv-cc-cubic-wnd');
 export const SUBSCRIBER_POSITION: StreamCounterKind = kind(CounterType.SUBSCRIBER_POSITION, 'sub-pos');
 
 /** Values of a channel status counter. */

@@ -23,6 +23,8 @@ import {
 } from '../protocol/setup-frame.ts';
 import { Prng } from '../util/prng.ts';
 import { AgentCounters } from './agent-counters.ts';
+import type { CongestionControl } from './congestion/congestion-control.ts';
+import { CubicCongestionControl } from './congestion/cubic-congestion-control.ts';
 import type { ImageSpec, NetworkAgentConfig, NetworkEvent } from './messages.ts';
 import { PositionCounter } from './position-counter.ts';
 import { InsertBurst } from './receiver/insert-burst.ts';
@@ -73,6 +75,14 @@ export class AgentContext {
     counter.value = position;
     counter.publish();
     return counter;
+  }
+
+  /** What changes the receiver window of an image; null: nothing does. */
+  congestionControl({ congestion, mtu, windowLength }: ImageSpec): CongestionControl | null {
+    if (congestion === undefined) return null;
+    const rttCounter = this.counter(congestion.rttCounterId);
+    const windowCounter = this.counter(congestion.windowCounterId);
+    return new CubicCongestionControl(this.clock, congestion, mtu, windowLength, rttCounter, windowCounter);
   }
 
   /** The subscribers of a stream that starts at `startPosition`. */

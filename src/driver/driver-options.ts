@@ -80,6 +80,11 @@ export interface DriverOptions {
   readonly receiverGroupConsideration: 'infer' | 'true' | 'false';
   /** Null: none. */
   readonly receiverGroupTag: bigint | null;
+  /** `default`: as the channel says (`cc`). */
+  readonly congestionControlSupplier: 'default' | 'static' | 'cubic';
+  readonly cubicMeasureRtt: boolean;
+  readonly cubicInitialRttNs: number;
+  readonly cubicTcpMode: boolean;
   readonly nakUnicastDelayNs: number;
   readonly nakUnicastRetryDelayRatio: number;
   readonly nakMulticastGroupSize: number;

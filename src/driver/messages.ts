@@ -130,6 +130,16 @@ export interface IpcPublicationSpec {
   readonly untethered: UntetheredTimeouts;
 }
 
+/** Congestion control by CUBIC: `cc=cubic`. */
+export interface CubicSpec {
+  readonly measuresRtt: boolean;
+  readonly initialRttNs: number;
+  /** Whether the window grows at least as TCP's would. */
+  readonly isTcpFriendly: boolean;
+  readonly rttCounterId: number;
+  readonly windowCounterId: number;
+}
+
 export interface ImageSpec {
   readonly registrationId: number;
   readonly endpointId: number;
@@ -142,6 +152,8 @@ export interface ImageSpec {
   readonly joinPosition: number;
   /** Receiver window in bytes, already capped at half a term. */
   readonly windowLength: number;
+  /** What changes the window; left out: nothing does. */
+  readonly congestion?: CubicSpec;
   readonly isReliable: boolean;
   readonly rejoin: boolean;
   readonly nakDelayNs: number;

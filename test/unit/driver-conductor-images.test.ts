@@ -204,3 +204,35 @@ test('should take a stream for that of a group when channel, sender or subscript
     assert.equal(bench.network.last('addImage').image.isGroup, isGroup, channel);
   }
 });
+
+test('should give an image of a cubic subscription counters of its window and its round trips', (t) => {
+  const bench = new ConductorBench(t, { cubicMeasureRtt: true });
+  const channel = 'aeron:udp?endpoint=127.0.0.1:24329|cc=cubic';
+  bench.call({ type: 'addSubscription', registrationCorrelationId: -1, streamId: 10, channel });
+  bench.network.emit(setupReceived(bench.network.last('addReceiveEndpoint').endpointId));
+  bench.run();
+  const { congestion, registrationId } = bench.network.last('addImage').image;
+  assert.deepEqual(
+    [congestion?.measuresRtt, congestion?.initialRttNs, congestion?.isTcpFriendly],
+    [true, 100_000, false],
+  );
+  const window = bench.counter(congestion!.windowCounterId);
+  assert.equal(window.label, `rcv-cc-cubic-wnd: ${registrationId} 77 10 ${channel}`);
+  assert.deepEqual([window.typeId, window.ownerId], [10, -1]);
+  assert.match(bench.counter(congestion!.rttCounterId).label, /^rcv-cc-cubic-rtt: /);
+  bench.network.emit({ kind: 'streamReleased', registrationId });
+  bench.run();
+  assert.ok([...bench.labels().values()].every((label) => !label.includes('cubic-')));
+});
+
+test('should know static and cubic congestion control', (t) => {
+  const bench = new ConductorBench(t);
+  const channel = 'aeron:udp?endpoint=127.0.0.1:24329|cc=reno';
+  const { events } = bench.call({
+    type: 'addSubscription',
+    registrationCorrelationId: -1,
+    streamId: 10,
+    channel,
+  });
+  assert.equal(only(events, 'error').message, 'unsupported congestion control : cc=reno');
+});

@@ -25,6 +25,7 @@ import {
 const WINDOW = TERM_LENGTH / 2;
 const SM = 3;
 const NAK = 2;
+const RTTM = 6;
 
 const directory = new TestDirectory();
 let logCount = 0;
@@ -761,4 +762,34 @@ test('a receiver of a group waits at random before it asks, and asks nothing tha
   assert.ok(new Set(waits).size > 3, `waits ${waits}`);
   // Half of the receivers wait for more than three quarters of the time (of a group of 10: 78 %).
   assert.ok(waits.filter((waitMs) => waitMs > 6).length > 20, `waits ${waits}`);
+});
+
+test('with cubic congestion control the window shrinks by a loss, and senders hear of it at once', () => {
+  const congestion = {
+    measuresRtt: true,
+    initialRttNs: 100_000,
+    isTcpFriendly: false,
+    rttCounterId: 90,
+    windowCounterId: 91,
+  };
+  using receiver = new Receiver({ congestion, windowLength: 20 * MTU });
+  receiver.agent.agent.doWork();
+  const sent = receiver.transport.takeSent();
+  assert.equal(ofType(sent, SM)[0]!.view.getInt32(24, true), 10 * MTU);
+  const [measurement] = ofType(sent, RTTM);
+  assert.equal(measurement!.view.getUint8(5), 0x80);
+  receiver.receive(data(64, 64));
+  const [forced] = ofType(receiver.transport.takeSent(), SM);
+  assert.equal(forced!.view.getInt32(24, true), 8 * MTU);
+  assert.equal(receiver.agent.counter(91).get(), 8 * MTU);
+
+  receiver.agent.clock.advanceNs(3_000_000);
+  const answer = Buffer.from(measurement!.bytes);
+  answer[5] = 0;
+  receiver.receive(answer);
+  assert.equal(receiver.agent.counter(90).get(), 3_000_000);
+  answer.writeInt32LE(0x7fffffff, 20);
+  receiver.receive(answer);
+  assert.equal(receiver.agent.counter(90).get(), 3_000_000, 'from the future');
+  assert.equal(receiver.invalidPackets(), 1);
 });

@@ -1,6 +1,8 @@
 import { imageLogPath } from '../../cnc/cnc-file.ts';
 import type { Command } from '../../cnc/commands.ts';
 import {
+  CUBIC_RTT,
+  CUBIC_WINDOW,
   RECEIVER_HWM,
   RECEIVER_NAKS_SENT,
   RECEIVER_POSITION,
@@ -12,7 +14,7 @@ import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import { computePosition, positionBits } from '../../logbuffer/descriptor.ts';
 import { SETUP_FLAG_GROUP, SETUP_FLAG_SEND_RESPONSE_SETUP } from '../../protocol/setup-frame.ts';
 import { formatSocketAddress } from '../../util/ipv4.ts';
-import type { NetworkCommand, NetworkEvent } from '../messages.ts';
+import type { CubicSpec, NetworkCommand, NetworkEvent } from '../messages.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
@@ -27,6 +29,7 @@ import type { Subscriptions } from './subscriptions.ts';
 type Setup = Extract<NetworkEvent, { kind: 'setupReceived' }>;
 type RejectImageCommand = Extract<Command, { type: 'rejectImage' }>;
 
+const NO_OWNER = -1;
 const REASON_LENGTH_MAX = 1023;
 /** Nobody in particular: the receiver id and the group of a rejection within this machine. */
 const NULL_VALUE = -1n;
@@ -110,15 +113,19 @@ export class Images {
       untetheredLingerTimeoutNs: parameters.untethered.lingerNs,
       untetheredRestingTimeoutNs: parameters.untethered.restingNs,
     });
+    const isCubic = parameters.congestionControl === 'cubic';
+    let cubicCounterIds: number[] = [];
     let counterIds: number[] = [];
     let links: SubscriberLink[] = [];
     try {
+      const cubic = isCubic ? [CUBIC_RTT, CUBIC_WINDOW] : [];
+      cubicCounterIds = allocateStreamCounters(context, cubic, { ...identity, channel, ownerId: NO_OWNER });
       const own = { ...identity, channel, ownerId, value: joinPosition };
       counterIds = allocateStreamCounters(context, [RECEIVER_HWM, RECEIVER_POSITION], own);
       counterIds.push(...allocateStreamCounters(context, [RECEIVER_NAKS_SENT], { ...own, value: 0 }));
       links = linker.linkNew(identity, subscriptions, joinPosition);
     } catch (error) {
-      for (const id of counterIds) context.counters.free(id);
+      for (const id of [...cubicCounterIds, ...counterIds]) context.counters.free(id);
       context.logs.remove(logPath, log);
       throw error;
     }
@@ -128,15 +135,31 @@ export class Images {
       logPath,
       endpoint,
       sourceIdentity: formatSocketAddress(setup.sourceAddress, setup.sourcePort),
-      counterIds,
+      counterIds: [...counterIds, ...cubicCounterIds],
       links: [...links],
       isAvailable: true,
       isResponseWanted: (setup.flags & SETUP_FLAG_SEND_RESPONSE_SETUP) !== 0,
     };
     this.streams.images.set(registrationId, image);
     endpoint.users++;
-    context.network.send(addCommand(setup, image, subscriptions[0]!, joinPosition, windowLength, isGroup));
+    const command = addCommand(setup, image, subscriptions[0]!, joinPosition, windowLength, isGroup);
+    const congestion = isCubic ? this.cubicSpec(cubicCounterIds) : undefined;
+    context.network.send({
+      ...command,
+      image: congestion === undefined ? command.image : { ...command.image, congestion },
+    });
     for (const link of links) linker.announce(image, link);
+  }
+
+  private cubicSpec([rttCounterId = -1, windowCounterId = -1]: readonly number[]): CubicSpec {
+    const { cubicMeasureRtt, cubicInitialRttNs, cubicTcpMode } = this.context.options;
+    return {
+      measuresRtt: cubicMeasureRtt,
+      initialRttNs: cubicInitialRttNs,
+      isTcpFriendly: cubicTcpMode,
+      rttCounterId,
+      windowCounterId,
+    };
   }
 
   /** @throws CommandError when the stream cannot be received here. */
@@ -245,7 +268,7 @@ function addCommand(
   joinPosition: number,
   windowLength: number,
   isGroup: boolean,
-): NetworkCommand {
+): Extract<NetworkCommand, { kind: 'addImage' }> {
   const { registrationId, log, sourceIdentity, counterIds } = image;
   const [rcvHwmCounterId, rcvPosCounterId, rcvNaksSentCounterId] = counterIds as [number, number, number];
   return {

@@ -90,6 +90,8 @@ export interface SubscriptionParameters {
   readonly isSparse: boolean;
   readonly windowLength: number;
   readonly nakDelayNs: number;
+  /** What changes the window of an image. */
+  readonly congestionControl: 'static' | 'cubic';
   /** Whether streams are taken for those of a group; null: as sender and channel suggest. */
   readonly isGroup: boolean | null;
   /** What senders are told of the receiver; null: nothing. */
@@ -171,6 +173,7 @@ export function subscriptionParameters(channel: Channel, options: DriverOptions)
     isSparse: bool(channel, 'sparse') ?? options.termBufferSparseFile,
     windowLength: number(channel, 'rcv-wnd') ?? options.rcvInitialWindowLength,
     nakDelayNs: number(channel, 'nak-delay') ?? options.nakUnicastDelayNs,
+    congestionControl: congestionControl(channel, options),
     isGroup: group(channel, options),
     groupTag: parsed(channel, 'gtag', parseGroupTag) ?? options.receiverGroupTag,
     buffers: socketBuffers(channel, options),
@@ -293,6 +296,12 @@ const GROUP_CONSIDERATIONS: Readonly<Record<string, boolean | null>> = {
   false: false,
   infer: null,
 };
+
+function congestionControl(channel: Channel, options: DriverOptions): 'static' | 'cubic' {
+  const name = channel.uri.get('cc') ?? 'static';
+  if (name !== 'static' && name !== 'cubic') throw refuse(`unsupported congestion control : cc=${name}`);
+  return options.congestionControlSupplier === 'default' ? name : options.congestionControlSupplier;
+}
 
 function group(channel: Channel, { receiverGroupConsideration }: DriverOptions): boolean | null {
   const text = channel.uri.get('group') ?? receiverGroupConsideration;

@@ -16,11 +16,6 @@ export interface Unsupported {
 /** Parameters of a channel that are refused, in the order they are looked for. */
 export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
   {
-    feature: 'cubic congestion control',
-    sentence: 'Congestion control other than cc=static is not supported.',
-    isWanted: (uri) => (uri.get('cc') ?? 'static') !== 'static',
-  },
-  {
     feature: 'timestamps',
     sentence:
       'Timestamps (media-rcv-ts-offset, channel-rcv-ts-offset, channel-snd-ts-offset) are not supported.',

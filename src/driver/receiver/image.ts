@@ -16,9 +16,16 @@ import {
 import { FLAGS } from '../../protocol/frame.ts';
 import { writeNak } from '../../protocol/nak-frame.ts';
 import { writeResponseSetup } from '../../protocol/response-setup-frame.ts';
+import {
+  RTTM_ECHO_TIMESTAMP,
+  RTTM_FLAG_REPLY,
+  RTTM_RECEPTION_DELTA,
+  writeRttm,
+} from '../../protocol/rttm-frame.ts';
 import { STATUS_MESSAGE_FLAG_EOS, writeStatusMessage } from '../../protocol/status-message-frame.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
+import type { CongestionControl } from '../congestion/congestion-control.ts';
 import { LogCleaner } from '../log-cleaner.ts';
 import type { ImageSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
@@ -32,6 +39,9 @@ import type { ReceiveEndpoint } from './receive-endpoint.ts';
 import { validateFrames } from './validate-frames.ts';
 
 const IMAGE_REJECTED = 13;
+const TWO_32 = 4294967296;
+/** An answer that took longer than the connection lives for is none. */
+const RTT_MAX_NS = CONNECTION_TIMEOUT_NS;
 
 /** While an image drains, its end is told this many times. */
 const EOS_STATUS_MESSAGES = 5;
@@ -74,6 +84,10 @@ export class Image implements InsertTarget {
   private readonly untethered: UntetheredSubscribers;
   private readonly cleaner: LogCleaner;
   private readonly loss: LossDetector;
+  /** Null: the window stays as it is. */
+  private readonly congestion: CongestionControl | null;
+  /** The receiver window that senders are told. */
+  private windowLength: number;
   private state = ACTIVE;
   private isRevoked = false;
   private isStatusMessagePending = false;
@@ -128,12 +142,14 @@ export class Image implements InsertTarget {
     this.loss = new LossDetector(clock, context.nakDelay(spec));
     this.controlAddress = endpoint.control?.address ?? spec.sourceAddress;
     this.controlPort = endpoint.control?.port ?? spec.sourcePort;
+    this.congestion = context.congestionControl(spec);
+    this.windowLength = this.congestion?.windowLength ?? spec.windowLength;
     this.insertedPosition = joinPosition;
     this.positionBefore = joinPosition;
     this.nextSmPosition = joinPosition;
     this.lastSmPosition = joinPosition;
     this.overRunPosition = joinPosition + termLength / 2;
-    this.smThresholdPosition = joinPosition + spec.windowLength / 4;
+    this.smThresholdPosition = joinPosition + this.windowLength / 4;
     this.smDeadlineNs = 0;
     this.timeOfLastPacketNs = clock.nanoTime;
     this.timeOfLastActivityNs = clock.nanoTime;
@@ -268,6 +284,7 @@ export class Image implements InsertTarget {
     if (subscribers.count > 0) {
       subscribers.limit = this.rcvPos.value;
       if (subscribers.update() && subscribers.min > this.smThresholdPosition) this.scheduleStatusMessage();
+      if (this.congestion !== null) workCount += this.controlCongestion(this.congestion);
     }
     this.cleaner.cleanSome(this.rcvPos.value === this.positionBefore);
     this.positionBefore = this.rcvPos.value;
@@ -302,10 +319,58 @@ export class Image implements InsertTarget {
     this.rcvPos.publish();
   }
 
+  private controlCongestion(congestion: CongestionControl): number {
+    const hasConsumed = this.subscribers.min > this.nextSmPosition;
+    const isForced = congestion.onCycle(hasConsumed, this.loss.isLossFound);
+    this.loss.isLossFound = false;
+    if (isForced || congestion.windowLength !== this.windowLength) {
+      this.windowLength = congestion.windowLength;
+      this.scheduleStatusMessage();
+    }
+    return congestion.isMeasurementDue() && !this.isRevoked ? this.measureRtt() : 0;
+  }
+
+  /** Asks the sender to answer at once. */
+  private measureRtt(): number {
+    const { frames, receiverIdLow, receiverIdHigh } = this.endpoint;
+    const offset = frames.claim();
+    if (offset < 0 || this.rejection !== null) return 0;
+    this.clock.update();
+    const nowNs = this.clock.nanoTime;
+    const length = writeRttm(
+      frames.view,
+      offset,
+      RTTM_FLAG_REPLY,
+      this.sessionId,
+      this.streamId,
+      nowNs | 0,
+      Math.floor(nowNs / TWO_32),
+      0,
+      0,
+      receiverIdLow,
+      receiverIdHigh,
+    );
+    this.sendFrame(offset, length);
+    return 1;
+  }
+
+  /** The sender answered {@link measureRtt}, or somebody says so. */
+  onRttm(view: DataView, offset: number): void {
+    if (this.congestion === null) return;
+    this.clock.update();
+    const echoAt = offset + RTTM_ECHO_TIMESTAMP;
+    const echoNs = view.getInt32(echoAt + 4, true) * TWO_32 + view.getUint32(echoAt, true);
+    const deltaAt = offset + RTTM_RECEPTION_DELTA;
+    const deltaNs = view.getInt32(deltaAt + 4, true) * TWO_32 + view.getUint32(deltaAt, true);
+    const rttNs = this.clock.nanoTime - echoNs - deltaNs;
+    if (rttNs < 0 || rttNs > RTT_MAX_NS) this.counters.invalidPackets.increment();
+    else this.congestion.onMeasurement(rttNs);
+  }
+
   private scheduleStatusMessage(): void {
     const minPosition = this.subscribers.min;
     this.nextSmPosition = minPosition;
-    this.smThresholdPosition = minPosition + this.spec.windowLength / 4;
+    this.smThresholdPosition = minPosition + this.windowLength / 4;
     this.isStatusMessagePending = true;
     this.cleaner.target = minPosition - this.termLength;
   }
@@ -327,7 +392,7 @@ export class Image implements InsertTarget {
         this.streamId,
         (this.initialTermId + termCount) | 0,
         this.nextSmPosition - termCount * this.termLength,
-        this.spec.windowLength,
+        this.windowLength,
         this.endpoint.receiverIdLow,
         this.endpoint.receiverIdHigh,
       );

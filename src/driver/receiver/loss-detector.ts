@@ -9,6 +9,8 @@ export class LossDetector {
   gapOffset = 0;
   /** Bytes; 0 when there is no gap. */
   gapLength = 0;
+  /** A gap was found, or the one there is has changed. Whoever looks sets it back. */
+  isLossFound = false;
   private readonly scanner: GapScanner = new GapScanner();
   private readonly clock: Clock;
   private readonly delay: NakDelay;
@@ -41,6 +43,7 @@ export class LossDetector {
       this.gapTermId = termId;
       this.gapOffset = offset;
       this.gapLength = gapLength;
+      this.isLossFound = true;
       this.delay.choose(false);
       this.expiryNs = this.clock.nanoTime + this.delay.delayNs;
     }

@@ -412,16 +412,20 @@ export class ReceiveEndpoint implements DatagramHandler {
     this.context.setupReceived(this.endpointId, destinationId, view, offset, sourceAddress, sourcePort);
   }
 
-  /** Echoes a round trip time measurement of the sender. */
+  /** Echoes a round trip time measurement of the sender, or hears the echo of ours. */
   private onRttm(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
     const idLow = view.getInt32(offset + RTTM_RECEIVER_ID, true);
     const idHigh = view.getInt32(offset + RTTM_RECEIVER_ID + 4, true);
     const isForAll = idLow === 0 && idHigh === 0;
     if (!isForAll && (idLow !== this.receiverIdLow || idHigh !== this.receiverIdHigh)) return;
-    if ((view.getUint8(offset + FLAGS) & RTTM_FLAG_REPLY) === 0) return;
     const streamId = view.getInt32(offset + RTTM_STREAM_ID, true);
     const sessionId = view.getInt32(offset + RTTM_SESSION_ID, true);
-    if (this.interests.get(streamId)?.images.has(sessionId) !== true) return;
+    const image = this.interests.get(streamId)?.images.get(sessionId);
+    if (image === undefined) return;
+    if ((view.getUint8(offset + FLAGS) & RTTM_FLAG_REPLY) === 0) {
+      image.onRttm(view, offset);
+      return;
+    }
     const frames = this.frames;
     const replyOffset = frames.claim();
     if (replyOffset < 0) return;
