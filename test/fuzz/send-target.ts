@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import type { NetworkPublicationSpec } from '../../src/driver/messages.ts';
 import { validateFrames } from '../../src/driver/receiver/validate-frames.ts';
 import type { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
@@ -52,7 +53,8 @@ export class SendTarget implements FuzzTarget {
     this.prng = prng;
     this.transport = new FuzzTransport(prng);
     this.transport.onSent = checkSent;
-    this.agent = new TestAgent(this.transport);
+    // What was delivered is taken in the next cycle, whether that sends or not.
+    this.agent = new TestAgent(this.transport, new SimulatedClock(), { sendToStatusPollRatio: 1 });
     this.mutator = new Mutator(prng, 2048, true);
     this.seeds = new FrameSeeds(prng, this.mutator);
     this.addEndpoint(prng.nextBelow(3));
