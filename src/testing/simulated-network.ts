@@ -115,6 +115,16 @@ export class SimulatedNetwork {
 
   send(packet: Packet): void {
     this.tap?.onSent(packet);
+    this.carry(packet);
+  }
+
+  /** One packet, which every station gets, also its sender's. */
+  sendToAll(packet: Packet): void {
+    this.tap?.onSent(packet);
+    for (const to of this.addresses()) this.carry({ ...packet, to });
+  }
+
+  private carry(packet: Packet): void {
     const link = this.link(packet.from, packet.to);
     if (link.isCut || packet.bytes.length > link.mtu || this.happens(link.drop)) {
       this.droppedCount++;

@@ -12,6 +12,7 @@ import {
 } from '../transport/transport.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { AeronError } from '../util/errors.ts';
+import { isMulticast } from '../util/ipv4.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
 import type { Packet, Station } from './simulated-network.ts';
 
@@ -36,7 +37,7 @@ interface Outgoing {
   readonly handle: number;
   readonly offset: number;
   readonly length: number;
-  readonly packet: Omit<Packet, 'bytes'>;
+  readonly packet: Omit<Packet, 'bytes' | 'to'>;
 }
 
 /** Sockets of a simulated machine: datagrams over a {@link SimulatedNetwork}. */
@@ -78,11 +79,13 @@ export class SimulatedTransport implements Transport, Station {
   /** Throws AeronError `EADDRNOTAVAIL` for an address that is not the machine's, `EADDRINUSE` for a port that is taken. */
   open(options: EndpointOptions, handler: DatagramHandler): Endpoint {
     const { localAddress } = options;
-    if (localAddress !== 0 && localAddress !== this.address) {
+    const isGroup = (options.multicast ?? null) !== null;
+    if (!isGroup && localAddress !== 0 && localAddress !== this.address) {
       throw new AeronError('EADDRNOTAVAIL', `${localAddress} is not the address of this machine`);
     }
     const localPort = options.localPort === 0 ? this.freePort() : options.localPort;
-    if (this.isTaken(localPort)) throw new AeronError('EADDRINUSE', `port ${localPort} is in use`);
+    if (!isGroup && this.isTaken(localPort))
+      throw new AeronError('EADDRINUSE', `port ${localPort} is in use`);
     const endpoint = new SimulatedEndpoint(this, options, this.address, localPort, handler);
     this.endpoints.push(endpoint);
     return endpoint;
@@ -129,7 +132,6 @@ export class SimulatedTransport implements Transport, Station {
       destination,
       destinationPort: isConnected ? from.remotePort : port,
       from: this.address,
-      to: destination,
       isFrame: false,
     };
     const accepted = this.acceptedOf(burst.count);
@@ -177,7 +179,10 @@ export class SimulatedTransport implements Transport, Station {
     for (const { handle, offset, length, packet } of this.outgoing) {
       const bytes = new Uint8Array(length);
       shm.copyOut(handle, offset, bytes, 0, length);
-      this.machine.network.send({ ...packet, bytes });
+      const { network } = this.machine;
+      const { destination } = packet;
+      if (!isMulticast(destination)) network.send({ ...packet, to: destination, bytes });
+      else network.sendToAll({ ...packet, to: this.address, bytes });
     }
     this.outgoing.length = 0;
   }
@@ -203,6 +208,8 @@ class SimulatedEndpoint implements Endpoint {
   readonly localPort: number;
   readonly receiveBufferLength: number;
   readonly handler: DatagramHandler;
+  /** Whose datagrams arrive besides; 0: none. */
+  private readonly groupAddress: Ipv4Address;
   remoteAddress: Ipv4Address;
   remotePort: number;
   private readonly transport: SimulatedTransport;
@@ -221,13 +228,15 @@ class SimulatedEndpoint implements Endpoint {
     this.localPort = localPort;
     this.receiveBufferLength =
       options.receiveBufferLength === 0 ? DEFAULT_BUFFER_LENGTH : options.receiveBufferLength;
+    this.groupAddress = options.multicast?.groupAddress ?? 0;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
     this.handler = handler;
   }
 
-  accepts({ destinationPort, source, sourcePort }: Packet): boolean {
+  accepts({ destination, destinationPort, source, sourcePort }: Packet): boolean {
     if (destinationPort !== this.localPort) return false;
+    if (isMulticast(destination)) return destination === this.groupAddress;
     return this.remoteAddress === 0 || (this.remoteAddress === source && this.remotePort === sourcePort);
   }
 

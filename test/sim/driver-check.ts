@@ -27,6 +27,8 @@ export class DriverCheck {
   private readonly cnc: CncFile;
   private readonly counters: CountersReader;
   private readonly last: Map<string, number> = new Map();
+  /** A counter may become that of another image of the same subscription. */
+  private readonly labels: Map<string, string> = new Map();
 
   constructor(actor: DriverActor) {
     this.actor = actor;
@@ -47,7 +49,9 @@ export class DriverCheck {
       const registrationId = counters.registrationId(id);
       const value = counters.value(id);
       const key = `${id} ${registrationId} ${typeId}`;
-      const before = last.get(key) ?? 0;
+      let before = last.get(key) ?? 0;
+      if (value < before && counters.label(id) !== this.labels.get(key)) before = 0;
+      if (before === 0) this.labels.set(key, counters.label(id));
       check(value >= before, () => `${this.actor.name}: ${counters.label(id)} was ${before} and is ${value}`);
       last.set(key, value);
       if (typeId === CounterType.RECEIVER_HWM) announced.set(registrationId, value);

@@ -20,15 +20,17 @@ export const FAULTS = [
   'driver-death',
   'receiver-churn',
   'slow-consumer',
-  'strangers',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
 
+/** How a stream gets to its subscribers. */
+export type StreamKind = 'udp' | 'ipc' | 'spy' | 'multi-destination-cast' | 'multicast';
+
 export interface StreamPlan {
   readonly index: number;
   readonly name: string;
-  readonly kind: 'udp' | 'ipc';
+  readonly kind: StreamKind;
   readonly streamId: number;
   readonly publicationChannel: string;
   readonly subscriptionChannel: string;
@@ -76,7 +78,7 @@ export function planOf(seed: number): Plan {
   const streams: StreamPlan[] = [];
   const streamCount = 1 + prng.nextBelow(4);
   for (let index = 0; index < streamCount; index++)
-    streams.push(streamOf(index, hostCount, addresses, pick, chance, prng));
+    streams.push(streamOf(index, isBypass, hostCount, addresses, pick, chance, prng));
   // Each seed has some of the faults: rare combinations come up that all of them together would hide.
   const share = pick(0, 0.15, 0.3, 0.5);
   const faults = new Set(FAULTS.filter(() => chance(share)));
@@ -135,22 +137,55 @@ function optionsOf(pick: <T>(...values: readonly T[]) => T, isBypass: boolean): 
   };
 }
 
+function kindOf(hostCount: number, isBypass: boolean, pick: <T>(...values: readonly T[]) => T): StreamKind {
+  if (hostCount === 1) return pick('ipc', 'ipc', 'udp', 'spy');
+  // A simulated card has no switch that knows of groups.
+  return isBypass
+    ? pick('udp', 'udp', 'ipc', 'spy', 'multi-destination-cast')
+    : pick('udp', 'udp', 'udp', 'ipc', 'spy', 'multi-destination-cast', 'multicast');
+}
+
+/** What the stream is published and subscribed as. */
+function channelsOf(kind: StreamKind, publisher: number, subscriber: number, port: number): [string, string] {
+  const endpoint = `aeron:udp?endpoint=${formatIpv4(subscriber)}:${port}`;
+  const control = `control=${formatIpv4(publisher)}:${port + 1_000}`;
+  switch (kind) {
+    case 'ipc':
+      return ['aeron:ipc', 'aeron:ipc'];
+    case 'udp':
+      return [endpoint, endpoint];
+    case 'spy':
+      return [`${endpoint}|ssc=true`, `aeron-spy:${endpoint}`];
+    case 'multi-destination-cast':
+      return [
+        `aeron:udp?${control}|control-mode=dynamic|fc=max`,
+        `${endpoint}|${control}|control-mode=dynamic`,
+      ];
+    case 'multicast': {
+      const group = `aeron:udp?endpoint=224.20.0.1:${port + 2_000}|interface=`;
+      return [`${group}${formatIpv4(publisher)}`, `${group}${formatIpv4(subscriber)}`];
+    }
+  }
+}
+
 function streamOf(
   index: number,
+  isBypass: boolean,
   hostCount: number,
   addresses: readonly number[],
   pick: <T>(...values: readonly T[]) => T,
   chance: (probability: number) => boolean,
   prng: Prng,
 ): StreamPlan {
-  const kind = hostCount === 1 ? pick('ipc', 'ipc', 'udp') : pick('udp', 'udp', 'udp', 'ipc');
+  const kind = kindOf(hostCount, isBypass, pick);
   const publisherHost = prng.nextBelow(hostCount);
   const subscriberHost =
-    kind === 'ipc' ? publisherHost : (publisherHost + (hostCount > 1 ? 1 : 0)) % hostCount;
+    kind === 'ipc' || kind === 'spy' ? publisherHost : (publisherHost + (hostCount > 1 ? 1 : 0)) % hostCount;
   const isExclusive = chance(0.5);
-  const isReliable = kind === 'ipc' || chance(0.8);
-  const endpoint = `aeron:udp?endpoint=${formatIpv4(addresses[subscriberHost]!)}:${20_000 + (chance(0.3) ? 0 : index)}`;
-  const base = kind === 'ipc' ? 'aeron:ipc' : endpoint;
+  const isReliable = kind === 'ipc' || kind === 'spy' || chance(0.8);
+  // Streams of one kind may share an endpoint.
+  const port = (kind === 'udp' || kind === 'spy' ? 20_000 : 24_000) + (chance(0.3) ? 0 : index);
+  const [base, subscribed] = channelsOf(kind, addresses[publisherHost]!, addresses[subscriberHost]!, port);
   const parameters: string[] = [];
   if (chance(0.2)) parameters.push(`term-length=${pick(65_536, 131_072, 262_144)}`);
   const lingerMs = chance(0.3) ? pick(10, 300) : null;
@@ -163,7 +198,7 @@ function streamOf(
   }
   const separator = kind === 'ipc' ? '?' : '|';
   const publicationChannel = parameters.length === 0 ? base : `${base}${separator}${parameters.join('|')}`;
-  const subscriptionChannel = isReliable ? base : `${base}|reliable=false`;
+  const subscriptionChannel = isReliable ? subscribed : `${subscribed}|reliable=false`;
   return {
     index,
     name: `${kind} stream ${index}`,

@@ -111,7 +111,9 @@ export class Publisher implements Role {
     const message = this.claimed;
     if (message === null) fail('no claim');
     if (this.claimSteps-- > 0) return false;
-    if (this.world.chance(ABORT_SHARE)) {
+    if (message.state === 'void') {
+      this.world.note(`${this.client.name}: its claim was given up`);
+    } else if (this.world.chance(ABORT_SHARE)) {
       this.claim.abort();
       message.state = 'void';
     } else {

@@ -169,6 +169,12 @@ export class Subscriber implements Role {
   /** The message that ends at `position`, if it may come now. */
   private expected(reading: Reading, ledger: SessionLedger, position: number): Message {
     let next = ledger.nextSent(reading.nextIndex);
+    // The driver gives a claim up whose publisher was paused for so long.
+    const { publicationUnblockTimeoutNs } = this.world.plan.options;
+    while (next?.state === 'claimed' && this.world.time.nowNs - next.sentNs > publicationUnblockTimeoutNs!) {
+      next.state = 'void';
+      next = ledger.nextSent(next.index);
+    }
     if (!this.stream.isReliable) {
       while (next !== undefined && next.endPosition < position) next = ledger.nextSent(next.index + 1);
     }
