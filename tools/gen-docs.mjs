@@ -201,10 +201,11 @@ function messageAt(text, start) {
 
 async function errorsPage() {
   const { ErrorCode } = await load('cnc/error-codes');
+  const { CLIENT_ERRORS } = await load('client/client-errors');
   const messages = new Map();
   for (const file of sourceFiles('src')) {
     const text = readFileSync(path.join(ROOT, file), 'utf8');
-    for (const match of text.matchAll(/new AeronError\(\s*'([A-Z][A-Z0-9_]*)',/g)) {
+    for (const match of text.matchAll(/(?:new AeronError|clientError)\(\s*'([A-Z][A-Z0-9_]*)',/g)) {
       const message = messageAt(text, match.index + match[0].length);
       const known = messages.get(match[1]) ?? [];
       if (message !== '' && !known.includes(message)) known.push(message);
@@ -213,22 +214,24 @@ async function errorsPage() {
   }
   const rows = [...messages]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, texts]) => [code(name), texts.join(' / ')]);
+    .map(([name, texts]) => [code(name), code(CLIENT_ERRORS[name]?.name ?? ''), texts.join(' / ')]);
   return `# Errors
 ${NOTE}
 
 An error that a user can act on is an \`AeronError\`. Its \`code\` is stable; its message says what, why and how to fix it.
+Those of a client are of a class of their own, which all extend \`AeronError\`.
 
 ## Codes of this program
 
 \`…\` stands for what differs. Settings that cannot work are a \`ConfigurationError\`, code \`CONFIGURATION\`. Errors of the
 operating system keep its code (\`EADDRINUSE\`, \`ENOSPC\` …).
 
-${table(['code', 'message'], rows)}
+${table(['code', 'class', 'message'], rows)}
 
 ## Codes of the driver's answers
 
-A command that a driver refuses fails in the client with an \`AeronError\` of one of these codes.
+A command that a driver refuses fails in the client with a \`RegistrationError\` of one of these codes; its \`errorCode\` is
+the number.
 
 ${table(
   ['number', 'code'],

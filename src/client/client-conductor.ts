@@ -6,7 +6,8 @@ import { BroadcastReceiver } from '../concurrent/broadcast-receiver.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { COUNTER_VALUE_LENGTH, CountersReader } from '../concurrent/counters.ts';
 import { shm } from '../native/addons.ts';
-import { AeronError, messageOf } from '../util/errors.ts';
+import { type AeronError, messageOf } from '../util/errors.ts';
+import { type ClientErrorCode, clientError } from './client-errors.ts';
 import type { ClientContext } from './client-options.ts';
 import { ConcurrentAppender } from './concurrent-appender.ts';
 import { Counter } from './counter.ts';
@@ -384,7 +385,7 @@ export class ClientConductor {
     const wasOpen = this.state === 'open';
     this.state = 'closed';
     if (this.timer !== null) this.context.machine.eventLoop.clear(this.timer);
-    this.closeResources(new AeronError('CLIENT_CLOSED', 'the client was closed before the driver answered'));
+    this.closeResources(clientError('CLIENT_CLOSED', 'the client was closed before the driver answered'));
     if (wasOpen) {
       this.write({ type: 'clientClose', clientId: this.clientId, correlationId: -1 });
       this.onEnd(null);
@@ -395,8 +396,8 @@ export class ClientConductor {
   }
 
   /** What was asked of something that is closed: the reason why the client lost its driver, or `code`. */
-  closedError(code: string, what: string): AeronError {
-    return this.lostReason ?? new AeronError(code, `${what} is closed`);
+  closedError(code: ClientErrorCode, what: string): AeronError {
+    return this.lostReason ?? clientError(code, `${what} is closed`);
   }
 
   throwIfLost(): void {
@@ -446,7 +447,7 @@ export class ClientConductor {
     if (ageNs > this.cnc.clientLivenessTimeoutNs) {
       const ageMs = Math.round(ageNs / 1e6);
       this.lose(
-        new AeronError(
+        clientError(
           'CONDUCTOR_SERVICE_TIMEOUT',
           `this client did nothing for ${ageMs} ms; the driver gives clients up after ` +
             `${this.cnc.clientLivenessTimeoutNs / 1e6} ms. Do not block the event loop for that long, or call ` +
@@ -470,7 +471,7 @@ export class ClientConductor {
     const { directory, driverTimeoutMs } = this.context;
     this.requests.timeOut(this.clock.nanoTime, ({ what }) => {
       const message = `no answer to ${what} from the driver in ${directory} within ${driverTimeoutMs} ms`;
-      return new AeronError('DRIVER_TIMEOUT', message);
+      return clientError('DRIVER_TIMEOUT', message);
     });
   }
 
@@ -482,7 +483,7 @@ export class ClientConductor {
     }
     if (this.receiver.lappedCount > 0) {
       this.lose(
-        new AeronError(
+        clientError(
           'BROADCAST_LAPPED',
           'this client did not keep up with the events of its driver and missed some. Call aeron.doWork() more often, ' +
             'or give the driver a larger aeron.clients.buffer.length. Connect again to go on.',
@@ -531,7 +532,7 @@ export class ClientConductor {
     this.requests.add(request);
     if (this.write({ ...command, clientId: this.clientId, correlationId } as Command)) return request;
     this.requests.remove(correlationId);
-    throw new AeronError(
+    throw clientError(
       'DRIVER_BUFFER_FULL',
       `the driver in ${this.context.directory} has not read its commands for a while: there is no room for ${command.type}`,
     );
@@ -542,7 +543,7 @@ export class ClientConductor {
     if (this.state !== 'open') return;
     const correlationId = this.cnc.toDriver.nextCorrelationId();
     if (!this.write({ ...command, clientId: this.clientId, correlationId } as Command)) {
-      this.reportError(new AeronError('DRIVER_BUFFER_FULL', `there was no room for ${command.type}`));
+      this.reportError(clientError('DRIVER_BUFFER_FULL', `there was no room for ${command.type}`));
     }
   }
 
@@ -563,7 +564,7 @@ export class ClientConductor {
     const event = decodeEvent(typeId, bytes, offset, length);
     switch (event.type) {
       case 'malformed':
-        this.reportError(new AeronError('MALFORMED_EVENT', `the driver sent: ${event.reason}`));
+        this.reportError(clientError('MALFORMED_EVENT', `the driver sent: ${event.reason}`));
         break;
       case 'error':
         this.requests.onError(event);
@@ -625,7 +626,7 @@ export class ClientConductor {
       });
     } catch (error) {
       const what = `session ${event.sessionId} of ${subscription} cannot be received`;
-      this.reportError(new AeronError('IMAGE_NOT_MAPPED', `${what}: ${messageOf(error)}`, { cause: error }));
+      this.reportError(clientError('IMAGE_NOT_MAPPED', `${what}: ${messageOf(error)}`, { cause: error }));
       return;
     }
     subscription.addImage(image);
@@ -643,7 +644,7 @@ export class ClientConductor {
   private onClientTimeout(event: Event<'clientTimeout'>): void {
     if (event.clientId !== this.clientId) return;
     this.lose(
-      new AeronError(
+      clientError(
         'CLIENT_TIMEOUT',
         `the driver in ${this.context.directory} saw no sign of life from this client for ` +
           `${this.cnc.clientLivenessTimeoutNs / 1e6} ms and gave it up. Connect again to go on.`,
@@ -682,7 +683,7 @@ export class ClientConductor {
 
   private checkCounterId(counterId: number): number {
     if (counterId >= 0 && counterId <= this.countersReader.maxCounterId) return counterId;
-    throw new AeronError(
+    throw clientError(
       'MALFORMED_EVENT',
       `the driver named counter ${counterId}; there are ${this.countersReader.maxCounterId + 1}`,
     );

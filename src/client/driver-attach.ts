@@ -1,6 +1,7 @@
 import { CncFile } from '../cnc/cnc-file.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { AeronError, codeOf, messageOf } from '../util/errors.ts';
+import { clientError } from './client-errors.ts';
 import type { ClientContext } from './client-options.ts';
 
 /** Between two looks for a driver. */
@@ -25,7 +26,7 @@ export async function attachToDriver(context: ClientContext, clock: Clock): Prom
     const found = tryAttach(context, clock);
     if (found instanceof CncFile) return found;
     if (clock.nanoTime >= deadlineNs) {
-      throw new AeronError(
+      throw clientError(
         'DRIVER_TIMEOUT',
         `no driver is alive in ${context.directory} after ${context.driverTimeoutMs} ms: ${found.message}`,
         { cause: found },
@@ -46,7 +47,7 @@ export function tryAttach(context: ClientContext, clock: Clock): CncFile | Error
     clock.update();
     if (TRANSIENT_CODES.includes(codeOf(error))) return error as Error;
     if (error instanceof AeronError) throw error;
-    throw new AeronError('CNC_NOT_MAPPED', `${context.directory}: ${messageOf(error)}`, { cause: error });
+    throw clientError('CNC_NOT_MAPPED', `${context.directory}: ${messageOf(error)}`, { cause: error });
   }
   clock.update();
   const heartbeatMs = cnc.toDriver.consumerHeartbeatMs();

@@ -1,6 +1,7 @@
 import { CNC_VERSION, CncFile } from '../cnc/cnc-file.ts';
 import { commandTypeId, encodeCommand } from '../cnc/commands.ts';
-import { AeronError, codeOf } from '../util/errors.ts';
+import { codeOf } from '../util/errors.ts';
+import { clientError } from './client-errors.ts';
 import { defaultDirectory } from './client-options.ts';
 
 const TOKEN_LENGTH_MAX = 4_096;
@@ -24,7 +25,7 @@ export function requestDriverTermination(
   try {
     const { version, toDriver } = cnc;
     if (minorOf(version) < minorOf(CNC_VERSION)) {
-      throw new AeronError(
+      throw clientError(
         'CNC_VERSION',
         `the driver in ${directory} is of minor version ${minorOf(version)} and cannot be told to end; ` +
           `from ${minorOf(CNC_VERSION)} on they can. Stop its process.`,

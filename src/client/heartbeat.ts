@@ -3,8 +3,9 @@ import { CounterType } from '../cnc/counter-types.ts';
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { appendToLabel, COUNTER_ALLOCATED, type CountersReader } from '../concurrent/counters.ts';
-import { AeronError } from '../util/errors.ts';
+import type { AeronError } from '../util/errors.ts';
 import { VERSION } from '../util/version.ts';
+import { clientError } from './client-errors.ts';
 import type { ClientContext } from './client-options.ts';
 
 /**
@@ -39,14 +40,14 @@ export class Heartbeat {
     const heartbeatMs = this.cnc.toDriver.consumerHeartbeatMs();
     const { directory, driverTimeoutMs } = this.context;
     if (heartbeatMs === -1) {
-      return new AeronError(
+      return clientError(
         'DRIVER_CLOSED',
         `the driver in ${directory} was shut down. Connect again when one runs.`,
       );
     }
     const ageMs = epochMs - heartbeatMs;
     if (ageMs <= driverTimeoutMs) return null;
-    return new AeronError(
+    return clientError(
       'DRIVER_TIMEOUT',
       `the last heartbeat of the driver in ${directory} is ${ageMs} ms old, more than ${driverTimeoutMs} ms: ` +
         'it was killed, or does not get to run. Connect again when one runs.',
@@ -57,7 +58,7 @@ export class Heartbeat {
     if (this.counter === null) {
       this.findCounter();
     } else if (!this.isOwn(this.counter.id)) {
-      return new AeronError(
+      return clientError(
         'CLIENT_TIMEOUT',
         `the driver in ${this.context.directory} took away the heartbeat counter ${this.counter.id} of this client: ` +
           'it gave the client up. Connect again to go on.',

@@ -14,6 +14,16 @@ export {
   type SubscriptionOptions,
 } from './aeron.ts';
 export { BufferClaim } from './buffer-claim.ts';
+export {
+  CLIENT_ERRORS,
+  type ClientErrorCode,
+  ClientTimeoutError,
+  ClosedError,
+  ConductorServiceTimeoutError,
+  DriverTimeoutError,
+  ProtocolError,
+  RegistrationError,
+} from './client-errors.ts';
 export type {
   ClientOptions,
   CounterHandler,

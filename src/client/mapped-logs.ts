@@ -1,7 +1,7 @@
 import { LogBuffers } from '../logbuffer/log-buffers.ts';
 import type { SharedFiles } from '../memory/shared-files.ts';
 import { HEADER_LENGTH, MAX_UDP_PAYLOAD_LENGTH } from '../protocol/frame.ts';
-import { AeronError } from '../util/errors.ts';
+import { clientError } from './client-errors.ts';
 
 interface MappedLog {
   readonly id: number;
@@ -72,7 +72,7 @@ function mapLog(path: string, files: SharedFiles): LogBuffers {
   const log = LogBuffers.map(path, files);
   if (log.mtu <= HEADER_LENGTH || log.mtu > MAX_UDP_PAYLOAD_LENGTH || log.mtu % HEADER_LENGTH !== 0) {
     log.close();
-    throw new AeronError(
+    throw clientError(
       'MALFORMED_LOG',
       `${path}: an MTU of ${log.mtu} is not a multiple of ${HEADER_LENGTH} from 64 to ${MAX_UDP_PAYLOAD_LENGTH}`,
     );

@@ -1,9 +1,10 @@
 // hot
+
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
-import { AeronError } from '../util/errors.ts';
 import type { BufferClaim } from './buffer-claim.ts';
 import { channelStatusOf, localSocketAddresses } from './channel-addresses.ts';
 import type { ClientConductor } from './client-conductor.ts';
+import { clientError } from './client-errors.ts';
 import type { ConcurrentAppender } from './concurrent-appender.ts';
 import type { ExclusiveAppender } from './exclusive-appender.ts';
 import { CLOSED, MAX_POSITION_EXCEEDED } from './offer-result.ts';
@@ -281,7 +282,7 @@ export class Publication {
     if (result === CLOSED)
       throw this.conductor.closedError('PUBLICATION_CLOSED', `the publication on ${this}`);
     if (result === MAX_POSITION_EXCEEDED) {
-      throw new AeronError(
+      throw clientError(
         'MAX_POSITION_EXCEEDED',
         `the stream of ${this} reached its last position, ${this.maxPossiblePosition}. Add the publication again ` +
           'for a new stream, or use longer terms (term-length=).',

@@ -1,6 +1,6 @@
 import { errorCodeName } from '../cnc/error-codes.ts';
 import type { DriverEvent } from '../cnc/events.ts';
-import { AeronError } from '../util/errors.ts';
+import { RegistrationError } from './client-errors.ts';
 
 /** An answer of the driver that names the command it answers. */
 export type Reply = DriverEvent & { readonly correlationId: number };
@@ -77,7 +77,15 @@ export class Requests {
     const request = this.pending.get(offendingCorrelationId);
     if (request === undefined) return;
     this.pending.delete(offendingCorrelationId);
-    settle(request, new AeronError(errorCodeName(errorCode), `${request.what}: ${message}`));
+    settle(
+      request,
+      new RegistrationError(
+        errorCodeName(errorCode),
+        `${request.what}: ${message}`,
+        errorCode,
+        offendingCorrelationId,
+      ),
+    );
   }
 
   /** Ends those whose time is over, with what `timedOut` makes. */

@@ -1,8 +1,9 @@
 // hot
+
 import { ChannelUri } from '../uri/channel-uri.ts';
-import { AeronError } from '../util/errors.ts';
 import { channelStatusOf, localSocketAddresses } from './channel-addresses.ts';
 import type { ClientConductor } from './client-conductor.ts';
+import { clientError } from './client-errors.ts';
 import type { ImageHandler } from './client-options.ts';
 import type {
   BlockHandler,
@@ -239,7 +240,7 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
   onMalformedFrame(image: Image, termOffset: number, frameLength: number): void {
     image.internalClose();
     this.conductor.reportError(
-      new AeronError(
+      clientError(
         'MALFORMED_FRAME',
         `the log of session ${image.sessionId} of ${this} has a frame of ${frameLength} bytes at term offset ` +
           `${termOffset} of ${image.termLength}. The image is closed: its log was damaged, or is no log.`,
