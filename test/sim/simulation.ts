@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly isVerbose?: boolean;
   /** What is broken on purpose, of {@link SABOTAGES}. */
   readonly sabotage?: string | null;
+  /** In place of {@link PROGRESS_BOUND_NS}, for drivers that are known to stall. */
+  readonly progressBoundNs?: number;
 }
 
 /** Runs one seed. Never rejects: what was found is in the result. */
@@ -47,7 +49,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
   const repair = options.sabotage ? sabotage(options.sabotage) : (): void => {};
   const takeMemoryBack = trackRegions();
   try {
-    return await runPlan(seed, options.isVerbose ?? false);
+    return await runPlan(seed, options);
   } finally {
     takeMemoryBack();
     repair();
@@ -69,14 +71,14 @@ function trackRegions(): () => void {
   };
 }
 
-async function runPlan(seed: number, isVerbose: boolean): Promise<RunResult> {
+async function runPlan(seed: number, options: RunOptions): Promise<RunResult> {
   const plan = planOf(seed);
   const world = new World(plan);
-  world.isVerbose = isVerbose;
+  world.isVerbose = options.isVerbose ?? false;
   const simulation = new Simulation(world);
   let failure: string | null = null;
   try {
-    await simulation.run();
+    await simulation.run(options.progressBoundNs ?? PROGRESS_BOUND_NS);
   } catch (error) {
     failure = error instanceof SimulationFailure ? error.message : String((error as Error).stack);
   }
@@ -130,7 +132,7 @@ export class Simulation {
     this.faults = new FaultSchedule(this);
   }
 
-  async run(): Promise<void> {
+  async run(progressBoundNs: number): Promise<void> {
     const { world } = this;
     const { plan, time } = world;
     await this.runFor(WARM_UP_NS);
@@ -141,7 +143,7 @@ export class Simulation {
     }
     this.heal();
     await this.runFor(this.settlingNs());
-    await this.runUntil('progress', PROGRESS_BOUND_NS, () => this.stalled());
+    await this.runUntil('progress', progressBoundNs, () => this.stalled());
     world.phase = 'drain';
     world.note('publishers stop');
     await this.runUntil('the end', DRAIN_BOUND_NS, () => this.undelivered());
