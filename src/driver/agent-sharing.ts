@@ -21,7 +21,8 @@ export class AgentSharing {
   private readonly sums: readonly AtomicCounter[];
   private readonly parts: readonly AtomicCounter[][];
 
-  constructor(count: number, { counters, systemCounter }: DriverFiles) {
+  /** Agents whose traffic is the same as the driver's, one way each, have no counters of their own for it. */
+  constructor(count: number, { counters, systemCounter }: DriverFiles, countsTraffic = true) {
     const agents = Array.from({ length: count }, (_, index) => index);
     this.count = count;
     this.rings = new HandOverRings(count);
@@ -31,7 +32,7 @@ export class AgentSharing {
       this.systemCounters.map((region) => new AtomicCounter(region, 0, id)),
     );
     this.trafficCounterIds = agents.map((index) =>
-      TRAFFIC.map((what) =>
+      (countsTraffic ? TRAFFIC : []).map((what) =>
         counters.allocate({
           typeId: CounterType.NETWORK_AGENT,
           label: `network agent ${index}: ${what}`,

@@ -1,6 +1,6 @@
 import type { Ipv4Address } from '../transport/transport.ts';
 
-/** How the agents share threads. DEDICATED is accepted and runs as SHARED_NETWORK. */
+/** How the agents share threads. DEDICATED over anything but kernel sockets runs as SHARED_NETWORK. */
 export type ThreadingMode = 'DEDICATED' | 'SHARED_NETWORK' | 'SHARED' | 'INVOKER';
 
 /** A range of UDP ports, both ends included; 0–0 leaves the choice to the system. */
@@ -136,6 +136,8 @@ export interface DriverOptions {
   readonly sharedIdleStrategyInitArgs: string;
   readonly senderIdleStrategy: string;
   readonly senderIdleStrategyInitArgs: string;
+  readonly receiverIdleStrategy: string;
+  readonly receiverIdleStrategyInitArgs: string;
   readonly sharedNetworkIdleStrategy: string;
   readonly sharedNetworkIdleStrategyInitArgs: string;
   readonly conductorCpuAffinity: number;

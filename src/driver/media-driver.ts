@@ -24,10 +24,10 @@ import { type Extensions, loadExtensions } from './extensions/extensions.ts';
 import type { NetworkAgentConfig } from './messages.ts';
 import { DriverNameResolver } from './names/driver-name-resolver.ts';
 import { eventLogConfig, networkAgentConfig, transportKind } from './network-agent-config.ts';
-import { NetworkAgents } from './network-agents.ts';
+import { NetworkAgents, RECEIVER } from './network-agents.ts';
 import type { RunningNetwork } from './network-link.ts';
 import { SameIsolateNetwork } from './same-isolate-network.ts';
-import { WorkerNetwork } from './worker-network.ts';
+import { WorkerNetwork, type WorkerNetworkOptions } from './worker-network.ts';
 
 /** A media driver in this process: a conductor here, and a network agent here or in a thread of its own. */
 export class MediaDriver {
@@ -190,6 +190,12 @@ function startNetwork(
     networkAgentConfig(options, files.cnc, files.lossReport, machine.randomInt32, sharing, index);
   if (runsHere(options))
     return SameIsolateNetwork.start(configOf(null, 0), files.clock, machine.openTransport, extensions);
+  if (hasReceiverThread(options)) {
+    const sharing = new AgentSharing(2, files, false);
+    const startRole = (index: number): Promise<WorkerNetwork> =>
+      startWorker(options, files, configOf(sharing, index), onFailure);
+    return NetworkAgents.start(sharing, files.clock, startRole, true);
+  }
   const count = options.networkAgents;
   if (count === 1) return startWorker(options, files, configOf(null, 0), onFailure);
   const sharing = new AgentSharing(count, files);
@@ -198,24 +204,58 @@ function startNetwork(
   );
 }
 
+/**
+ * Whether the receiver has a thread of its own: DEDICATED over kernel sockets. Queues of a DPDK port send and receive, so
+ * there, and where several network threads are asked for, each thread is sender and receiver.
+ */
+function hasReceiverThread(options: DriverOptions): boolean {
+  return (
+    options.threadingMode === 'DEDICATED' &&
+    options.networkAgents === 1 &&
+    options.udpChannelTransportBindingsMedia === 'default' &&
+    transportKind(options) === 'kernel'
+  );
+}
+
+/** What network thread `index` is called, where it runs and how it idles. */
+function threadOf(
+  options: DriverOptions,
+  index: number,
+  isOneOfSeveral: boolean,
+): Pick<WorkerNetworkOptions, 'name' | 'cpu' | 'idleStrategy' | 'idleStrategyInitArgs'> {
+  const { senderCpuAffinity, receiverCpuAffinity } = options;
+  if (hasReceiverThread(options) && index === RECEIVER) {
+    return {
+      name: 'aeron-receiver',
+      cpu: receiverCpuAffinity,
+      idleStrategy: options.receiverIdleStrategy,
+      idleStrategyInitArgs: options.receiverIdleStrategyInitArgs,
+    };
+  }
+  // Who asks for a sender thread says with its strategy how the network is to be polled.
+  const isDedicated = options.threadingMode === 'DEDICATED';
+  const idle = {
+    idleStrategy: isDedicated ? options.senderIdleStrategy : options.sharedNetworkIdleStrategy,
+    idleStrategyInitArgs: isDedicated
+      ? options.senderIdleStrategyInitArgs
+      : options.sharedNetworkIdleStrategyInitArgs,
+  };
+  if (hasReceiverThread(options)) return { name: 'aeron-sender', cpu: senderCpuAffinity, ...idle };
+  const firstCpu = senderCpuAffinity >= 0 ? senderCpuAffinity : receiverCpuAffinity;
+  const name = isOneOfSeveral ? `aeron-net-${index}` : 'aeron-network';
+  return { name, cpu: firstCpu < 0 ? -1 : firstCpu + index, ...idle };
+}
+
 function startWorker(
   options: DriverOptions,
   files: DriverFiles,
   config: NetworkAgentConfig,
   onFailure: (error: Error) => void,
 ): Promise<WorkerNetwork> {
-  const { senderCpuAffinity, receiverCpuAffinity } = options;
-  const firstCpu = senderCpuAffinity >= 0 ? senderCpuAffinity : receiverCpuAffinity;
-  // Who asks for a sender thread says with its strategy how the network is to be polled.
-  const isDedicated = options.threadingMode === 'DEDICATED';
   return WorkerNetwork.start({
     config,
     clock: files.clock,
-    idleStrategy: isDedicated ? options.senderIdleStrategy : options.sharedNetworkIdleStrategy,
-    idleStrategyInitArgs: isDedicated
-      ? options.senderIdleStrategyInitArgs
-      : options.sharedNetworkIdleStrategyInitArgs,
-    cpu: firstCpu < 0 ? -1 : firstCpu + (config.place?.index ?? 0),
+    ...threadOf(options, config.place?.index ?? 0, config.place !== null),
     onFailure,
   });
 }

@@ -60,7 +60,7 @@ export class NetworkAgent {
     this.commands = new CommandHandler(this.context, this.streams, transport, this.frames);
     this.isAlone = config.place === null;
     this.traffic =
-      config.place === null || statistics === null
+      config.place === null || config.place.trafficCounterIds.length === 0 || statistics === null
         ? null
         : new TrafficCounters(
             statistics,

@@ -9,6 +9,10 @@ import type { WorkerNetwork } from './worker-network.ts';
 /** How old the sums of the agents' counters get. */
 const SUM_INTERVAL_NS = 10e6;
 
+/** The agents of DEDICATED: one for endpoints that send, and IPC, and one for those that receive. */
+export const SENDER = 0;
+export const RECEIVER = 1;
+
 /**
  * Several network agents, each in a thread of its own, that look like one to the conductor. An endpoint belongs to one of
  * them, by its UDP port, and with it all streams of the endpoint; IPC streams are dealt out in turn.
@@ -22,17 +26,20 @@ export class NetworkAgents implements RunningNetwork {
   /** Whose an endpoint or a stream is. */
   private readonly endpointAgents: Map<number, number> = new Map();
   private readonly streamAgents: Map<number, number> = new Map();
+  private readonly isByRole: boolean;
   private pollIndex = 0;
   private nextSumNs = 0;
 
   /**
    * Starts as many agents as `sharing` has places for: first number 0, which sets the port up for all, then the others.
+   * `isByRole` deals endpoints out to {@link SENDER} and {@link RECEIVER}, and not by port.
    * @throws what `startAgent` throws; none of them runs then.
    */
   static async start(
     sharing: AgentSharing,
     clock: Clock,
     startAgent: (index: number) => Promise<WorkerNetwork>,
+    isByRole = false,
   ): Promise<NetworkAgents> {
     const agents: WorkerNetwork[] = [];
     try {
@@ -41,10 +48,16 @@ export class NetworkAgents implements RunningNetwork {
       await closeAll(agents, sharing);
       throw error;
     }
-    return new NetworkAgents(agents, sharing, clock);
+    return new NetworkAgents(agents, sharing, clock, isByRole);
   }
 
-  private constructor(agents: readonly WorkerNetwork[], sharing: AgentSharing, clock: Clock) {
+  private constructor(
+    agents: readonly WorkerNetwork[],
+    sharing: AgentSharing,
+    clock: Clock,
+    isByRole: boolean,
+  ) {
+    this.isByRole = isByRole;
     this.agents = agents;
     this.sharing = sharing;
     this.clock = clock;
@@ -86,12 +99,15 @@ export class NetworkAgents implements RunningNetwork {
     switch (command.kind) {
       case 'addSendEndpoint':
       case 'addReceiveEndpoint':
+        if (this.isByRole) return this.assignRole(command.endpointId, command.kind === 'addSendEndpoint');
         return this.assignEndpoint(command.endpointId, command.options.localPort, command.options.remotePort);
       case 'addMultiDestinationEndpoint':
+        if (this.isByRole) return this.assignRole(command.endpointId, false);
         // Destinations may come with any port; those of a DPDK port must be the agent's own, so it has to be foreseeable.
         this.endpointAgents.set(command.endpointId, 0);
         return 0;
       case 'addResolverEndpoint':
+        if (this.isByRole) return this.assignRole(command.endpointId, false);
         return this.assignEndpoint(command.endpointId, command.options.localPort, 0);
       case 'addNetworkPublication':
         return this.assignStream(command.publication.registrationId, command.publication.endpointId);
@@ -99,7 +115,7 @@ export class NetworkAgents implements RunningNetwork {
         return this.assignStream(command.image.registrationId, command.image.endpointId);
       case 'addIpcPublication': {
         const { registrationId } = command.publication;
-        const agent = registrationId % this.agents.length;
+        const agent = this.isByRole ? SENDER : registrationId % this.agents.length;
         this.streamAgents.set(registrationId, agent);
         return agent;
       }
@@ -125,6 +141,13 @@ export class NetworkAgents implements RunningNetwork {
       case 'close':
         return 0;
     }
+  }
+
+  /** Cold. */
+  private assignRole(endpointId: number, sends: boolean): number {
+    const agent = sends ? SENDER : RECEIVER;
+    this.endpointAgents.set(endpointId, agent);
+    return agent;
   }
 
   /** A port that is still to be chosen may be anybody's: its agent chooses one of its own. Cold. */

@@ -21,6 +21,8 @@ export interface WorkerNetworkOptions {
   readonly idleStrategy: string;
   readonly idleStrategyInitArgs: string;
   readonly cpu: number;
+  /** What tools that list threads call it, at most 15 characters. */
+  readonly name: string;
   /** Told once when the thread ends without having been closed. */
   readonly onFailure: (error: Error) => void;
 }
@@ -48,6 +50,7 @@ export class WorkerNetwork implements RunningNetwork {
     idleStrategy,
     idleStrategyInitArgs,
     cpu,
+    name,
     onFailure,
   }: WorkerNetworkOptions) {
     const { port1, port2 } = new MessageChannel();
@@ -58,7 +61,7 @@ export class WorkerNetwork implements RunningNetwork {
       doorbell,
       idleStrategy,
       idleStrategyInitArgs,
-      name: config.place === null ? 'aeron-network' : `aeron-net-${config.place.index}`,
+      name,
       cpu,
     };
     this.clock = clock;
