@@ -132,6 +132,15 @@ check('should do what is reserved only where it is reserved', () =>
 
 check('should not allocate in hot code', () => SOURCES.filter(isHot).flatMap(hotViolations));
 
+check('should compile no field of hot code to begin as undefined, see docs/internals/hot-paths.md', () =>
+  SOURCES.filter(isHot).flatMap(({ path }) => {
+    const compiled = `dist/${path.replace(/\.ts$/, '.js')}`;
+    return read(compiled)
+      .split('\n')
+      .flatMap((line, i) => (/^ {4}\w+;$/.test(line) ? [`${compiled}:${i + 1}: ${line.trim()}`] : []));
+  }),
+);
+
 /** Methods that are called for every message or packet, where streams and datagrams are. */
 const HOT_METHODS: readonly string[] = [
   'offer',
