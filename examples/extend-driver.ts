@@ -11,7 +11,7 @@ const driver = await MediaDriver.launch({
   dirDeleteOnShutdown: true,
   threadingMode: 'SHARED',
   driverDynamicLibraries: [fileURLToPath(new URL('./outgoing-loss.js', import.meta.url))],
-  udpChannelOutgoingInterceptors: ['every-third-lost'],
+  udpChannelOutgoingInterceptors: ['third-lost'],
 });
 const aeron = await Aeron.connect({ directory: driver.directory });
 

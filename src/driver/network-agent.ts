@@ -38,6 +38,7 @@ export class NetworkAgent {
   /** Several agents hand over to each other what arrives: each must look all the time. */
   private readonly isAlone: boolean;
   private isClosed = false;
+  private isTimerPutOff = false;
   // Fields of doubles start as NaN, here and in the streams: V8 then never takes them for fields of small integers.
   private timeOfLastCycleNs = Number.NaN;
   private maxCycleNs = Number.NaN;
@@ -150,7 +151,12 @@ export class NetworkAgent {
   }
 
   private onTimer(): void {
-    this.nextTimerNs = this.clock.nanoTime + this.config.timerIntervalNs;
+    const { nanoTime } = this.clock;
+    const { timerIntervalNs } = this.config;
+    // Who does not run hears nobody: what others said meanwhile is read before they are judged by their silence. Once.
+    this.isTimerPutOff = !this.isTimerPutOff && nanoTime - this.nextTimerNs > timerIntervalNs;
+    this.nextTimerNs = nanoTime + timerIntervalNs;
+    if (this.isTimerPutOff) return;
     const { networkPublications, ipcPublications, images } = this.streams;
     for (let i = 0; i < networkPublications.length; i++) networkPublications[i]!.onTimer();
     for (let i = 0; i < ipcPublications.length; i++) ipcPublications[i]!.onTimer();

@@ -560,6 +560,18 @@ test('a silent sender is given up after the image liveness timeout', () => {
   assert.equal(receiver.agent.takeEvents().length, 1, 'the session may come back');
 });
 
+test('a sender is not given up for the time in which the agent itself did not run', () => {
+  using receiver = new Receiver();
+  receiver.receive(data(0, 64));
+  receiver.consume();
+  receiver.agent.clock.advanceNs(20e9);
+  receiver.agent.agent.doWork();
+  receiver.receive(data(64, 64));
+  receiver.consume();
+  receiver.agent.run(3500);
+  assert.deepEqual(receiver.agent.takeEvents(), []);
+});
+
 test('without rejoin a session that went silent does not come back', () => {
   using receiver = new Receiver({ rejoin: false });
   receiver.agent.run(14_000);
