@@ -185,12 +185,18 @@ test('flow control of a group is what its channel says; a unicast stream has its
   assert.equal(counter.typeId, CounterType.FLOW_CONTROL_RECEIVERS);
   assert.ok(counter.label.startsWith(`fc-receivers: ${registrationId} `));
   assert.equal(counter.ownerId, -1);
-  publish(bench, 'aeron:udp?endpoint=127.0.0.1:5000|fc=min');
+  publish(bench, 'aeron:udp?endpoint=127.0.0.1:5000');
   const unicast = bench.network.last('addNetworkPublication').publication;
   assert.deepEqual([unicast.isGroup, unicast.flowControl.strategy], [false, 'max']);
   assert.equal(unicast.flowControl.retransmitWindowMultiple, 16);
   const { events } = bench.call({ type: 'addPublication', streamId: 1, channel: `${MANUAL}|fc=fast` });
   assert.match(only(events, 'error').message, /^fc=fast: 'fast' is not a flow control strategy/);
+  const channel = 'aeron:udp?endpoint=127.0.0.1:5000|fc=min';
+  const answer = bench.call({ type: 'addPublication', streamId: 2, channel });
+  assert.match(
+    only(answer.events, 'error').message,
+    /^fc=min: unsupported unicast flow control strategy 'min'/,
+  );
   bench.run();
   assert.equal(bench.network.all('removeEndpoint').length, 1, 'the endpoint that was opened for it');
 });

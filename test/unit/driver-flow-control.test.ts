@@ -367,6 +367,15 @@ test('settings choose what channels do not say', () => {
     receiverTimeoutNs: 2e9,
     retransmitWindowMultiple: 3,
   });
-  assert.equal(unicastFlowControl(options).strategy, 'max');
-  assert.equal(unicastFlowControl(options).retransmitWindowMultiple, 9);
+  assert.equal(unicastFlowControl(null, options).strategy, 'max');
+  assert.equal(unicastFlowControl(null, options).retransmitWindowMultiple, 9);
+});
+
+test('one receiver sets the pace itself', () => {
+  const options = loadConfiguration({ env: {}, args: ['-Daeron.unicast.flow.control.rrwm=9'] });
+  assert.equal(unicastFlowControl('max', options).retransmitWindowMultiple, 9);
+  assert.equal(unicastFlowControl('max,rrwm:4', options).retransmitWindowMultiple, 4);
+  for (const text of ['min', 'tagged,g:1', 'unknown', '']) {
+    assert.throws(() => unicastFlowControl(text, options), /flow control strategy/);
+  }
 });

@@ -185,8 +185,8 @@ export function flowControlParameters(
   { channel: { channel }, hasGroupSemantics }: ChannelEndpoint,
   options: DriverOptions,
 ): FlowControlParameters {
-  if (!hasGroupSemantics) return unicastFlowControl(options);
-  return parsed(channel, 'fc', (text) => groupFlowControl(text, options)) ?? groupFlowControl(null, options);
+  const flowControl = hasGroupSemantics ? groupFlowControl : unicastFlowControl;
+  return parsed(channel, 'fc', (text) => flowControl(text, options)) ?? flowControl(null, options);
 }
 
 /** The position a publication starts at. */

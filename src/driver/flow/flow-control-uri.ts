@@ -8,10 +8,25 @@ export type FlowControlParameters = Omit<FlowControlSpec, 'receiversCounterId'>;
 
 const INT32_MAX = 2147483647;
 
-/** Flow control of a publication with one receiver: what `fc` says is for groups. */
-export function unicastFlowControl(options: DriverOptions): FlowControlParameters {
-  const group = groupFlowControl(null, options);
-  return { ...group, strategy: 'max', retransmitWindowMultiple: options.unicastFlowControlRrwm };
+/**
+ * Flow control of a publication with one receiver, by the value of `fc`: `max[,rrwm:n]`, `null` says nothing. Throws an Error
+ * that says what is wrong: to wait for several receivers takes a group.
+ */
+export function unicastFlowControl(text: string | null, options: DriverOptions): FlowControlParameters {
+  if (text === null) {
+    const group = groupFlowControl(null, options);
+    return { ...group, strategy: 'max', retransmitWindowMultiple: options.unicastFlowControlRrwm };
+  }
+  const asked = groupFlowControl(text, {
+    ...options,
+    multicastFlowControlRrwm: options.unicastFlowControlRrwm,
+  });
+  if (asked.strategy !== 'max') {
+    throw new Error(
+      `unsupported unicast flow control strategy '${asked.strategy}': there is one receiver, use max`,
+    );
+  }
+  return asked;
 }
 
 /**
