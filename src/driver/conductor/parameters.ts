@@ -64,6 +64,8 @@ export interface PublicationParameters {
   readonly isResponse: boolean;
   /** A registration id, {@link NO_RESPONSE} or {@link PROTOTYPE_RESPONSE}. */
   readonly responseCorrelationId: number;
+  /** The value of `fc`; null: there is none. */
+  readonly flowControl: string | null;
   /** What others may refer to it by. Null: nothing. */
   readonly entityTag: number | null;
   readonly buffers: SocketBuffers;
@@ -145,6 +147,7 @@ export function publicationParameters(
     sessionId: tagged === null ? number(channel, 'session-id') : tagged.sessionId,
     termLength,
     mtu,
+    flowControl: uri.get('fc') ?? null,
     start: startPosition(channel, termLength),
     isSparse: bool(channel, 'sparse') ?? options.termBufferSparseFile,
     signalEos: bool(channel, 'eos') ?? true,
@@ -182,11 +185,15 @@ export function subscriptionParameters(channel: Channel, options: DriverOptions)
 
 /** @throws CommandError naming `fc` and its value. */
 export function flowControlParameters(
-  { channel: { channel }, hasGroupSemantics }: ChannelEndpoint,
+  { flowControl: text }: PublicationParameters,
+  { hasGroupSemantics }: ChannelEndpoint,
   options: DriverOptions,
 ): FlowControlParameters {
-  const flowControl = hasGroupSemantics ? groupFlowControl : unicastFlowControl;
-  return parsed(channel, 'fc', (text) => flowControl(text, options)) ?? flowControl(null, options);
+  try {
+    return hasGroupSemantics ? groupFlowControl(text, options) : unicastFlowControl(text, options);
+  } catch (error) {
+    throw new CommandError(ErrorCode.GENERIC_ERROR, `fc=${text}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** The position a publication starts at. */

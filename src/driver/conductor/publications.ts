@@ -248,7 +248,8 @@ export class Publications {
     const isExclusive = command.type === 'addExclusivePublication';
     const logPath = publicationLogPath(context.options.dir, registrationId);
     const identity = { registrationId, sessionId, streamId };
-    const flowControl = endpoint === null ? null : flowControlParameters(endpoint, context.options);
+    const flowControl =
+      endpoint === null ? null : flowControlParameters(parameters, endpoint, context.options);
     const log = context.logs.create(logPath, {
       ...logParameters(parameters),
       ...identity,
