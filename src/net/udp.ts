@@ -21,6 +21,18 @@ export interface UdpListener {
   ): void;
 }
 
+/** Receives UDP payloads for groups, of any port, valid until the next receive. */
+export interface GroupListener {
+  onGroupUdp(
+    offset: number,
+    length: number,
+    sourceAddress: number,
+    sourcePort: number,
+    group: number,
+    destinationPort: number,
+  ): void;
+}
+
 /** The sum of the pseudo-header, not folded. */
 export function pseudoHeaderSum(source: number, destination: number, udpLength: number): number {
   return addWord(addWord(PROTOCOL_UDP + udpLength, source), destination);

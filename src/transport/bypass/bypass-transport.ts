@@ -3,10 +3,10 @@ import type { Clock } from '../../concurrent/clock.ts';
 import type { Device } from '../../device/device.ts';
 import { DpdkDevice, type DpdkDeviceOptions } from '../../device/dpdk/dpdk-device.ts';
 import type { Region } from '../../memory/region.ts';
-import { type GroupListener, IpStack, type IpStackOptions, READY, UNRESOLVED } from '../../net/ip-stack.ts';
+import { IpStack, type IpStackOptions, READY, UNRESOLVED } from '../../net/ip-stack.ts';
 import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
 import { LINK_UP, TX_UNREACHABLE, TX_UNRESOLVED } from '../../net/net-statistics.ts';
-import { UDP_HEADER_LENGTH, type UdpListener } from '../../net/udp.ts';
+import { type GroupListener, UDP_HEADER_LENGTH, type UdpListener } from '../../net/udp.ts';
 import { AeronError } from '../../util/errors.ts';
 import { formatIpv4 } from '../../util/ipv4.ts';
 import {

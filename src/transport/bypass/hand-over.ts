@@ -1,6 +1,6 @@
 // hot
 import { Region } from '../../memory/region.ts';
-import type { NeighbourListener } from '../../net/ip-stack.ts';
+import type { NeighbourListener } from '../../net/neighbour-listener.ts';
 import { ownerOf } from '../port-owner.ts';
 import { HAND_OVERS_DROPPED, HANDED_OVER } from './bypass-statistics.ts';
 import { type HandOverListener, HandOverRing } from './hand-over-ring.ts';

@@ -1,0 +1,53 @@
+// hot
+import type { Clock } from '../concurrent/clock.ts';
+import { ETHERNET_HEADER_LENGTH, ETHERNET_SOURCE, TYPE_IPV4 } from './ethernet.ts';
+import type { FrameQueue } from './frame-queue.ts';
+import { ICMP_HEADER_LENGTH, isEchoRequest, isIcmpChecksumRight, writeEchoReply } from './icmp.ts';
+import { IPV4_HEADER_LENGTH, PROTOCOL_ICMP, writeIpv4 } from './ipv4.ts';
+import { ICMP_IGNORED, ICMP_MALFORMED, ICMP_REPLIES, ICMP_REPLIES_LIMITED } from './net-statistics.ts';
+import { RateLimit } from './rate-limit.ts';
+
+/** What anyone can cause, a second. */
+const REPLIES_PER_SECOND = 1000;
+
+/** A host's side of ICMP: answers echo requests. */
+export class IcmpHost {
+  private readonly queue: FrameQueue;
+  private readonly address: number;
+  private readonly statistics: Float64Array;
+  private readonly replyLimit: RateLimit;
+
+  constructor(queue: FrameQueue, address: number, statistics: Float64Array, clock: Clock) {
+    this.queue = queue;
+    this.address = address;
+    this.statistics = statistics;
+    this.replyLimit = new RateLimit(clock, REPLIES_PER_SECOND);
+  }
+
+  /** A message of `length` bytes at `offset`, which came to our address in the frame at `frame`. */
+  onIcmp(frame: number, offset: number, length: number, source: number): void {
+    const { queue, statistics } = this;
+    const view = queue.view;
+    if (length < ICMP_HEADER_LENGTH || !isIcmpChecksumRight(view, offset, length)) {
+      statistics[ICMP_MALFORMED]!++;
+      return;
+    }
+    if (!isEchoRequest(view, offset) || IPV4_HEADER_LENGTH + length > queue.device.mtu) {
+      statistics[ICMP_IGNORED]!++;
+      return;
+    }
+    if (!this.replyLimit.take()) {
+      statistics[ICMP_REPLIES_LIMITED]!++;
+      return;
+    }
+    if (!queue.hasRoom()) return;
+    const packet = queue.nextFrame() + ETHERNET_HEADER_LENGTH;
+    // Straight back to the card it came from, so that no stranger makes us ask for addresses.
+    const sourceMac = frame + ETHERNET_SOURCE;
+    queue.writeEthernetTo(view.getUint16(sourceMac), view.getInt32(sourceMac + 2), TYPE_IPV4);
+    writeIpv4(view, packet, IPV4_HEADER_LENGTH + length, PROTOCOL_ICMP, this.address, source);
+    writeEchoReply(view, packet + IPV4_HEADER_LENGTH, view, offset);
+    queue.addOwn(offset + ICMP_HEADER_LENGTH, length - ICMP_HEADER_LENGTH);
+    statistics[ICMP_REPLIES]!++;
+  }
+}
