@@ -1,7 +1,7 @@
 // hot
 import type { Region } from '../memory/region.ts';
 
-/** Frames one call of {@link Device.receive} or {@link Device.transmit} moves at most. `native/dpdk.cc` agrees. */
+/** Frames one call of {@link Device.receive} or {@link Device.transmit} moves at most. `native/dpdk_port.h` agrees. */
 export const BURST_CAPACITY = 64;
 
 /** Bytes of headers that every frame to transmit starts with: Ethernet, IPv4 and UDP; ARP and ICMP echo fit exactly. */
@@ -63,7 +63,7 @@ export function setTxPayload(
   words[word + FLAGS] = flags;
 }
 
-/** What a device counts, index in {@link Device.statistics}. `native/dpdk.cc` agrees. */
+/** What a device counts, index in {@link Device.statistics}. `native/dpdk_port.h` agrees. */
 export const DEVICE_STATISTICS: readonly string[] = [
   'rxFrames',
   'rxBytes',

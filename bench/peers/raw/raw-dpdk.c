@@ -2,7 +2,7 @@
 //
 //   raw-dpdk role=… side=… cpu=… messageLength=… … -- <EAL arguments>
 //
-// The port is set up as native/dpdk.cc does it, and a message's way is the same: headers, a copy of the payload, a UDP
+// The port is set up as native/dpdk_port.cc does it, and a message's way is the same: headers, a copy of the payload, a UDP
 // checksum (by the port where it can) on the way out; on the way in, headers checked in place.
 #include "side.h"
 

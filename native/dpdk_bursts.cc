@@ -1,0 +1,227 @@
+// Bursts of frames in, bursts of frames out.
+#include <rte_prefetch.h>
+
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+#include "dpdk_port.h"
+
+namespace aeron_bypass::dpdk {
+namespace {
+
+constexpr int32_t kFirstLook = 8;          // Frames asked for at least; vector drivers take no fewer.
+constexpr uint32_t kHeaderLength = 42;     // Ethernet, IPv4 and UDP headers, which JavaScript writes.
+constexpr uint32_t kIpStart = 14;          // Behind the Ethernet header.
+constexpr uint32_t kIpHeaderLength = 20;   // Without options.
+constexpr uint32_t kChecksumStart = 34;    // First byte the UDP checksum covers.
+constexpr uint32_t kChecksumOffset = 40;   // Where the UDP checksum lies.
+constexpr uint32_t kFrameMinLength = 60;   // Ethernet's minimum, without the frame check sequence.
+constexpr int32_t kLongBurst = 4;          // Frames from which on a burst is worth copyPastCaches().
+
+// The one's complement sum of RFC 1071 over `length` bytes, in network byte order, folded to 16 bits.
+uint32_t sumOf(const uint8_t* bytes, uint32_t length) {
+  uint64_t sum = 0;
+  uint32_t i = 0;
+  for (; i + 4 <= length; i += 4) {
+    uint32_t word;
+    memcpy(&word, bytes + i, 4);
+    sum += word;
+  }
+  if (i < length) {
+    uint32_t word = 0;
+    memcpy(&word, bytes + i, length - i);
+    sum += word;
+  }
+  sum = (sum >> 32) + (sum & 0xffffffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  return rte_be_to_cpu_16(static_cast<uint16_t>(sum));
+}
+
+int32_t rxFlags(uint64_t flags) {
+  // "None" means: not correct in the bytes, but known to be intact (a virtual port that never left the machine).
+  const uint64_t ip = flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+  const uint64_t udp = flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+  int32_t result = 0;
+  if (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD || ip == RTE_MBUF_F_RX_IP_CKSUM_NONE) result |= kIpGood;
+  if (ip == RTE_MBUF_F_RX_IP_CKSUM_BAD) result |= kIpBad;
+  if (udp == RTE_MBUF_F_RX_L4_CKSUM_GOOD || udp == RTE_MBUF_F_RX_L4_CKSUM_NONE) result |= kUdpGood;
+  if (udp == RTE_MBUF_F_RX_L4_CKSUM_BAD) result |= kUdpBad;
+  return result;
+}
+
+// Whether what lies behind the Ethernet header would be right as an IPv4 header without options; whether it is one is for
+// JavaScript to see. For ports that do not say: JavaScript would take 14 ns to sum it up.
+bool isIpv4HeaderRight(const uint8_t* frame, uint32_t length) {
+  return length >= kIpStart + kIpHeaderLength && frame[kIpStart] == 0x45 &&
+         sumOf(frame + kIpStart, kIpHeaderLength) == 0xffff;
+}
+
+// Asks for a buffer's cache lines, to be written. The port, or the process at the other end of a shared-memory wire, had
+// them last, so without this every store of the copy waits for a line: the copy takes twice as long on such a wire.
+void prefetchForWrite(const rte_mbuf* mbuf, uint32_t length) {
+  const uint8_t* bytes = rte_pktmbuf_mtod(mbuf, const uint8_t*);
+  for (uint32_t i = 0; i < length; i += RTE_CACHE_LINE_SIZE) {
+#if defined(__x86_64__)
+    asm volatile("prefetchw %0" : : "m"(bytes[i]));  // The builtin means a prefetch for reading on this processor.
+#else
+    __builtin_prefetch(bytes + i, 1, 3);
+#endif
+  }
+}
+
+// Copies past the caches. When another processor has the lines of `to`, this takes a quarter of the time of a plain copy,
+// which has to fetch each line first; the other one then reads them from memory. So it is for long bursts only, where
+// the sender is the slower end, and ends with storeFence(). `to` starts with a cache line.
+void copyPastCaches(uint8_t* to, const uint8_t* from, uint32_t length) {
+#if defined(__x86_64__)
+  uint32_t i = 0;
+  for (; i + 64 <= length; i += 64) {
+    for (uint32_t k = i; k < i + 64; k += 16) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to + k),
+                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + k)));
+    }
+  }
+  memcpy(to + i, from + i, length - i);
+#else
+  memcpy(to, from, length);
+#endif
+}
+
+void storeFence() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+// Completes the frame whose headers JavaScript wrote. Returns false when its payload is not to be had.
+bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words, bool pastCaches) {
+  uint8_t* frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  uint32_t length = kHeaderLength + words.length;
+  if (words.length > port.dataRoom || length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
+  if (words.length > 0) {
+    const uint8_t* payload = regionTable->at(words.handle, words.offset, words.length);
+    if (payload == nullptr) return false;
+    if (pastCaches) {
+      copyPastCaches(frame + kHeaderLength, payload, words.length);
+    } else {
+      memcpy(frame + kHeaderLength, payload, words.length);
+    }
+  }
+  if (words.flags & kUdpChecksum) {
+    if (port.offloadTx) {
+      mbuf->l2_len = 14;
+      mbuf->l3_len = 20;
+      mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+    } else {
+      const uint16_t sum = static_cast<uint16_t>(~sumOf(frame + kChecksumStart, length - kChecksumStart));
+      const uint16_t checksum = rte_cpu_to_be_16(sum == 0 ? 0xffff : sum);  // Zero means: none.
+      memcpy(frame + kChecksumOffset, &checksum, 2);
+    }
+  }
+  if (length < kFrameMinLength) {
+    memset(frame + length, 0, kFrameMinLength - length);
+    length = kFrameMinLength;
+  }
+  mbuf->data_len = static_cast<uint16_t>(length);
+  mbuf->pkt_len = length;
+  return true;
+}
+
+}  // namespace
+
+// receive(handle) → frames in the RX table, 0 to kBurst. Gives back the buffers of the burst before.
+int32_t receive(int32_t handle) {
+  Port* port = openPortAt(handle);
+  if (port == nullptr) return 0;
+  if (port->rxCount > 0) rte_pktmbuf_free_bulk(port->rx, static_cast<unsigned>(port->rxCount));
+  // net_vhost takes buffers for as many frames as are asked for and gives the rest back: so first no more than there are
+  // likely to be.
+  const int32_t look = RTE_MIN(kBurst, RTE_MAX(kFirstLook, 2 * port->rxCount));
+  int32_t received = rte_eth_rx_burst(port->id, port->queue, port->rx, static_cast<uint16_t>(look));
+  if (received == look && look < kBurst) {
+    received += rte_eth_rx_burst(port->id, port->queue, port->rx + received, static_cast<uint16_t>(kBurst - received));
+  }
+  port->rxCount = received;
+  for (int32_t i = 0; i < received; i++) rte_prefetch0(rte_pktmbuf_mtod(port->rx[i], void*));
+  int32_t count = 0;
+  for (int32_t i = 0; i < received; i++) {
+    const rte_mbuf* mbuf = port->rx[i];
+    // A frame in several buffers, or in another port's: nothing this driver asked for.
+    if (mbuf->nb_segs != 1 || mbuf->pool != port->pool) {
+      port->rxUnsupported++;
+      continue;
+    }
+    const uint8_t* frame = rte_pktmbuf_mtod(mbuf, const uint8_t*);
+    RxWords& words = port->rxWords[count++];
+    words.offset = static_cast<int32_t>(frame - port->base);
+    words.length = mbuf->data_len;
+    words.flags = rxFlags(mbuf->ol_flags);
+    words.sum = 0;
+    if ((words.flags & (kIpGood | kIpBad)) == 0 && isIpv4HeaderRight(frame, mbuf->data_len)) words.flags |= kIpGood;
+    if (port->sumRx && mbuf->data_len >= kHeaderLength && (words.flags & kUdpGood) == 0) {
+      words.sum = static_cast<int32_t>(sumOf(frame + kChecksumStart, mbuf->data_len - kChecksumStart));
+      words.flags |= kSummed;
+    }
+  }
+  return count;
+}
+
+// transmit(handle, count) → slots ready for the next call. Sends the backlog, then the frames of slots [0, count): the
+// TX table names their payloads, flags ask for a UDP checksum whose field holds the pseudo-header's sum. What the ring
+// does not take stays behind as backlog and takes up slots. count is at most what the call before returned.
+int32_t transmit(int32_t handle, int32_t wanted) {
+  Port* port = openPortAt(handle);
+  if (port == nullptr) return 0;
+  const int32_t count = RTE_MIN(wanted, RTE_MIN(port->slotCount, kBurst - port->backlogCount));
+  const bool pastCaches = port->lendsBuffers && count >= kLongBurst;
+  int32_t backlog = port->backlogCount;
+  for (int32_t i = 0; i < count; i++) {
+    if (i + 1 < count && !pastCaches) {
+      prefetchForWrite(port->slots[i + 1], RTE_MIN(kHeaderLength + port->txWords[i + 1].length, port->dataRoom));
+    }
+    if (complete(*port, port->slots[i], port->txWords[i], pastCaches)) {
+      port->backlog[backlog++] = port->slots[i];
+    } else {
+      rte_pktmbuf_free(port->slots[i]);
+      port->txInvalid++;
+    }
+  }
+  if (pastCaches) storeFence();
+  int32_t sent = 0;
+  if (backlog > 0) {
+    uint16_t ready = static_cast<uint16_t>(backlog);
+    if (port->offloadTx) {
+      ready = rte_eth_tx_prepare(port->id, port->queue, port->backlog, ready);
+      if (ready == 0) {  // The port will never take this frame.
+        rte_pktmbuf_free(port->backlog[0]);
+        port->txInvalid++;
+        sent = 1;
+      }
+    }
+    if (ready > 0) sent = rte_eth_tx_burst(port->id, port->queue, port->backlog, ready);
+    backlog -= sent;
+    if (sent > 0) memmove(port->backlog, port->backlog + sent, static_cast<size_t>(backlog) * sizeof(rte_mbuf*));
+  }
+  port->backlogCount = backlog;
+  if (count > 0 && !refill(*port, count)) {
+    // No buffers: the unused slots move down, the used ones are gone until a later call finds some.
+    port->slotCount -= count;
+    for (int32_t i = 0; i < port->slotCount; i++) {
+      port->slots[i] = port->slots[i + count];
+      port->txWords[i].frame = port->txWords[i + count].frame;
+    }
+  } else if (port->slotCount < kBurst) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(port->pool);
+    if (mbuf != nullptr) {
+      mbuf->data_off = kTxDataOffset;
+      port->txWords[port->slotCount].frame = static_cast<int32_t>(rte_pktmbuf_mtod(mbuf, uint8_t*) - port->base);
+      port->slots[port->slotCount++] = mbuf;
+    }
+  }
+  return RTE_MIN(port->slotCount, kBurst - backlog);
+}
+
+}  // namespace aeron_bypass::dpdk
