@@ -241,10 +241,9 @@ function buildNative() {
   }
 
   const work = path.join(ROOT, 'dist/native-build', abi);
+  // From nothing: make goes by the times of files, and takes an old object for the new one where a checkout was copied.
+  fs.rmSync(work, { recursive: true, force: true });
   fs.mkdirSync(work, { recursive: true });
-  for (const name of fs.readdirSync(work)) {
-    if (name !== 'build') fs.rmSync(path.join(work, name));
-  }
   for (const name of sources) fs.symlinkSync(path.join(sourceFolder, name), path.join(work, name));
 
   const prefix = headersPrefix();

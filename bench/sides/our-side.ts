@@ -69,6 +69,7 @@ class OurSide {
   private lost = 0;
   private sent = 0;
   private next = 0;
+  private nextPolled = 0;
   private sampleCount = 0;
   private sampled = 0;
   private messagesAtStart = 0;
@@ -164,11 +165,15 @@ class OurSide {
     return false;
   }
 
-  private poll(): number {
+  /** Polls the streams in turn, until it has {@link BURST} fragments or every stream had its turn. */
+  private poll(): void {
     const { subscriptions } = this;
-    let fragments = 0;
-    for (let i = 0; i < subscriptions.length; i++) fragments += subscriptions[i]!.poll(this.onMessage, BURST);
-    return fragments;
+    const count = subscriptions.length;
+    let left = BURST;
+    for (let i = 0; i < count && left > 0; i++) {
+      left -= subscriptions[this.nextPolled]!.poll(this.onMessage, left);
+      this.nextPolled = this.nextPolled + 1 === count ? 0 : this.nextPolled + 1;
+    }
   }
 
   private offer(publication: ExclusivePublication, sequence: number): boolean {

@@ -29,6 +29,7 @@ import type { ImageSpec, NetworkAgentConfig, NetworkEvent } from './messages.ts'
 import { PositionCounter } from './position-counter.ts';
 import { InsertBurst } from './receiver/insert-burst.ts';
 import { FixedNakDelay, MulticastNakDelay, type NakDelay } from './receiver/nak-delay.ts';
+import { SendScratch } from './sender/send-scratch.ts';
 import { SubscriberPositions } from './subscriber-positions.ts';
 
 /** A conductor that is slow, or a flood of forged setups, must not fill its queue. Senders repeat theirs. */
@@ -42,6 +43,7 @@ export class AgentContext {
   readonly counters: AgentCounters;
   readonly lossReport: LossReport;
   readonly inserts: InsertBurst = new InsertBurst();
+  readonly scratch: SendScratch = new SendScratch();
   private readonly multicastNakDelay: MulticastNakDelay;
   private unansweredSetups = 0;
   private readonly values: Region;

@@ -37,8 +37,8 @@ function statusMessage({ id, position, windowLength = WINDOW, isEndOfStream, tag
   const flags = isEndOfStream === true ? STATUS_MESSAGE_FLAG_EOS : 0;
   writeStatusMessage(scratch.view, 0, flags, 1, 2, 9, position, windowLength, id, -id);
   if (tag !== undefined) addGroupTag(scratch.view, 0, groupTagOf(tag).low, groupTagOf(tag).high);
-  const message = new StatusMessage(9, TERM_LENGTH);
-  message.read(scratch.view, 0);
+  const message = new StatusMessage();
+  message.read(scratch.view, 0, 9, TERM_LENGTH);
   return message;
 }
 

@@ -23,20 +23,12 @@ export class StatusMessage {
   hasGroupTag = false;
   groupTagLow = 0;
   groupTagHigh = 0;
-  private readonly initialTermId: number;
-  private readonly termLength: number;
 
-  /** For messages of a stream with this term length that starts in this term. */
-  constructor(initialTermId: number, termLength: number) {
-    this.initialTermId = initialTermId;
-    this.termLength = termLength;
-  }
-
-  /** Reads a frame whose fields are in range. */
-  read(view: DataView, offset: number): void {
+  /** Reads a frame whose fields are in range, for a stream with this term length that starts in this term. */
+  read(view: DataView, offset: number, initialTermId: number, termLength: number): void {
     const termId = view.getInt32(offset + STATUS_MESSAGE_CONSUMPTION_TERM_ID, true);
     const termOffset = view.getInt32(offset + STATUS_MESSAGE_CONSUMPTION_TERM_OFFSET, true);
-    this.position = ((termId - this.initialTermId) | 0) * this.termLength + termOffset;
+    this.position = ((termId - initialTermId) | 0) * termLength + termOffset;
     this.windowLength = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_WINDOW, true);
     this.receiverIdLow = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID, true);
     this.receiverIdHigh = view.getInt32(offset + STATUS_MESSAGE_RECEIVER_ID + 4, true);

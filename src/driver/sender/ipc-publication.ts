@@ -27,6 +27,7 @@ export class IpcPublication {
   private readonly spec: IpcPublicationSpec;
   private readonly context: AgentContext;
   private readonly clock: Clock;
+  private readonly termWindowLength: number;
   private readonly log: LogBuffers;
   private readonly publisherPosition: PositionCounter;
   private readonly publisherLimit: PositionCounter;
@@ -49,6 +50,7 @@ export class IpcPublication {
     this.spec = spec;
     this.context = context;
     this.clock = context.clock;
+    this.termWindowLength = spec.termWindowLength;
     this.log = log;
     this.publisherPosition = context.position(spec.publisherPositionCounterId, startPosition);
     this.publisherLimit = context.position(spec.publisherLimitCounterId, startPosition);
@@ -88,11 +90,11 @@ export class IpcPublication {
       this.tripLimit = this.consumerPosition;
     } else {
       this.readSubscribers();
-      const limit = subscribers.min + this.spec.termWindowLength;
+      const limit = subscribers.min + this.termWindowLength;
       if (limit <= this.tripLimit) return 0;
       this.cleaner.target = subscribers.min;
       publisherLimit.value = limit;
-      this.tripLimit = limit + this.spec.termWindowLength / TRIP_GAIN_DIVISOR;
+      this.tripLimit = limit + this.termWindowLength / TRIP_GAIN_DIVISOR;
     }
     this.cleaner.clean();
     this.publishLimit();
@@ -208,7 +210,7 @@ export class IpcPublication {
 
   private checkUntethered(): void {
     const { untethered } = this;
-    const windowLength = this.spec.termWindowLength;
+    const windowLength = this.termWindowLength;
     this.readSubscribers();
     untethered.windowLimit = this.consumerPosition - windowLength + windowLength / 4;
     untethered.joinPosition = this.joinPosition();

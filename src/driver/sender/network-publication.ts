@@ -3,7 +3,7 @@ import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
 import { maxMessageLength, PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
-import { TermScanner } from '../../logbuffer/term-scanner.ts';
+import type { TermScanner } from '../../logbuffer/term-scanner.ts';
 import { unblock } from '../../logbuffer/term-unblocker.ts';
 import {
   DATA_TERM_OFFSET,
@@ -27,7 +27,7 @@ import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { FlowControl } from '../flow/flow-control.ts';
 import { makeFlowControl } from '../flow/make-flow-control.ts';
-import { StatusMessage } from '../flow/status-message.ts';
+import type { StatusMessage } from '../flow/status-message.ts';
 import { LogCleaner } from '../log-cleaner.ts';
 import type { NetworkPublicationSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
@@ -73,6 +73,10 @@ export class NetworkPublication implements Resender {
   private readonly counters: AgentCounters;
   private readonly endpoint: SendRoute;
   private readonly setupFlags: number;
+  private readonly termWindowLength: number;
+  private readonly isGroup: boolean;
+  private readonly isResponse: boolean;
+  private readonly spiesSimulateConnection: boolean;
   private readonly log: LogBuffers;
   private readonly i32: Int32Array;
   private readonly handle: number;
@@ -93,12 +97,12 @@ export class NetworkPublication implements Resender {
   private readonly spies: SubscriberPositions;
   private readonly untethered: UntetheredSubscribers;
   private readonly flowControl: FlowControl;
-  private readonly statusMessage: StatusMessage;
   private readonly retransmits: RetransmitHandler;
-  private readonly scanner: TermScanner = new TermScanner();
-  private readonly burst: DatagramBurst = new DatagramBurst();
+  private readonly statusMessage: StatusMessage;
+  private readonly scanner: TermScanner;
+  private readonly burst: DatagramBurst;
   /** Where in the term each datagram of the burst ends. */
-  private readonly endOffsets: Int32Array = new Int32Array(DatagramBurst.CAPACITY);
+  private readonly endOffsets: Int32Array;
 
   private state = ACTIVE;
   private hasInitialConnection = false;
@@ -151,22 +155,22 @@ export class NetworkPublication implements Resender {
     this.senderNaksReceived = context.counter(spec.senderNaksReceivedCounterId);
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
     this.cleaner = new LogCleaner(log.region, termLength, startPosition);
-    const { isGroup, maxResend } = spec;
+    const { isGroup } = spec;
+    this.termWindowLength = spec.termWindowLength;
+    this.isGroup = isGroup;
+    this.isResponse = spec.isResponse;
+    this.spiesSimulateConnection = spec.spiesSimulateConnection;
     this.setupFlags =
       (isGroup ? SETUP_FLAG_GROUP : 0) | (spec.wantsResponse ? SETUP_FLAG_SEND_RESPONSE_SETUP : 0);
     const receivers = isGroup ? GROUP_RECEIVERS : UNICAST_RECEIVERS;
     this.liveness = new ReceiverLiveness(clock, config.publicationConnectionTimeoutNs, receivers);
     this.flowControl = makeFlowControl(spec.flowControl, context, this.senderLimit);
-    this.statusMessage = new StatusMessage(initialTermId, termLength);
-    const windowLength = Math.min(config.initialWindowLength, termLength / 2);
-    this.retransmits = new RetransmitHandler(this, clock, context.counters.retransmitOverflows, {
-      delayNs: config.retransmitDelayNs,
-      lingerNs: config.retransmitLingerNs,
-      termLength,
-      lengthMax: windowLength * spec.flowControl.retransmitWindowMultiple,
-      isGroup,
-      maxResend,
-    });
+    const { scratch } = context;
+    this.statusMessage = scratch.statusMessage;
+    this.scanner = scratch.scanner;
+    this.burst = scratch.burst;
+    this.endOffsets = scratch.endOffsets;
+    this.retransmits = this.makeRetransmitHandler();
     const termCount = Math.floor(startPosition / termLength);
     this.termId = (initialTermId + termCount) | 0;
     this.termStart = log.termStart(termCount % PARTITION_COUNT);
@@ -182,6 +186,21 @@ export class NetworkPublication implements Resender {
     this.spies.addAll(spec.subscribers, startPosition);
     this.untethered.addAll(spec.subscribers);
     this.updateConnected();
+  }
+
+  /** Cold. */
+  private makeRetransmitHandler(): RetransmitHandler {
+    const { context, spec, termLength, isGroup } = this;
+    const { config } = context;
+    const windowLength = Math.min(config.initialWindowLength, termLength / 2);
+    return new RetransmitHandler(this, context.clock, context.counters.retransmitOverflows, {
+      delayNs: config.retransmitDelayNs,
+      lingerNs: config.retransmitLingerNs,
+      termLength,
+      lengthMax: windowLength * spec.flowControl.retransmitWindowMultiple,
+      isGroup,
+      maxResend: spec.maxResend,
+    });
   }
 
   /** Whether {@link onTimer} has let go of the publication. */
@@ -325,7 +344,7 @@ export class NetworkPublication implements Resender {
 
   private hasSubscribers(): boolean {
     if (this.liveness.count > 0 && this.flowControl.hasRequiredReceivers) return true;
-    return this.spec.spiesSimulateConnection && this.spies.count > 0;
+    return this.spiesSimulateConnection && this.spies.count > 0;
   }
 
   private readSpies(): void {
@@ -335,7 +354,7 @@ export class NetworkPublication implements Resender {
 
   /** Spies that stand for a receiver, while there is none, take the stream along. */
   private followSpies(): void {
-    if (!this.spec.spiesSimulateConnection || this.liveness.count > 0) return;
+    if (!this.spiesSimulateConnection || this.liveness.count > 0) return;
     if (this.tail.update()) this.publishTail();
     this.readSpies();
     const { senderPosition, senderLimit } = this;
@@ -363,8 +382,8 @@ export class NetworkPublication implements Resender {
     if (this.tail.update()) this.publishTail();
     const { publisherLimit, cleaner } = this;
     let position = this.senderPosition.value;
-    if (!this.hasSubscribers()) {
-      this.updateConnected();
+    if (isIdle) this.updateConnected();
+    if (!this.isConnected) {
       if (publisherLimit.value <= position) return;
       publisherLimit.value = position;
     } else {
@@ -372,7 +391,7 @@ export class NetworkPublication implements Resender {
         this.readSpies();
         if (this.spies.min < position) position = this.spies.min;
       }
-      cleaner.limit = position + this.spec.termWindowLength;
+      cleaner.limit = position + this.termWindowLength;
       cleaner.target = position - this.termLength;
       cleaner.cleanSome(isIdle);
       if (cleaner.limit <= publisherLimit.value) return;
@@ -398,7 +417,7 @@ export class NetworkPublication implements Resender {
   /** A status message whose fields are in range. Returns false when it is not believed. */
   onStatusMessage(view: DataView, offset: number): boolean {
     const message = this.statusMessage;
-    message.read(view, offset);
+    message.read(view, offset, this.initialTermId, this.termLength);
     const windowMax = this.termLength / 2;
     if (
       message.position < this.senderPosition.value - windowMax ||
@@ -409,10 +428,9 @@ export class NetworkPublication implements Resender {
     }
     if (message.isEndOfStream) {
       this.liveness.remove(message.receiverIdLow, message.receiverIdHigh);
-      if (!this.spec.isGroup) this.hasReceivedUnicastEos = true;
+      if (!this.isGroup) this.hasReceivedUnicastEos = true;
     } else {
-      if (this.spec.isResponse && this.liveness.count === 0)
-        this.context.responseConnected(this.registrationId);
+      if (this.isResponse && this.liveness.count === 0) this.context.responseConnected(this.registrationId);
       this.liveness.onStatusMessage(message.receiverIdLow, message.receiverIdHigh);
       // The receiver left and came back: it has yet to hear where the stream ends.
       this.hasReceivedUnicastEos = false;
@@ -428,7 +446,7 @@ export class NetworkPublication implements Resender {
     if (this.isEndOfStream) return;
     this.endpoint.onSetupElicited(sourceAddress, sourcePort);
     this.isSetupElicited = true;
-    this.statusMessage.read(view, offset);
+    this.statusMessage.read(view, offset, this.initialTermId, this.termLength);
     this.flowControl.onSetupElicited(this.statusMessage);
   }
 
@@ -612,7 +630,7 @@ export class NetworkPublication implements Resender {
 
   private checkUntethered(): void {
     const { untethered } = this;
-    const windowLength = this.spec.termWindowLength;
+    const windowLength = this.termWindowLength;
     const position = this.senderPosition.value;
     this.readSpies();
     untethered.windowLimit = position - windowLength + windowLength / 4;

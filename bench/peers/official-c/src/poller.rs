@@ -1,6 +1,7 @@
 use crate::aeron::check;
 use crate::arguments::Arguments;
 use rusteron_client::bindings::*;
+use std::cell::Cell;
 use std::os::raw::c_void;
 use std::ptr::null_mut;
 
@@ -12,6 +13,7 @@ pub type Handler = unsafe extern "C-unwind" fn(*mut c_void, *const u8, usize, *m
 /// Polls one subscription a stream, each stream with a state of its own.
 pub struct Poller {
     streams: Vec<PolledStream>,
+    next: Cell<usize>,
 }
 
 struct PolledStream {
@@ -37,22 +39,28 @@ impl Poller {
                 PolledStream { subscription, handler, clientd }
             }
         });
-        Poller { streams: streams.collect() }
+        Poller { streams: streams.collect(), next: Cell::new(0) }
     }
 
     pub fn is_connected(&self) -> bool {
         self.streams.iter().all(|stream| unsafe { aeron_subscription_is_connected(stream.subscription) })
     }
 
-    /// Hands out up to 64 fragments of each stream.
+    /// Hands out fragments of the streams in turn: up to 64, or until every stream had its turn.
     #[inline]
     pub fn poll(&self) {
-        for stream in &self.streams {
+        let mut left = FRAGMENT_LIMIT;
+        for _ in 0..self.streams.len() {
+            let next = self.next.get();
+            let stream = &self.streams[next];
+            self.next.set(if next + 1 == self.streams.len() { 0 } else { next + 1 });
             let handler = Some(stream.handler);
-            let fragments = unsafe {
-                aeron_subscription_poll(stream.subscription, handler, stream.clientd, FRAGMENT_LIMIT)
-            };
-            check(fragments, "poll");
+            let fragments =
+                unsafe { aeron_subscription_poll(stream.subscription, handler, stream.clientd, left) };
+            left -= check(fragments, "poll") as usize;
+            if left == 0 {
+                break;
+            }
         }
     }
 }

@@ -97,6 +97,7 @@ final class Media {
     static final class Streams {
         private final Subscription[] subscriptions;
         private final FragmentHandler[] handlers;
+        private int next;
 
         private Streams(final Subscription[] subscriptions, final FragmentHandler[] handlers) {
             this.subscriptions = subscriptions;
@@ -107,10 +108,12 @@ final class Media {
             return Arrays.stream(subscriptions).allMatch(Subscription::isConnected);
         }
 
-        /** Hands out up to 64 fragments of each stream. */
+        /** Hands out fragments of the streams in turn: up to 64, or until every stream had its turn. */
         void poll() {
-            for (int i = 0; i < subscriptions.length; i++) {
-                subscriptions[i].poll(handlers[i], FRAGMENT_LIMIT);
+            int left = FRAGMENT_LIMIT;
+            for (int i = 0; i < subscriptions.length && left > 0; i++) {
+                left -= subscriptions[next].poll(handlers[next], left);
+                next = next + 1 == subscriptions.length ? 0 : next + 1;
             }
         }
     }
