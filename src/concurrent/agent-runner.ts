@@ -1,6 +1,7 @@
 import type { Agent } from './agent.ts';
 import { type Clock, SystemClock } from './clock.ts';
 import type { IdleStrategy } from './idle-strategy.ts';
+import { type EventLoop, THIS_MACHINE } from './machine.ts';
 
 /**
  * A batch of duty cycles ends after this long, and signals, timers, sockets and DNS answers have their
@@ -25,6 +26,8 @@ export interface AgentRunnerOptions {
   /** Told what the agent throws; the agent goes on. */
   readonly errorHandler: (error: unknown) => void;
   readonly clock?: Clock;
+  /** That of the isolate, unless it is simulated. */
+  readonly eventLoop?: EventLoop;
 }
 
 /** Runs an agent in an isolate that has an event loop, and keeps the process alive until closed. */
@@ -33,9 +36,10 @@ export class AgentRunner {
   private readonly idleStrategy: IdleStrategy | null;
   private readonly errorHandler: (error: unknown) => void;
   private readonly clock: Clock;
+  private readonly eventLoop: EventLoop;
   private state: 'new' | 'running' | 'closing' | 'closed' = 'new';
   private idleTurns = 0;
-  private timer: NodeJS.Timeout | null = null;
+  private timer: unknown = null;
   private closed: Promise<void> | null = null;
   private onLastTurn: () => void = () => {};
   private readonly turn = (): void => this.runTurn();
@@ -45,6 +49,7 @@ export class AgentRunner {
     this.idleStrategy = options.idleStrategy === 'event-loop' ? null : options.idleStrategy;
     this.errorHandler = options.errorHandler;
     this.clock = options.clock ?? new SystemClock();
+    this.eventLoop = options.eventLoop ?? THIS_MACHINE.eventLoop;
   }
 
   get isClosed(): boolean {
@@ -62,7 +67,7 @@ export class AgentRunner {
       this.onLastTurn();
       throw error;
     }
-    setImmediate(this.turn);
+    this.eventLoop.setImmediate(this.turn);
   }
 
   /**
@@ -80,9 +85,9 @@ export class AgentRunner {
       await new Promise<void>((resolve) => {
         this.onLastTurn = resolve;
         if (this.timer !== null) {
-          clearTimeout(this.timer);
+          this.eventLoop.clear(this.timer);
           this.timer = null;
-          setImmediate(this.turn);
+          this.eventLoop.setImmediate(this.turn);
         }
       });
     }
@@ -105,11 +110,11 @@ export class AgentRunner {
     this.idleTurns = workCount > 0 ? 0 : this.idleTurns + 1;
     if (this.idleStrategy !== null || this.idleTurns < MAX_IDLE_TURNS || this.state !== 'running') {
       this.timer = null;
-      setImmediate(this.turn);
+      this.eventLoop.setImmediate(this.turn);
     } else if (this.timer === null) {
-      this.timer = setTimeout(this.turn, IDLE_TIMER_MS);
+      this.timer = this.eventLoop.setTimeout(this.turn, IDLE_TIMER_MS);
     } else {
-      this.timer.refresh();
+      this.eventLoop.refresh(this.timer);
     }
   }
 

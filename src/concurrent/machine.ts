@@ -9,6 +9,8 @@ export interface EventLoop {
   setImmediate(callback: () => void): void;
   setTimeout(callback: () => void, delayMs: number): unknown;
   setInterval(callback: () => void, delayMs: number): unknown;
+  /** Starts a timeout anew, also one that has called back. */
+  refresh(timer: unknown): void;
   /** Ends a timeout or an interval. */
   clear(timer: unknown): void;
 }
@@ -36,6 +38,7 @@ export const THIS_MACHINE: Machine = {
     setImmediate: (callback) => void setImmediate(callback),
     setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
     setInterval: (callback, delayMs) => setInterval(callback, delayMs),
+    refresh: (timer) => void (timer as NodeJS.Timeout).refresh(),
     clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
   },
   processId: process.pid,

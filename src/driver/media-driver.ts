@@ -25,9 +25,8 @@ import type { NetworkAgentConfig } from './messages.ts';
 import { DriverNameResolver } from './names/driver-name-resolver.ts';
 import { eventLogConfig, networkAgentConfig, transportKind } from './network-agent-config.ts';
 import { NetworkAgents, RECEIVER } from './network-agents.ts';
-import type { RunningNetwork } from './network-link.ts';
+import type { NetworkThreadOptions, RunningNetwork } from './network-link.ts';
 import { SameIsolateNetwork } from './same-isolate-network.ts';
-import { WorkerNetwork, type WorkerNetworkOptions } from './worker-network.ts';
 
 /** A media driver in this process: a conductor here, and a network agent here or in a thread of its own. */
 export class MediaDriver {
@@ -73,7 +72,7 @@ export class MediaDriver {
    * Starts a driver. Settings that are not given have their defaults; `loadConfiguration` reads the environment.
    * @throws ConfigurationError for settings that cannot work together; AeronError `DRIVER_ACTIVE` when another driver has
    * the directory, or the code of the transport when that cannot be opened. Nothing is left behind then.
-   * @param machine - what it runs on; a simulated one for tests, in INVOKER mode.
+   * @param machine - what it runs on; a simulated one for tests, for instance.
    */
   static async launch(
     given: Partial<DriverOptions> = {},
@@ -96,7 +95,7 @@ export class MediaDriver {
       const roleName = runsHere(options) ? '[sender, receiver, conductor]' : 'conductor';
       const agent = new DriverAgent(roleName, network, conductor, files.errors);
       const runner =
-        options.threadingMode === 'INVOKER' ? null : newRunner(options, extensions, files, agent);
+        options.threadingMode === 'INVOKER' ? null : newRunner(options, machine, extensions, files, agent);
       // Now that the network thread is there: it would have inherited the CPU.
       if (options.conductorCpuAffinity >= 0 && runner !== null) shm.pin(options.conductorCpuAffinity);
       driver = new MediaDriver(options, machine, files, network, conductor, agent, runner, promise);
@@ -192,15 +191,15 @@ function startNetwork(
     return SameIsolateNetwork.start(configOf(null, 0), files.clock, machine.openTransport, extensions);
   if (hasReceiverThread(options)) {
     const sharing = new AgentSharing(2, files, false);
-    const startRole = (index: number): Promise<WorkerNetwork> =>
-      startWorker(options, files, configOf(sharing, index), onFailure);
+    const startRole = (index: number): Promise<RunningNetwork> =>
+      startThread(options, machine, files, configOf(sharing, index), onFailure);
     return NetworkAgents.start(sharing, files.clock, startRole, true);
   }
   const count = options.networkAgents;
-  if (count === 1) return startWorker(options, files, configOf(null, 0), onFailure);
+  if (count === 1) return startThread(options, machine, files, configOf(null, 0), onFailure);
   const sharing = new AgentSharing(count, files);
   return NetworkAgents.start(sharing, files.clock, (index) =>
-    startWorker(options, files, configOf(sharing, index), onFailure),
+    startThread(options, machine, files, configOf(sharing, index), onFailure),
   );
 }
 
@@ -222,7 +221,7 @@ function threadOf(
   options: DriverOptions,
   index: number,
   isOneOfSeveral: boolean,
-): Pick<WorkerNetworkOptions, 'name' | 'cpu' | 'idleStrategy' | 'idleStrategyInitArgs'> {
+): Pick<NetworkThreadOptions, 'name' | 'cpu' | 'idleStrategy' | 'idleStrategyInitArgs'> {
   const { senderCpuAffinity, receiverCpuAffinity } = options;
   if (hasReceiverThread(options) && index === RECEIVER) {
     return {
@@ -246,13 +245,14 @@ function threadOf(
   return { name, cpu: firstCpu < 0 ? -1 : firstCpu + index, ...idle };
 }
 
-function startWorker(
+function startThread(
   options: DriverOptions,
+  machine: DriverMachine,
   files: DriverFiles,
   config: NetworkAgentConfig,
   onFailure: (error: Error) => void,
-): Promise<WorkerNetwork> {
-  return WorkerNetwork.start({
+): Promise<RunningNetwork> {
+  return machine.startNetworkThread({
     config,
     clock: files.clock,
     ...threadOf(options, config.place?.index ?? 0, config.place !== null),
@@ -329,6 +329,7 @@ function runsHere({ threadingMode }: DriverOptions): boolean {
 
 function newRunner(
   options: DriverOptions,
+  machine: DriverMachine,
   extensions: Extensions,
   files: DriverFiles,
   agent: Agent,
@@ -339,6 +340,8 @@ function newRunner(
   return new AgentRunner(agent, {
     idleStrategy: mainIdleStrategy(name, initArgs, extensions, files),
     errorHandler: (error) => files.errors.record(ErrorCode.GENERIC_ERROR, messageOf(error)),
+    clock: machine.newClock(),
+    eventLoop: machine.eventLoop,
   });
 }
 

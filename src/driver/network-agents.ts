@@ -4,7 +4,6 @@ import { ownerOf } from '../transport/port-owner.ts';
 import type { AgentSharing } from './agent-sharing.ts';
 import type { NetworkCommand, NetworkEvent } from './messages.ts';
 import type { RunningNetwork } from './network-link.ts';
-import type { WorkerNetwork } from './worker-network.ts';
 
 /** How old the sums of the agents' counters get. */
 const SUM_INTERVAL_NS = 10e6;
@@ -20,7 +19,7 @@ export const RECEIVER = 1;
 export class NetworkAgents implements RunningNetwork {
   readonly maxDatagramLength: number;
   readonly transportStatistics = null;
-  private readonly agents: readonly WorkerNetwork[];
+  private readonly agents: readonly RunningNetwork[];
   private readonly sharing: AgentSharing;
   private readonly clock: Clock;
   /** Whose an endpoint or a stream is. */
@@ -38,10 +37,10 @@ export class NetworkAgents implements RunningNetwork {
   static async start(
     sharing: AgentSharing,
     clock: Clock,
-    startAgent: (index: number) => Promise<WorkerNetwork>,
+    startAgent: (index: number) => Promise<RunningNetwork>,
     isByRole = false,
   ): Promise<NetworkAgents> {
-    const agents: WorkerNetwork[] = [];
+    const agents: RunningNetwork[] = [];
     try {
       for (let i = 0; i < sharing.count; i++) agents.push(await startAgent(i));
     } catch (error) {
@@ -52,7 +51,7 @@ export class NetworkAgents implements RunningNetwork {
   }
 
   private constructor(
-    agents: readonly WorkerNetwork[],
+    agents: readonly RunningNetwork[],
     sharing: AgentSharing,
     clock: Clock,
     isByRole: boolean,
@@ -179,7 +178,7 @@ export class NetworkAgents implements RunningNetwork {
   }
 }
 
-async function closeAll(agents: readonly WorkerNetwork[], sharing: AgentSharing): Promise<void> {
+async function closeAll(agents: readonly RunningNetwork[], sharing: AgentSharing): Promise<void> {
   await Promise.all(agents.map((agent) => agent.close()));
   sharing.close();
 }

@@ -1,5 +1,6 @@
+import type { Clock } from '../concurrent/clock.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
-import type { NetworkCommand, NetworkEvent } from './messages.ts';
+import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
 
 /** The conductor's end of its conversation with the network agent, wherever that runs. */
 export interface NetworkLink {
@@ -18,4 +19,18 @@ export interface RunningNetwork extends NetworkLink {
   doWork(): number;
   /** Resolves when the agent has closed its streams, endpoints and transport. */
   close(): Promise<void>;
+}
+
+/** A network agent that is to run by itself. */
+export interface NetworkThreadOptions {
+  readonly config: NetworkAgentConfig;
+  /** The conductor's; the network agent has its own. */
+  readonly clock: Clock;
+  readonly idleStrategy: string;
+  readonly idleStrategyInitArgs: string;
+  readonly cpu: number;
+  /** What tools that list threads call it, at most 15 characters. */
+  readonly name: string;
+  /** Told once when the thread ends without having been closed. */
+  readonly onFailure: (error: Error) => void;
 }

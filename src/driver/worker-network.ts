@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Clock } from '../concurrent/clock.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
-import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
-import type { RunningNetwork } from './network-link.ts';
+import type { NetworkCommand, NetworkEvent } from './messages.ts';
+import type { NetworkThreadOptions, RunningNetwork } from './network-link.ts';
 import {
   COMMANDS_RUNG,
   DOORBELL_LENGTH,
@@ -13,19 +13,6 @@ import {
 
 const START_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 3_000;
-
-export interface WorkerNetworkOptions {
-  readonly config: NetworkAgentConfig;
-  /** The conductor's; the network agent has its own. */
-  readonly clock: Clock;
-  readonly idleStrategy: string;
-  readonly idleStrategyInitArgs: string;
-  readonly cpu: number;
-  /** What tools that list threads call it, at most 15 characters. */
-  readonly name: string;
-  /** Told once when the thread ends without having been closed. */
-  readonly onFailure: (error: Error) => void;
-}
 
 /**
  * A network agent in a thread of its own: SHARED_NETWORK. Messages go through a port; a doorbell word that both sides
@@ -52,7 +39,7 @@ export class WorkerNetwork implements RunningNetwork {
     cpu,
     name,
     onFailure,
-  }: WorkerNetworkOptions) {
+  }: NetworkThreadOptions) {
     const { port1, port2 } = new MessageChannel();
     const doorbell = new SharedArrayBuffer(DOORBELL_LENGTH);
     const workerData: NetworkWorkerData = {
@@ -88,7 +75,7 @@ export class WorkerNetwork implements RunningNetwork {
   }
 
   /** Resolves when the agent runs. @throws AeronError when the transport cannot be opened. */
-  static async start(options: WorkerNetworkOptions): Promise<WorkerNetwork> {
+  static async start(options: NetworkThreadOptions): Promise<WorkerNetwork> {
     let failure: Error | null = null;
     const onFailure = (error: Error): void => {
       if (isStarted) options.onFailure(error);

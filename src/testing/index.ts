@@ -17,4 +17,5 @@ export {
   SimulatedNetwork,
   type Station,
 } from './simulated-network.ts';
+export { SimulatedThread } from './simulated-thread.ts';
 export { SimulatedTransport, type SocketBehaviour } from './simulated-transport.ts';

@@ -2,6 +2,7 @@ import type { EventLoop } from '../concurrent/machine.ts';
 
 interface Timer {
   readonly callback: () => void;
+  readonly delayNs: number;
   dueNs: number;
   /** 0: once. */
   readonly intervalNs: number;
@@ -27,6 +28,12 @@ export class SimulatedEventLoop implements EventLoop {
 
   setInterval(callback: () => void, delayMs: number): unknown {
     return this.add(callback, delayMs, Math.max(1, delayMs) * 1e6);
+  }
+
+  refresh(timer: unknown): void {
+    const refreshed = timer as Timer;
+    refreshed.dueNs = this.nowNs() + refreshed.delayNs;
+    this.timers.add(refreshed);
   }
 
   clear(timer: unknown): void {
@@ -55,7 +62,8 @@ export class SimulatedEventLoop implements EventLoop {
   }
 
   private add(callback: () => void, delayMs: number, intervalNs: number): Timer {
-    const timer = { callback, dueNs: this.nowNs() + delayMs * 1e6, intervalNs };
+    const delayNs = delayMs * 1e6;
+    const timer = { callback, delayNs, dueNs: this.nowNs() + delayNs, intervalNs };
     this.timers.add(timer);
     return timer;
   }

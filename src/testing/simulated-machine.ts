@@ -1,11 +1,13 @@
 import type { Clock } from '../concurrent/clock.ts';
 import type { DriverMachine } from '../driver/driver-machine.ts';
+import type { NetworkThreadOptions } from '../driver/network-link.ts';
 import type { OpenedTransport, openTransport } from '../driver/open-transport.ts';
 import type { Ipv4Address } from '../transport/transport.ts';
 import { Prng } from '../util/prng.ts';
 import { SimulatedEventLoop } from './simulated-event-loop.ts';
 import { SimulatedFiles } from './simulated-files.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
+import { SimulatedThread } from './simulated-thread.ts';
 
 /** Time of a simulation. It moves when it is told to, for all machines at once. */
 export class SimulatedTime {
@@ -69,15 +71,20 @@ export class SimulatedMachine {
   }
 }
 
-/** A process, which shares the files and the address of its machine. Whoever runs it gives its event loop turns. */
+/**
+ * A process, which shares the files and the address of its machine. Whoever runs it gives turns to its event loop, and to
+ * the threads that a driver has started in it.
+ */
 export class SimulatedProcess implements DriverMachine {
   readonly files: SimulatedFiles;
   readonly eventLoop: SimulatedEventLoop;
   readonly processId: number;
   readonly openTransport: typeof openTransport;
   readonly randomInt32: () => number;
+  readonly threads: SimulatedThread[] = [];
+  /** What its network agents have opened. */
+  readonly transports: OpenedTransport[] = [];
   private readonly machine: SimulatedMachine;
-  private transport: OpenedTransport | null = null;
 
   constructor(machine: SimulatedMachine, processId: number) {
     this.machine = machine;
@@ -86,9 +93,21 @@ export class SimulatedProcess implements DriverMachine {
     this.eventLoop = new SimulatedEventLoop(() => machine.time.nowNs);
     this.randomInt32 = () => machine.prng.next();
     this.openTransport = async ({ transport: { kind } }, clock) => {
-      this.transport = kind === 'none' ? null : machine.openTransport(clock);
-      return this.transport;
+      return kind === 'none' ? null : this.open(clock);
     };
+  }
+
+  readonly startNetworkThread = async (options: NetworkThreadOptions): Promise<SimulatedThread> => {
+    const clock = this.newClock();
+    const thread = new SimulatedThread(options, this.open(clock), clock);
+    this.threads.push(thread);
+    return thread;
+  };
+
+  private open(clock: Clock): OpenedTransport {
+    const transport = this.machine.openTransport(clock);
+    this.transports.push(transport);
+    return transport;
   }
 
   isProcess(processId: number): boolean {
@@ -119,6 +138,6 @@ export class SimulatedProcess implements DriverMachine {
   /** The process ends at once, as by SIGKILL: its sockets close, its files stay. It must not be run any more. */
   kill(): void {
     this.machine.forget(this);
-    this.transport?.close();
+    for (const transport of this.transports) transport.close();
   }
 }

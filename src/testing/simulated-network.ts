@@ -57,6 +57,8 @@ export interface Station {
   receive(packet: Packet): void;
   /** Puts what the station has to send on the network. */
   transmit?(): void;
+  /** Whether that UDP port is one of its own, alone. */
+  isBound?(port: number): boolean;
 }
 
 /** Sees what happens on the network, for checks. */
@@ -99,7 +101,12 @@ export class SimulatedNetwork {
 
   /** Of every machine that is on the network. */
   addresses(): Ipv4Address[] {
-    return this.stations.map(({ address }) => address);
+    return [...new Set(this.stations.map(({ address }) => address))];
+  }
+
+  /** Whether a machine receives at that UDP port. */
+  isBound(address: Ipv4Address, port: number): boolean {
+    return this.stations.some((station) => station.address === address && station.isBound?.(port) === true);
   }
 
   /** The way from one machine to another; to change as the simulation goes on. */

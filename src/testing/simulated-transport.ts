@@ -84,11 +84,15 @@ export class SimulatedTransport implements Transport, Station {
       throw new AeronError('EADDRNOTAVAIL', `${localAddress} is not the address of this machine`);
     }
     const localPort = options.localPort === 0 ? this.freePort() : options.localPort;
-    if (!isGroup && this.isTaken(localPort))
+    if (!isGroup && this.isBoundHere(localPort))
       throw new AeronError('EADDRINUSE', `port ${localPort} is in use`);
     const endpoint = new SimulatedEndpoint(this, options, this.address, localPort, handler);
     this.endpoints.push(endpoint);
     return endpoint;
+  }
+
+  isBound(port: number): boolean {
+    return this.endpoints.some(({ localPort }) => localPort === port);
   }
 
   receive(packet: Packet): void {
@@ -188,12 +192,13 @@ export class SimulatedTransport implements Transport, Station {
   }
 
   private freePort(): number {
-    while (this.isTaken(this.nextPort)) this.nextPort++;
+    while (this.isBoundHere(this.nextPort)) this.nextPort++;
     return this.nextPort++;
   }
 
-  private isTaken(port: number): boolean {
-    return this.endpoints.some(({ localPort }) => localPort === port);
+  /** By any process of the machine. */
+  private isBoundHere(port: number): boolean {
+    return this.machine.network.isBound(this.address, port);
   }
 }
 

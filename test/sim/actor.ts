@@ -53,7 +53,10 @@ export abstract class Actor {
       this.world.note(`${this.name} starts again`);
       this.onStart();
     }
-    if (nowNs < this.pausedUntilNs) return;
+    if (nowNs >= this.pausedUntilNs) this.runTurn();
+  }
+
+  protected runTurn(): void {
     this.process.eventLoop.runTurn();
     this.doWork();
   }

@@ -29,7 +29,9 @@ const LOSING_CODES: readonly string[] = [
   'BROADCAST_LAPPED',
   'CLIENT_CLOSED',
 ];
-const LOSING_FAULTS: readonly Fault[] = ['driver-pause', 'driver-death', 'client-pause'];
+/** While a network thread closes an endpoint, its address is not free; whoever wants it tries again. */
+const BUSY_CODE = 'RESOURCE_TEMPORARILY_UNAVAILABLE';
+const LOSING_FAULTS: readonly Fault[] = ['driver-pause', 'agent-pause', 'driver-death', 'client-pause'];
 const RETRY_NS = 5e6;
 
 /** A client process: connects, does what its roles do, and connects again when it lost its driver. */
@@ -122,6 +124,10 @@ export class ClientActor extends Actor {
     }
   }
 
+  private get isBusyPossible(): boolean {
+    return this.world.plan.drivers.some(({ threadRates }) => threadRates.length > 0);
+  }
+
   private onClosed(aeron: Aeron): void {
     this.world.note(`${this.name} lost its driver: ${aeron.lostReason?.code}`);
     void aeron.close();
@@ -133,6 +139,7 @@ export class ClientActor extends Actor {
   }
 
   private onError(error: Error): void {
+    if (codeOf(error) === BUSY_CODE && this.isBusyPossible) return;
     if (error instanceof SimulationFailure || !LOSING_CODES.includes(codeOf(error))) {
       this.world.failure ??= `${this.name}: ${codeOf(error)} ${messageOf(error)}`;
       return;

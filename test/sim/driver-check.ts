@@ -19,6 +19,8 @@ const POSITIONS: readonly number[] = [
 ];
 /** A client that was given up, and does not know yet, closes what is closed. */
 const UNKNOWN: readonly number[] = [ErrorCode.UNKNOWN_SUBSCRIPTION, ErrorCode.UNKNOWN_PUBLICATION];
+/** Counters of a driver without streams. */
+const OF_DRIVERS: readonly number[] = [CounterType.SYSTEM, CounterType.NETWORK_AGENT];
 /** Files of a driver without streams: cnc.dat and loss-report.dat. */
 const IDLE_FILES = 2;
 
@@ -71,14 +73,12 @@ export class DriverCheck {
     this.checkCounter(SystemCounter.NAK_MESSAGES_SENT, sent.naks);
     this.checkCounter(SystemCounter.STATUS_MESSAGES_SENT, sent.statusMessages);
     // As official drivers do, one counts that was not accepted.
-    if (this.actor.statistics?.shortSends === 0)
-      this.checkCounter(SystemCounter.HEARTBEATS_SENT, sent.heartbeats);
+    const shortSends = this.actor.counted('shortSends');
+    if (shortSends === 0) this.checkCounter(SystemCounter.HEARTBEATS_SENT, sent.heartbeats);
     this.checkCounter(SystemCounter.RETRANSMITTED_BYTES, sent.retransmittedBytes);
-    const { statistics } = this.actor;
-    if (statistics === null) return;
-    this.checkCounter(SystemCounter.BYTES_SENT, statistics.bytesSent);
-    this.checkCounter(SystemCounter.BYTES_RECEIVED, statistics.bytesReceived);
-    this.checkCounter(SystemCounter.SHORT_SENDS, statistics.shortSends);
+    this.checkCounter(SystemCounter.BYTES_SENT, this.actor.counted('bytesSent'));
+    this.checkCounter(SystemCounter.BYTES_RECEIVED, this.actor.counted('bytesReceived'));
+    this.checkCounter(SystemCounter.SHORT_SENDS, shortSends);
   }
 
   /** Defects that a driver survives are in its error log. */
@@ -100,7 +100,7 @@ export class DriverCheck {
     for (let id = 0; id <= counters.maxCounterId; id++) {
       const state = counters.state(id);
       if (state === COUNTER_UNUSED) break;
-      if (state === COUNTER_ALLOCATED && counters.typeId(id) !== CounterType.SYSTEM) {
+      if (state === COUNTER_ALLOCATED && !OF_DRIVERS.includes(counters.typeId(id))) {
         return `${this.actor.name} still counts ${counters.label(id)}`;
       }
     }

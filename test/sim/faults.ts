@@ -116,6 +116,10 @@ export class FaultSchedule {
         this.pick(this.simulation.drivers)?.pause(this.durationNs());
         return () => {};
       },
+      'agent-pause': () => {
+        this.pick(this.simulation.drivers)?.pauseAgent(prng.next() >>> 1, this.durationNs());
+        return () => {};
+      },
       'client-pause': () => {
         this.pick(this.simulation.clients)?.pause(this.durationNs());
         return () => {};

@@ -15,6 +15,7 @@ export const FAULTS = [
   'mtu-shrink',
   'short-send',
   'driver-pause',
+  'agent-pause',
   'client-pause',
   'client-death',
   'driver-death',
@@ -50,6 +51,16 @@ export interface StreamPlan {
   readonly claimShare: number;
 }
 
+/** Who runs the agents of a driver. */
+export interface DriverPlan {
+  readonly threadingMode: DriverOptions['threadingMode'];
+  readonly networkAgents: number;
+  /** Probability that the event loop gets a turn in a step, and so the conductor. */
+  readonly conductorRate: number;
+  /** The same for each network thread, if there are any. */
+  readonly threadRates: readonly number[];
+}
+
 export interface Plan {
   readonly seed: number;
   readonly stepNs: number;
@@ -59,6 +70,7 @@ export interface Plan {
   readonly readsAtFlush: boolean;
   readonly linkDelayNs: number;
   readonly clientsPerHost: number;
+  readonly drivers: readonly DriverPlan[];
   readonly options: Partial<DriverOptions>;
   readonly streams: readonly StreamPlan[];
   readonly faults: ReadonlySet<Fault>;
@@ -91,10 +103,31 @@ export function planOf(seed: number): Plan {
     readsAtFlush: chance(0.5),
     linkDelayNs: pick(5_000, 50_000, 200_000, 1_000_000),
     clientsPerHost: pick(1, 2, 2),
+    drivers: addresses.map(() => driverOf(isBypass, pick)),
     options,
     streams,
     faults,
     faultNs: pick(300, 600, 1_200) * MS,
+  };
+}
+
+function driverOf(isBypass: boolean, pick: <T>(...values: readonly T[]) => T): DriverPlan {
+  const rate = (): number => pick(0.2, 0.6, 1);
+  const threadingMode = pick<DriverPlan['threadingMode']>(
+    'INVOKER',
+    'INVOKER',
+    'SHARED',
+    'SHARED_NETWORK',
+    'DEDICATED',
+  );
+  const isInvoked = threadingMode === 'INVOKER';
+  const isThreaded = threadingMode === 'SHARED_NETWORK' || threadingMode === 'DEDICATED';
+  return {
+    threadingMode,
+    // A card has one queue here.
+    networkAgents: threadingMode === 'SHARED_NETWORK' && !isBypass ? pick(1, 2, 3) : 1,
+    conductorRate: isInvoked ? 1 : rate(),
+    threadRates: isThreaded ? [rate(), rate(), rate()] : [],
   };
 }
 
@@ -103,7 +136,6 @@ function optionsOf(pick: <T>(...values: readonly T[]) => T, isBypass: boolean): 
   const termBufferLength = pick(65_536, 65_536, 131_072, 1_048_576);
   const clientLivenessTimeoutNs = pick(300, 600) * MS;
   return {
-    threadingMode: 'INVOKER',
     transport: 'kernel',
     conductorBufferLength: 65_536 + 768,
     clientsBufferLength: 65_536 + 128,

@@ -2,6 +2,7 @@
  * Drivers that are broken on purpose, to see that the checkers notice: parts of the shipped code are replaced while a run
  * lasts, in this process only.
  */
+import { AgentSharing } from '../../src/driver/agent-sharing.ts';
 import { Clients } from '../../src/driver/conductor/clients.ts';
 import { FrameSender } from '../../src/driver/frame-sender.ts';
 import { LogCleaner } from '../../src/driver/log-cleaner.ts';
@@ -66,6 +67,8 @@ export const SABOTAGES: Readonly<Record<string, readonly Replacement[]>> = {
   'no-heartbeat': [replaced(NetworkPublication.prototype, 'checkHeartbeat', nothing)],
   /** The driver keeps what dead clients had. */
   'no-client-timeout': [replaced(Clients.prototype, 'onTimer', nothing)],
+  /** What network threads count stays with them. */
+  'no-sum': [replaced(AgentSharing.prototype, 'sumUp', nothing)],
   /** Small frames are overwritten before the transport has read them. */
   'one-frame-slot': [replaced(FrameSender.prototype, 'claim', () => () => 0)],
   /** Logs are cleaned before everybody has read them. */

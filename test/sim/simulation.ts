@@ -17,6 +17,9 @@ export const PROGRESS_BOUND_NS = 8e9;
 export const DRAIN_BOUND_NS = 4e9;
 /** After publishers have closed, their images are gone within this; after all is closed, what it took. */
 export const CLOSE_BOUND_NS = 6e9;
+const HEALED_STEP_NS = 200_000;
+/** What network threads have counted is added up within this. */
+const SUM_NS = 15e6;
 const STEPS_PER_CHECK = 50;
 /** Files of a machine at most: more means that something is not given back. */
 const FILE_BYTES_MAX = 256 << 20;
@@ -170,9 +173,15 @@ export class Simulation {
     return 2 * timerIntervalNs! + 6 * rcvStatusMessageTimeoutNs!;
   }
 
+  /** Steps are longer once everything is healed: nothing comes up then that is only seen closely. */
+  private get stepNs(): number {
+    const { phase, plan } = this.world;
+    return phase === 'faults' ? plan.stepNs : Math.max(plan.stepNs, HEALED_STEP_NS);
+  }
+
   private async step(): Promise<void> {
     const { world } = this;
-    world.time.advanceNs(world.plan.stepNs);
+    world.time.advanceNs(this.stepNs);
     world.network.deliver();
     const actors = [...this.drivers, ...this.clients];
     const first = world.prng.nextBelow(actors.length);
@@ -196,7 +205,10 @@ export class Simulation {
     return !isBypass && streams.every(({ kind }) => kind !== 'multi-destination-cast');
   }
 
-  private checkDrivers(): void {
+  private async checkDrivers(): Promise<void> {
+    for (const driver of this.drivers) driver.areThreadsHeld = true;
+    await this.runFor(SUM_NS);
+    for (const driver of this.drivers) driver.areThreadsHeld = false;
     for (const driver of this.drivers) {
       driver.check!.checkErrors();
       if (this.countsAreSeen) driver.check!.checkTraffic(this.world.wire.countsOf(driver.machine.address));
@@ -258,11 +270,11 @@ export class Simulation {
     world.note('publishers close');
     for (const publisher of this.publishers) publisher.finish();
     await this.runUntil('end of the streams', CLOSE_BOUND_NS, () => this.remainingImage());
-    this.checkDrivers();
+    await this.checkDrivers();
     for (const client of this.clients) client.finish();
     world.note('clients close');
     await this.runUntil('release', CLOSE_BOUND_NS, () => this.leftover());
-    this.checkDrivers();
+    await this.checkDrivers();
     for (const driver of this.drivers) await driver.close();
   }
 

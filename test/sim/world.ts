@@ -23,6 +23,7 @@ const RECEIVERS_END: readonly Fault[] = [
   'client-death',
   'client-pause',
   'driver-pause',
+  'agent-pause',
   'driver-death',
   'partition',
   'one-way-partition',
