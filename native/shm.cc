@@ -189,6 +189,16 @@ void readClocks(int32_t handle) {
   out[1] = static_cast<double>(now.tv_sec * 1000 + now.tv_nsec / 1000000);
 }
 
+// readEpochNs(handle, offset): writes the wall clock's nanoseconds since 1970, a 64-bit integer.
+void readEpochNs(int32_t handle, int32_t offset) {
+  uint8_t* out = regionTable.at(handle, static_cast<uint32_t>(offset), sizeof(int64_t));
+  if (out == nullptr) return;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  const int64_t ns = static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
+  memcpy(out, &ns, sizeof(ns));
+}
+
 // sleep(ns): blocks this thread, at most one second.
 void sleep(const Arguments& args) {
   const int32_t ns = int32At(args, 0);
@@ -233,6 +243,7 @@ void initialise(v8::Local<v8::Object> exports) {
   hotFunction<copyIn>(isolate, exports, "copyIn");
   hotFunction<copyOut>(isolate, exports, "copyOut");
   hotFunction<readClocks>(isolate, exports, "readClocks");
+  hotFunction<readEpochNs>(isolate, exports, "readEpochNs");
   function(isolate, exports, "sleep", sleep);
   function(isolate, exports, "yield", yield);
   hotFunction<pause>(isolate, exports, "pause");

@@ -41,6 +41,8 @@ struct Socket {
   // The longest datagrams that are coalesced when sent. 0: none.
   size_t segmentLengthMax = 0;
   bool hasRefused = false;
+  // The kernel says when each message arrived.
+  bool isTimed = false;
   // Datagrams in the fullest of the latest messages. No more messages are asked for than will fill the table if they are
   // alike: the other sockets wait until all that was received is handed over.
   int datagramsPerMessage = 1;
@@ -80,11 +82,16 @@ struct Statistics {
   double coalescingRefusals;
 };
 
-// Room for the one control message there is, each way: the length of a coalesced message's datagrams.
+// Room for the control messages there are: the length of a coalesced message's datagrams, each way, and when a message
+// arrived.
 union Control {
   cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(int))];
+  char bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec))];
 };
+
+// The last bytes of a slot, behind everything that can arrive, say when it did: nanoseconds since 1970. TimedDatagrams
+// reads them.
+constexpr int32_t kArrivalTimeLength = sizeof(int64_t);
 
 // What a healthy UDP socket answers now and then. ECONNREFUSED: the peer's host said that nobody listens there.
 bool isSoft(int error) {
@@ -187,16 +194,14 @@ class SocketSet {
       : burst_(burst), slotLength_(slotLength), isCoalescing_(isCoalescing), incoming_(incoming),
         statistics_(statistics) {
     for (int i = 0; i < burst; i++) {
-      buffers_[i] = {slots + static_cast<size_t>(i) * slotLength, static_cast<size_t>(slotLength)};
+      buffers_[i] = {slots + static_cast<size_t>(i) * slotLength, static_cast<size_t>(slotLength - kArrivalTimeLength)};
       msghdr& header = messages_[i].msg_hdr;
       header.msg_iov = &buffers_[i];
       header.msg_iovlen = 1;
       header.msg_name = &sources_[i];
       header.msg_namelen = sizeof(sockaddr_in);
-      if (!isCoalescing) continue;
-      header.msg_control = &controls_[i];
-      header.msg_controllen = sizeof(Control);
     }
+    if (isCoalescing) hearControls();
   }
 
   ~SocketSet() {
@@ -205,11 +210,13 @@ class SocketSet {
   }
 
   // Takes the sockets over, which may be one. Returns errno, or 0.
-  int add(int32_t endpoint, int fd, int sendFd) {
+  int add(int32_t endpoint, int fd, int sendFd, bool isTimed) {
     if (sockets_.size() <= static_cast<size_t>(endpoint)) sockets_.resize(endpoint + 1);
     sockets_[endpoint] = {};
     sockets_[endpoint].fd = fd;
     sockets_[endpoint].sendFd = sendFd;
+    sockets_[endpoint].isTimed = isTimed;
+    if (isTimed && !hasControls_) hearControls();
     open_.push_back(endpoint);
     if (isCoalescing_) startCoalescing(sockets_[endpoint]);
     int error = 0;
@@ -309,6 +316,15 @@ class SocketSet {
   Socket* at(int32_t endpoint) {
     const auto index = static_cast<size_t>(endpoint);
     return index < sockets_.size() && sockets_[index].fd >= 0 ? &sockets_[index] : nullptr;
+  }
+
+  // From now on the kernel may say more of a message than where it came from.
+  void hearControls() {
+    hasControls_ = true;
+    for (int i = 0; i < burst_; i++) {
+      messages_[i].msg_hdr.msg_control = &controls_[i];
+      messages_[i].msg_hdr.msg_controllen = sizeof(Control);
+    }
   }
 
   static void closeSockets(Socket& socket) {
@@ -432,9 +448,9 @@ class SocketSet {
     socket.datagramsPerMessage = 1;
     for (int i = first; i < messageCount_; i++) {
       const auto length = static_cast<int32_t>(messages_[i].msg_len);
-      const int32_t segment = segmentLength(messages_[i]);
+      const int32_t segment = socket.isTimed ? readControls(i) : segmentLength(messages_[i]);
       received_[i] = {endpoint, segment};
-      if (isCoalescing_) messages_[i].msg_hdr.msg_controllen = sizeof(Control);
+      if (hasControls_) messages_[i].msg_hdr.msg_controllen = sizeof(Control);
       if (segment >= length) continue;
       socket.datagramsPerMessage = std::max(socket.datagramsPerMessage, (length + segment - 1) / segment);
       statistics_->coalescedReceives++;
@@ -451,6 +467,26 @@ class SocketSet {
     int named;
     memcpy(&named, CMSG_DATA(&control->header), sizeof(named));
     return named > 0 ? named : length;
+  }
+
+  // segmentLength(), of a message that says when it arrived, too: that goes to the end of its slot, 0 when it is not said.
+  int32_t readControls(int index) {
+    msghdr& header = messages_[index].msg_hdr;
+    auto segment = static_cast<int32_t>(messages_[index].msg_len);
+    int64_t arrivalNs = 0;
+    for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
+      if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_TIMESTAMPNS) {
+        timespec time;
+        memcpy(&time, CMSG_DATA(control), sizeof(time));
+        arrivalNs = static_cast<int64_t>(time.tv_sec) * 1000000000 + time.tv_nsec;
+      } else if (control->cmsg_level == SOL_UDP && control->cmsg_type == UDP_GRO) {
+        int named;
+        memcpy(&named, CMSG_DATA(control), sizeof(named));
+        if (named > 0) segment = named;
+      }
+    }
+    memcpy(static_cast<uint8_t*>(buffers_[index].iov_base) + buffers_[index].iov_len, &arrivalNs, sizeof(arrivalNs));
+    return segment;
   }
 
   // Enters the datagrams of received messages into the table until it is full; the rest stays for the next call.
@@ -476,6 +512,7 @@ class SocketSet {
   const int burst_;
   const int32_t slotLength_;
   const bool isCoalescing_;
+  bool hasControls_ = false;
   Incoming* const incoming_;
   Statistics* const statistics_;
   std::vector<Socket> sockets_;  // By endpoint.
@@ -511,7 +548,7 @@ void createSet(const Arguments& args) {
   const int32_t slotLength = int32At(args, 1);
   const int32_t burst = int32At(args, 2);
   args.GetReturnValue().Set(-1);
-  if (burst < 1 || burst > kBurst || slotLength < 1) return;
+  if (burst < 1 || burst > kBurst || slotLength <= kArrivalTimeLength) return;
   uint8_t* slots = regionTable->at(int32At(args, 0), 0, static_cast<uint32_t>(slotLength) * burst);
   uint8_t* incoming = regionTable->at(int32At(args, 3), 0, sizeof(Incoming) * burst);
   uint8_t* statistics = regionTable->at(int32At(args, 4), 0, sizeof(Statistics));
@@ -542,7 +579,8 @@ struct Wanted {
   explicit Wanted(const Arguments& args)
       : local(socketAddress(int32At(args, 2), int32At(args, 3))), remote(socketAddress(int32At(args, 4), int32At(args, 5))),
         receiveBufferLength(int32At(args, 6)), sendBufferLength(int32At(args, 7)),
-        group(socketAddress(int32At(args, 8), 0)), interface(socketAddress(int32At(args, 9), 0)), ttl(int32At(args, 10)) {}
+        group(socketAddress(int32At(args, 8), 0)), interface(socketAddress(int32At(args, 9), 0)), ttl(int32At(args, 10)),
+        isTimed(args[11]->IsTrue()) {}
 
   bool isConnected() const { return remote.sin_port != 0; }
   bool isMulticast() const { return group.sin_addr.s_addr != 0; }
@@ -554,6 +592,7 @@ struct Wanted {
   const sockaddr_in group;  // Its port means nothing, nor the interface's.
   const sockaddr_in interface;
   const int32_t ttl;
+  const bool isTimed;
 };
 
 // Lets others of this machine be members at the same port, and keeps out datagrams of groups that only they are in.
@@ -597,16 +636,18 @@ const char* prepare(int fd, int sendFd, const Wanted& wanted) {
   }
   if (setOption(fd, SO_RCVBUF, wanted.receiveBufferLength) != 0) return "setsockopt SO_RCVBUF";
   if (setOption(sendFd, SO_SNDBUF, wanted.sendBufferLength) != 0) return "setsockopt SO_SNDBUF";
+  if (setOption(fd, SO_TIMESTAMPNS, wanted.isTimed ? 1 : 0) != 0) return "setsockopt SO_TIMESTAMPNS";
   return nullptr;
 }
 
 int newSocket() { return socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
 // open(set, endpoint, localAddress, localPort, remoteAddress, remotePort, receiveBufferLength, sendBufferLength,
-//      groupAddress, interfaceAddress, ttl)
+//      groupAddress, interfaceAddress, ttl, isTimed)
 // → { localAddress, localPort, receiveBufferLength, sendBufferLength }, as the kernel has them.
 // Remote port 0 leaves the socket unconnected; group address 0: it is no member of a group. A member that is connected
 // has a second socket to send from: the kernel would not let a connected one hear the members of another group.
+// Timed: the end of each slot says when the kernel had what is in it.
 // Throws the failed step's error; its message is "<step>: <strerror>".
 void open(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
@@ -625,7 +666,7 @@ void open(const Arguments& args) {
     if (fd >= 0) close(fd);
     return throwErrno(isolate, error, failed);
   }
-  const int error = sockets->add(int32At(args, 1), fd, sendFd);
+  const int error = sockets->add(int32At(args, 1), fd, sendFd, wanted.isTimed);
   if (error != 0) return throwErrno(isolate, error, "epoll");
 
   v8::Local<v8::Object> result = v8::Object::New(isolate);

@@ -23,6 +23,7 @@ import { IpcPublication } from './sender/ipc-publication.ts';
 import { NetworkPublication } from './sender/network-publication.ts';
 import { ResponseRoute } from './sender/response-route.ts';
 import { SendEndpoint } from './sender/send-endpoint.ts';
+import { TimestampingRoute } from './sender/timestamping-route.ts';
 
 /** What the kinds of streams have in common. */
 interface StreamSpec {
@@ -295,7 +296,12 @@ export class CommandHandler {
     const endpoint = this.streams.sendEndpoints.get(spec.endpointId);
     assert(endpoint !== undefined, `send endpoint ${spec.endpointId} exists`);
     const route = spec.isResponse ? new ResponseRoute(endpoint) : endpoint;
-    const publication = new NetworkPublication(this.context, route, log, spec);
+    const { timestampOffset } = spec;
+    const stamped =
+      timestampOffset === undefined
+        ? route
+        : new TimestampingRoute(route, this.context.clock, log.region.view, timestampOffset);
+    const publication = new NetworkPublication(this.context, stamped, log, spec);
     endpoint.addPublication(publication, spec.remoteAddress, spec.remotePort);
     this.streams.networkPublications.push(publication);
   }

@@ -64,11 +64,25 @@ export interface DestinationsSpec {
   readonly counterId: number;
 }
 
-/** What a receive endpoint tells senders. */
+/**
+ * Where timestamps are written, in bytes of a message's payload; -8: into the reserved value, other negative ones: not.
+ */
+export interface TimestampOffsets {
+  /** When the machine had the datagram. */
+  readonly mediaReceive: number;
+  /** When the receiver had it. */
+  readonly channelReceive: number;
+  /** When the sender sent it. */
+  readonly channelSend: number;
+}
+
+/** What a receive endpoint tells senders, and what it does to datagrams. */
 export interface ReceiverSpec {
   /** Where status messages and NAKs go; `null`: to the source of the stream. */
   readonly control: { readonly address: Ipv4Address; readonly port: number } | null;
   readonly groupTag: GroupTag | null;
+  /** Left out: no timestamps. */
+  readonly timestamps?: TimestampOffsets;
 }
 
 export interface NetworkPublicationSpec {
@@ -98,6 +112,8 @@ export interface NetworkPublicationSpec {
   readonly isResponse: boolean;
   /** Its receiver is asked to publish a response stream. */
   readonly wantsResponse: boolean;
+  /** Where the time of sending is written; left out: nowhere. */
+  readonly timestampOffset?: number;
   /** Spies alone make it connected, and the stream goes on at their pace. */
   readonly spiesSimulateConnection: boolean;
   /** The remote address of the endpoint; 0 when it has several destinations. */

@@ -32,6 +32,7 @@ export interface ShmAddon {
   copyIn(handle: number, offset: number, view: ArrayBufferView, viewOffset: number, length: number): number;
   copyOut(handle: number, offset: number, view: ArrayBufferView, viewOffset: number, length: number): number;
   readClocks(handle: number): void;
+  readEpochNs(handle: number, offset: number): void;
   sleep(ns: number): void;
   yield(): void;
   pause(): void;

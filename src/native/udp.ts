@@ -35,6 +35,7 @@ export interface UdpAddon {
     groupAddress: number,
     interfaceAddress: number,
     ttl: number,
+    isTimed: boolean,
   ): OpenedSocket;
   reconnect(set: number, endpoint: number, remoteAddress: number, remotePort: number): void;
   close(set: number, endpoint: number): void;

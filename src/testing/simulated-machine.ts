@@ -1,4 +1,4 @@
-import type { Clock } from '../concurrent/clock.ts';
+import type { Clock, EpochNs } from '../concurrent/clock.ts';
 import type { DriverMachine } from '../driver/driver-machine.ts';
 import type { NetworkThreadOptions } from '../driver/network-link.ts';
 import type { OpenedTransport, openTransport } from '../driver/open-transport.ts';
@@ -122,6 +122,9 @@ export class SimulatedProcess implements DriverMachine {
       update(): void {
         this.nanoTime = time.nowNs;
         this.epochMs = time.epochMs + Math.floor(time.nowNs / 1e6);
+      },
+      readEpochNs(into: EpochNs): void {
+        into.set(time.epochMs * 1e6 + time.nowNs);
       },
     };
   }

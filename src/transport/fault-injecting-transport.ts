@@ -1,5 +1,5 @@
 // hot
-import type { Clock } from '../concurrent/clock.ts';
+import type { Clock, EpochNs } from '../concurrent/clock.ts';
 import type { Region } from '../memory/region.ts';
 import { DELAY, DROP, FaultDirection, type FaultRates } from './fault-direction.ts';
 import {
@@ -45,9 +45,9 @@ export class FaultInjectingTransport implements Transport {
     this.outbound = new FaultDirection(~options.seed, options.outbound, options.delayNsMax);
   }
 
-  open(options: EndpointOptions, handler: DatagramHandler): Endpoint {
+  open(options: EndpointOptions, handler: DatagramHandler, arrivalTime: EpochNs | null = null): Endpoint {
     const endpoint = new FaultyEndpoint(this, handler);
-    endpoint.attach(this.inner.open(options, endpoint));
+    endpoint.attach(this.inner.open(options, endpoint, arrivalTime));
     return endpoint;
   }
 

@@ -1,4 +1,5 @@
 // hot
+import type { EpochNs } from '../concurrent/clock.ts';
 import type { Region } from '../memory/region.ts';
 import type {
   BurstListener,
@@ -70,10 +71,10 @@ export class InterceptedTransport implements Transport {
     this.sender = sender;
   }
 
-  open(options: EndpointOptions, handler: DatagramHandler): Endpoint {
+  open(options: EndpointOptions, handler: DatagramHandler, arrivalTime: EpochNs | null = null): Endpoint {
     let first = handler;
     for (const interceptor of this.incoming) first = new IncomingLink(interceptor, first);
-    return this.inner.open(options, first);
+    return this.inner.open(options, first, arrivalTime);
   }
 
   poll(listener: BurstListener): number {

@@ -1,4 +1,5 @@
 // hot
+import type { EpochNs } from '../concurrent/clock.ts';
 import { Region } from '../memory/region.ts';
 
 /**
@@ -125,8 +126,12 @@ export interface Transport {
    */
   readonly coalescedLengthMax: number;
 
-  /** Throws AeronError, for instance with code `EADDRINUSE`, when the endpoint cannot be had. Cold. */
-  open(options: EndpointOptions, handler: DatagramHandler): Endpoint;
+  /**
+   * `arrivalTime` is set to the time at which the machine had a datagram before that is handed over, by a transport that
+   * knows it; others leave it at 0. Throws AeronError, for instance with code `EADDRINUSE`, when the endpoint cannot be
+   * had. Cold.
+   */
+  open(options: EndpointOptions, handler: DatagramHandler, arrivalTime?: EpochNs | null): Endpoint;
 
   /**
    * Receives what has arrived, a bounded amount, without waiting. Hands each datagram to its endpoint's handler and

@@ -65,7 +65,10 @@ export type TextKey =
   | 'fc'
   | 'gtag'
   | 'response-correlation-id'
-  | 'cc';
+  | 'cc'
+  | 'media-rcv-ts-offset'
+  | 'channel-rcv-ts-offset'
+  | 'channel-snd-ts-offset';
 export type ParameterKey = NumberKey | BoolKey | ChoiceKey | TextKey;
 
 const INT32 = { kind: 'int', min: -2147483648, max: 2147483647 } as const;
@@ -145,6 +148,12 @@ export const CHANNEL_PARAMETERS: Readonly<Record<ParameterKey, ChannelParameter>
     help: 'send buffer of the socket: at least mtu' },
   ttl: { kind: 'int', min: 0, max: INT32.max, of: 'both', media: 'udp', default: 'aeron.socket.multicast.ttl',
     help: 'time to live of multicast; more than 255 is 255' },
+  'media-rcv-ts-offset': { kind: 'text', of: 'subscriptions', media: 'udp', default: 'none',
+    help: 'where in messages to write when the machine had them, ns since 1970: bytes of the payload, or reserved' },
+  'channel-rcv-ts-offset': { kind: 'text', of: 'subscriptions', media: 'udp', default: 'none',
+    help: 'the same, when the receiver had them' },
+  'channel-snd-ts-offset': { kind: 'text', of: 'publications', media: 'udp', default: 'none',
+    help: 'where in the first message of each datagram to write when it was sent' },
 };
 
 /** The number that a parameter's text means. @throws Error that says what is wrong with the text, not with the value. */

@@ -12,6 +12,8 @@ class TickingClock implements TestClock {
     this.nanoTime += 1.5;
   }
 
+  readEpochNs(): void {}
+
   advanceNs(ns: number): void {
     this.nanoTime += ns;
   }

@@ -12,8 +12,6 @@ test('should refuse what this version lacks with one clear sentence', (t) => {
   const bench = new ConductorBench(t);
   const seen = new Set<string>();
   for (const [request, channel] of [
-    [PUBLISH, `${UDP}|channel-snd-ts-offset=0`],
-    [SUBSCRIBE, `${UDP}|media-rcv-ts-offset=reserved`],
     [PUBLISH, `${UDP}|ats=true`],
     [PUBLISH, 'aeron:udp?endpoint=[::1]:4000'],
     [PUBLISH, `${UDP}|interface=[::1]`],

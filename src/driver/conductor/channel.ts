@@ -5,6 +5,7 @@ import { ChannelUri } from '../../uri/channel-uri.ts';
 import { parseSessionTag, parseTags, type Tags } from '../../uri/tags.ts';
 import { messageOf } from '../../util/errors.ts';
 import { formatIpv4, isMulticast } from '../../util/ipv4.ts';
+import type { TimestampOffsets } from '../messages.ts';
 import { CommandError } from './command-error.ts';
 import {
   findInterface,
@@ -13,6 +14,7 @@ import {
   type NameResolver,
   type Resolution,
 } from './name-resolver.ts';
+import { timestampOffsets } from './timestamp-offsets.ts';
 import { type ChannelUse, IPV6_SENTENCE, unsupportedParameter } from './unsupported.ts';
 
 /** A channel as the client wrote it, and what it means. */
@@ -95,6 +97,8 @@ export class UdpChannel {
   readonly hasTagOnly: boolean;
   /** A subscription that receives at destinations, which come and go, instead of at an endpoint of its own. */
   readonly isMultiDestination: boolean;
+  /** Where it wants timestamps; null: nowhere. */
+  readonly timestamps: TimestampOffsets | null;
   private readonly use: UdpChannelUse;
   private readonly endpoint: HostAndPort;
   private readonly control: HostAndPort | null;
@@ -118,6 +122,7 @@ export class UdpChannel {
     this.ttl = uri.has('ttl') ? parseTtl(channel) : multicastTtl;
     this.controlMode = controlMode(channel);
     this.control = uri.has('control') ? parseHostAndPort(channel, 'control') : null;
+    this.timestamps = timestampOffsets(uri, channel.text);
     this.tag = channel.tags.channel;
     this.hasTagOnly = this.tag !== null && ADDRESS_KEYS.every((key) => !uri.has(key));
     const isReceiving = use === 'subscription' || use === 'receiveDestination';
@@ -155,6 +160,11 @@ export class UdpChannel {
       (isCast ? this.control === null : uri.has('endpoint') && this.endpoint.port === 0);
     this.endpointResolution = resolver.resolve(this.endpoint.host);
     this.controlResolution = this.control === null ? null : resolver.resolve(this.control.host);
+  }
+
+  /** As the client wrote it. */
+  get text(): string {
+    return this.channel.text;
   }
 
   /** True when the local port is to be chosen from the driver's range for wildcard ports. */

@@ -18,6 +18,7 @@ import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
 import { knownAddress, type Resolution } from './name-resolver.ts';
 import type { SocketBuffers } from './parameters.ts';
+import { checkTimestampClash } from './timestamp-offsets.ts';
 import { WildcardPorts } from './wildcard-ports.ts';
 
 /** An endpoint that nobody answered for so long may have moved. */
@@ -72,6 +73,7 @@ export class Endpoints {
           `the ${kind} endpoint of this address is still closing; try again in a moment`,
         );
       }
+      checkTimestampClash(kind, endpoint.channel, channel);
       sameLength('so-sndbuf', endpoint, channel, endpoint.buffers.sendBufferLength, buffers.sendBufferLength);
       sameLength(
         'so-rcvbuf',
@@ -118,9 +120,10 @@ export class Endpoints {
     const bound = { ...addresses, localPort };
     const endpoint = new ChannelEndpoint(this.nextId++, kind, channel, bound, buffers, registrationId);
     const { localAddress, remoteAddress, remotePort, multicast, control } = addresses;
+    const stamps = channel.timestamps === null ? {} : { timestamps: channel.timestamps };
     if (channel.isMultiDestination) {
       this.endpoints.set(endpoint.id, endpoint);
-      const receiver = { control: null, groupTag };
+      const receiver = { control: null, groupTag, ...stamps };
       this.context.network.send({ kind: 'addMultiDestinationEndpoint', endpointId: endpoint.id, receiver });
       return endpoint;
     }
@@ -134,7 +137,11 @@ export class Endpoints {
         ...(destinations === null ? {} : { destinations }),
       });
     } else {
-      this.context.network.send({ kind: 'addReceiveEndpoint', ...added, receiver: { control, groupTag } });
+      this.context.network.send({
+        kind: 'addReceiveEndpoint',
+        ...added,
+        receiver: { control, groupTag, ...stamps },
+      });
     }
     this.endpoints.set(endpoint.id, endpoint);
     return endpoint;

@@ -515,6 +515,7 @@ function addCommand(
     untethered: parameters.untethered,
   };
   if (endpoint === null || flowControl === null) return { kind: 'addIpcPublication', publication: common };
+  const timestampOffset = endpoint.channel.timestamps?.channelSend ?? -1;
   return {
     kind: 'addNetworkPublication',
     publication: {
@@ -526,6 +527,7 @@ function addCommand(
       isGroup: endpoint.hasGroupSemantics,
       maxResend: parameters.maxResend,
       flowControl: { ...flowControl, receiversCounterId: receivers ?? NO_COUNTER },
+      ...(timestampOffset === -1 ? {} : { timestampOffset }),
       ttl: endpoint.addresses.multicast?.ttl ?? 0,
       isResponse: parameters.isResponse,
       wantsResponse: !parameters.isResponse && parameters.responseCorrelationId !== NO_RESPONSE,

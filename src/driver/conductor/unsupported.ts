@@ -16,19 +16,11 @@ export interface Unsupported {
 /** Parameters of a channel that are refused, in the order they are looked for. */
 export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
   {
-    feature: 'timestamps',
-    sentence:
-      'Timestamps (media-rcv-ts-offset, channel-rcv-ts-offset, channel-snd-ts-offset) are not supported.',
-    isWanted: (uri) => TIMESTAMP_KEYS.some((key) => uri.has(key)),
-  },
-  {
     feature: 'transport security',
     sentence: 'Aeron Transport Security (ats=true) is not supported.',
     isWanted: (uri) => uri.get('ats') === 'true',
   },
 ];
-
-const TIMESTAMP_KEYS = ['media-rcv-ts-offset', 'channel-rcv-ts-offset', 'channel-snd-ts-offset'];
 
 /** Refused by the address a channel names, or by the driver's transport. */
 export const IPV6_SENTENCE = 'IPv6 is not supported; use an IPv4 endpoint.';

@@ -1,6 +1,6 @@
 // hot
 import type { Region } from '../../memory/region.ts';
-import type { DatagramHandler, Endpoint, EndpointOptions, Transport } from '../../transport/transport.ts';
+import type { DatagramHandler, Endpoint, EndpointOptions } from '../../transport/transport.ts';
 import { isMulticast } from '../../util/ipv4.ts';
 import type { ReceiverSpec } from '../messages.ts';
 import type { ReceiveEndpoint } from './receive-endpoint.ts';
@@ -33,9 +33,9 @@ export class ReceiveDestination implements DatagramHandler {
     this.nextAnnouncementNs = 0;
   }
 
-  /** Throws what {@link Transport.open} throws. */
-  open(transport: Transport, options: EndpointOptions): Endpoint {
-    this.endpoint = transport.open(options, this);
+  /** Throws what `Transport.open` throws. */
+  open(options: EndpointOptions): Endpoint {
+    this.endpoint = this.owner.openPort(options, this);
     return this.endpoint;
   }
 

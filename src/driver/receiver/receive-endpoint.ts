@@ -36,9 +36,10 @@ import { isMulticast } from '../../util/ipv4.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { FrameSender } from '../frame-sender.ts';
-import type { GroupTag, ReceiverSpec } from '../messages.ts';
+import type { GroupTag, ReceiverSpec, TimestampOffsets } from '../messages.ts';
 import type { Image } from './image.ts';
 import { ReceiveDestination } from './receive-destination.ts';
+import { ReceiveTimestamps } from './receive-timestamps.ts';
 import {
   COOL_DOWN,
   dropPendingSetups,
@@ -77,6 +78,7 @@ export class ReceiveEndpoint implements DatagramHandler {
   arrivedAt: ReceiveDestination | null = null;
   arrivedFromAddress = 0;
   arrivedFromPort = 0;
+  private readonly timestamps: TimestampOffsets | null;
   private readonly transport: Transport;
   private readonly context: AgentContext;
   private readonly counters: AgentCounters;
@@ -107,6 +109,7 @@ export class ReceiveEndpoint implements DatagramHandler {
     this.receiverIdHigh = receiverIdHigh;
     this.control = receiver.control;
     this.groupTag = receiver.groupTag;
+    this.timestamps = receiver.timestamps ?? null;
     this.timeOfLastAnnouncementNs = Number.NEGATIVE_INFINITY;
   }
 
@@ -117,8 +120,19 @@ export class ReceiveEndpoint implements DatagramHandler {
 
   /** Throws what {@link Transport.open} throws. Cold. */
   open(options: EndpointOptions): Endpoint {
-    this.endpoint = this.transport.open(options, this);
+    this.endpoint = this.openPort(options, this);
     return this.endpoint;
+  }
+
+  /** A port whose datagrams `handler` gets, with timestamps if the channel wants them. Cold. */
+  openPort(options: EndpointOptions, handler: DatagramHandler): Endpoint {
+    if (this.timestamps === null) return this.transport.open(options, handler);
+    const stamps = new ReceiveTimestamps(handler, this.context.clock, this.timestamps);
+    return this.transport.open(
+      options,
+      stamps,
+      this.timestamps.mediaReceive === -1 ? null : stamps.mediaTime,
+    );
   }
 
   /** Cold. */
@@ -138,7 +152,7 @@ export class ReceiveEndpoint implements DatagramHandler {
     const free = this.destinations.indexOf(null);
     const index = free === -1 ? this.destinations.length : free;
     const destination = new ReceiveDestination(this, destinationId, index, control);
-    const opened = destination.open(this.transport, options);
+    const opened = destination.open(options);
     this.destinations[index] = destination;
     for (const { images } of this.interests.values()) {
       for (const image of images.values()) image.onDestinationAdded(destination);

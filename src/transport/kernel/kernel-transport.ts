@@ -1,4 +1,5 @@
 // hot
+import type { EpochNs } from '../../concurrent/clock.ts';
 import { Region } from '../../memory/region.ts';
 import { loadUdp, type UdpAddon } from '../../native/udp.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
 import { KernelEndpoint } from './kernel-endpoint.ts';
 import { KernelStatistics } from './kernel-statistics.ts';
 import { openSocket, reconnectSocket } from './open-socket.ts';
+import { TimedDatagrams } from './timed-datagrams.ts';
 
 /** What IPv4 leaves for the payload of a UDP datagram: 65535 less the two headers, 20 and 8 bytes. */
 const MAX_DATAGRAM_LENGTH = 65507;
@@ -94,13 +96,18 @@ export class KernelTransport implements Transport {
     );
   }
 
-  open(options: EndpointOptions, handler: DatagramHandler): KernelEndpoint {
+  open(
+    options: EndpointOptions,
+    handler: DatagramHandler,
+    arrivalTime: EpochNs | null = null,
+  ): KernelEndpoint {
     const free = this.endpoints.indexOf(null);
     const index = free === -1 ? this.endpoints.length : free;
     const { remoteAddress, remotePort } = options;
     const isConnected = remotePort !== 0 && this.connectSendSockets;
-    const socket = openSocket(this.udp, this.sockets, index, options, isConnected);
-    const endpoint = new KernelEndpoint(this, index, socket, isConnected, remoteAddress, remotePort, handler);
+    const socket = openSocket(this.udp, this.sockets, index, options, isConnected, arrivalTime !== null);
+    const heard = arrivalTime === null ? handler : new TimedDatagrams(handler, arrivalTime, SLOT_LENGTH);
+    const endpoint = new KernelEndpoint(this, index, socket, isConnected, remoteAddress, remotePort, heard);
     this.endpoints[index] = endpoint;
     return endpoint;
   }

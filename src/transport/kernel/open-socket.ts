@@ -13,6 +13,7 @@ export function openSocket(
   endpoint: number,
   options: EndpointOptions,
   isConnected: boolean,
+  isTimed: boolean,
 ): OpenedSocket {
   const { localAddress, localPort, remoteAddress, remotePort, multicast } = options;
   try {
@@ -28,6 +29,7 @@ export function openSocket(
       multicast?.groupAddress ?? 0,
       multicast?.interfaceAddress ?? 0,
       multicast?.ttl ?? 0,
+      isTimed,
     );
   } catch (error) {
     throw socketError(error, options);
