@@ -32,7 +32,7 @@ import type { NeighbourListener } from './neighbour-listener.ts';
 import * as count from './net-statistics.ts';
 import { deliverPlain, plainPayloadLength } from './plain-datagram.ts';
 import { Route } from './route.ts';
-import type { GroupListener, UdpListener } from './udp.ts';
+import type { GroupListener, ReassembledListener, UdpListener } from './udp.ts';
 
 export interface IpStackOptions {
   readonly address: number;
@@ -52,8 +52,9 @@ const LINK_CHECK_INTERVAL_NS = 100e6;
 
 /**
  * A host with one IPv4 address over a {@link Device}: answers ARP and ping, sends and receives UDP. Everything that can be
- * wrong with a frame is a number in `statistics`. Not supported, and counted: fragments (we never send any), IP options
- * (skipped), VLAN tags, IPv6, broadcast UDP, ICMP other than echo.
+ * wrong with a frame is a number in `statistics`. We never send fragments; those that come are put together where somebody
+ * wants that ({@link reassemble}). IP options are skipped. Not supported, and counted: source routes, VLAN tags, IPv6,
+ * broadcast UDP, ICMP other than echo.
  *
  * Every datagram sent has a checksum, though IPv4 would let us leave it out: where the port does not fill it in, it is
  * summed up right after its bytes were copied, which costs 12 ns for 64 bytes and 40 ns for 1408, and as much to verify.
@@ -94,7 +95,7 @@ export class IpStack {
     this.igmp = new IgmpHost(this.queue, address, statistics, clock);
     this.membership = this.igmp.membership;
     const icmp = new IcmpHost(this.queue, address, statistics, clock);
-    this.ipv4 = new Ipv4Receiver(device.memory.view, address, statistics, icmp, this.igmp);
+    this.ipv4 = new Ipv4Receiver(device.memory, address, statistics, clock, icmp, this.igmp);
     this.route = new Route(address, options.prefixLength, options.gatewayAddress);
     this.address = address;
     this.view = device.memory.view;
@@ -110,6 +111,16 @@ export class IpStack {
   /** Null: nobody sends to groups or hears them. */
   set groupListener(listener: GroupListener | null) {
     this.ipv4.groupListener = listener;
+  }
+
+  /** Puts datagrams together that come in pieces, for `listener`; they are dropped otherwise. Cold. */
+  reassemble(listener: ReassembledListener): void {
+    this.ipv4.reassemble(listener);
+  }
+
+  /** Gives its own memory back, not the device. Cold. */
+  close(): void {
+    this.ipv4.close();
   }
 
   /** Whether datagrams for groups that this stack is not in are handed over too: another stack of the port may be. */

@@ -1,25 +1,33 @@
 // hot
+import type { Clock } from '../concurrent/clock.ts';
 import { RX_IP_BAD, RX_IP_GOOD, RX_SUMMED, RX_UDP_BAD, RX_UDP_GOOD } from '../device/device.ts';
+import type { Region } from '../memory/region.ts';
 import { fold } from '../util/internet-checksum.ts';
 import { ETHERNET_HEADER_LENGTH, multicastLow } from './ethernet.ts';
 import type { IcmpHost } from './icmp-host.ts';
 import type { IgmpHost } from './igmp-host.ts';
 import {
+  FRAGMENT_OFFSET,
   findIpv4Defect,
   IPV4_DESTINATION,
+  IPV4_FRAGMENT,
   IPV4_HEADER_LENGTH,
+  IPV4_IDENTIFICATION,
   IPV4_PROTOCOL,
   IPV4_SOURCE,
   IPV4_TOTAL_LENGTH,
   ipv4HeaderLength,
+  isFragment,
   isGroup,
   isUnicast,
+  MORE_FRAGMENTS,
   PROTOCOL_ICMP,
   PROTOCOL_IGMP,
   PROTOCOL_UDP,
 } from './ipv4.ts';
 import {
   IPV4_CHECKSUM,
+  IPV4_FRAGMENTS,
   IPV4_NOT_OURS,
   IPV4_PROTOCOL_UNSUPPORTED,
   IPV4_SOURCE_INVALID,
@@ -28,10 +36,12 @@ import {
   UDP_CHECKSUM_WRONG,
   UDP_MALFORMED,
 } from './net-statistics.ts';
+import { Reassembly } from './reassembly.ts';
 import {
   type GroupListener,
   isUdpChecksumRight,
   pseudoHeaderSum,
+  type ReassembledListener,
   UDP_CHECKSUM,
   UDP_DESTINATION_PORT,
   UDP_HEADER_LENGTH,
@@ -40,24 +50,50 @@ import {
   type UdpListener,
 } from './udp.ts';
 
-/** Tells IPv4 packets to our address and to our groups apart, and hands each to who speaks its protocol. */
+/** Tells IPv4 packets to our address and to our groups apart, and hands each to who speaks its protocol, whole. */
 export class Ipv4Receiver {
   /** Null: nobody sends to groups or hears them. */
   groupListener: GroupListener | null = null;
   /** Whether datagrams for groups that we are not in are handed over too. */
   hearsEveryGroup = false;
+  private readonly memory: Region;
   private readonly view: DataView;
   private readonly address: number;
   private readonly statistics: Float64Array;
+  private readonly clock: Clock;
   private readonly icmp: IcmpHost;
   private readonly igmp: IgmpHost;
+  /** Null: fragments are dropped. */
+  private reassembly: Reassembly | null = null;
+  private reassembledListener: ReassembledListener | null = null;
 
-  constructor(view: DataView, address: number, statistics: Float64Array, icmp: IcmpHost, igmp: IgmpHost) {
-    this.view = view;
+  constructor(
+    memory: Region,
+    address: number,
+    statistics: Float64Array,
+    clock: Clock,
+    icmp: IcmpHost,
+    igmp: IgmpHost,
+  ) {
+    this.memory = memory;
+    this.view = memory.view;
     this.address = address;
     this.statistics = statistics;
+    this.clock = clock;
     this.icmp = icmp;
     this.igmp = igmp;
+  }
+
+  /** Puts fragments together from now on, for `listener`. Cold. */
+  reassemble(listener: ReassembledListener): void {
+    this.reassembly = new Reassembly(this.clock, this.statistics);
+    this.reassembledListener = listener;
+  }
+
+  /** Cold. */
+  close(): void {
+    this.reassembly?.close();
+    this.reassembly = null;
   }
 
   /** A frame to our card. */
@@ -78,7 +114,9 @@ export class Ipv4Receiver {
     const headerLength = ipv4HeaderLength(view, offset);
     const payloadLength = view.getUint16(offset + IPV4_TOTAL_LENGTH) - headerLength;
     const protocol = view.getUint8(offset + IPV4_PROTOCOL);
-    if (protocol === PROTOCOL_UDP) {
+    if (isFragment(view, offset)) {
+      this.onFragment(offset, headerLength, payloadLength, protocol, source, this.address);
+    } else if (protocol === PROTOCOL_UDP) {
       // The device's sum covers the datagram only when nothing else lies between or behind.
       const summed = available === IPV4_HEADER_LENGTH + payloadLength ? flags : flags & ~RX_SUMMED;
       this.onUdp(offset + headerLength, payloadLength, source, this.address, summed, sum, listener);
@@ -112,16 +150,19 @@ export class Ipv4Receiver {
     const payloadLength = view.getUint16(offset + IPV4_TOTAL_LENGTH) - headerLength;
     const protocol = view.getUint8(offset + IPV4_PROTOCOL);
     if (protocol === PROTOCOL_IGMP) {
-      if (source !== this.address) this.igmp.onIgmp(offset + headerLength, payloadLength);
+      if (isFragment(view, offset)) statistics[IPV4_FRAGMENTS]!++;
+      else if (source !== this.address) this.igmp.onIgmp(offset + headerLength, payloadLength);
     } else if (protocol !== PROTOCOL_UDP) {
       statistics[IPV4_PROTOCOL_UNSUPPORTED]!++;
     } else if (!isUnicast(source) || source === this.address) {
       statistics[IPV4_SOURCE_INVALID]!++;
-    } else if (this.hearsEveryGroup || this.igmp.membership.isMember(group)) {
+    } else if (!this.hearsEveryGroup && !this.igmp.membership.isMember(group)) {
+      statistics[IPV4_NOT_OURS]!++;
+    } else if (isFragment(view, offset)) {
+      this.onFragment(offset, headerLength, payloadLength, protocol, source, group);
+    } else {
       const summed = available === IPV4_HEADER_LENGTH + payloadLength ? flags : flags & ~RX_SUMMED;
       this.onUdp(offset + headerLength, payloadLength, source, group, summed, sum, listener);
-    } else {
-      statistics[IPV4_NOT_OURS]!++;
     }
   }
 
@@ -136,6 +177,63 @@ export class Ipv4Receiver {
     if (defect < 0) return true;
     statistics[defect]!++;
     return false;
+  }
+
+  /** A part of a packet to `destination`. Only UDP is put together: nobody sends the rest of what is for us in parts. */
+  private onFragment(
+    offset: number,
+    headerLength: number,
+    length: number,
+    protocol: number,
+    source: number,
+    destination: number,
+  ): void {
+    const { view, statistics, reassembly } = this;
+    statistics[IPV4_FRAGMENTS]!++;
+    if (reassembly === null || protocol !== PROTOCOL_UDP) return;
+    const fragment = view.getUint16(offset + IPV4_FRAGMENT);
+    const slot = reassembly.add(
+      source,
+      destination,
+      view.getUint16(offset + IPV4_IDENTIFICATION),
+      this.memory.handle,
+      offset + headerLength,
+      length,
+      (fragment & FRAGMENT_OFFSET) << 3,
+      (fragment & MORE_FRAGMENTS) === 0,
+    );
+    if (slot >= 0) this.onReassembled(reassembly, slot, source, destination);
+  }
+
+  private onReassembled(reassembly: Reassembly, slot: number, source: number, destination: number): void {
+    const { statistics } = this;
+    const { region } = reassembly;
+    const { view } = region;
+    const offset = reassembly.offset(slot);
+    const available = reassembly.length(slot);
+    const length = available < UDP_HEADER_LENGTH ? 0 : view.getUint16(offset + UDP_LENGTH);
+    if (length < UDP_HEADER_LENGTH || length > available) {
+      statistics[UDP_MALFORMED]!++;
+      return;
+    }
+    if (
+      view.getUint16(offset + UDP_CHECKSUM) !== 0 &&
+      !isUdpChecksumRight(view, offset, length, source, destination)
+    ) {
+      statistics[UDP_CHECKSUM_WRONG]!++;
+      return;
+    }
+    statistics[RX_DATAGRAMS]!++;
+    statistics[RX_DATAGRAM_BYTES]! += length - UDP_HEADER_LENGTH;
+    this.reassembledListener?.onReassembledUdp(
+      region,
+      offset + UDP_HEADER_LENGTH,
+      length - UDP_HEADER_LENGTH,
+      source,
+      view.getUint16(offset + UDP_SOURCE_PORT),
+      destination,
+      view.getUint16(offset + UDP_DESTINATION_PORT),
+    );
   }
 
   private onUdp(

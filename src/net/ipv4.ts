@@ -1,10 +1,11 @@
 // hot
 import { addBytes, fold } from '../util/internet-checksum.ts';
-import { IPV4_CHECKSUM, IPV4_FRAGMENTS, IPV4_MALFORMED } from './net-statistics.ts';
+import { IPV4_CHECKSUM, IPV4_MALFORMED, IPV4_SOURCE_ROUTED } from './net-statistics.ts';
 
 /** IPv4 headers, RFC 791. Offsets count from the packet's start, behind the Ethernet header. */
 
 export const IPV4_TOTAL_LENGTH = 2;
+export const IPV4_IDENTIFICATION = 4;
 export const IPV4_FRAGMENT = 6;
 export const IPV4_PROTOCOL = 9;
 export const IPV4_HEADER_CHECKSUM = 10;
@@ -28,6 +29,15 @@ export const TIME_TO_LIVE = 64;
 
 /** Bits of the fragment field that a whole packet has not. */
 export const MORE_FRAGMENTS_OR_OFFSET = 0x3fff;
+export const MORE_FRAGMENTS = 0x2000;
+/** Counts in eights of bytes. */
+export const FRAGMENT_OFFSET = 0x1fff;
+
+/** Options of one byte, and those of packets that want to choose their way (RFC 791, 3.1). */
+const END_OF_OPTIONS = 0;
+const NO_OPERATION = 1;
+const LOOSE_SOURCE_ROUTE = 131;
+const STRICT_SOURCE_ROUTE = 137;
 
 export function ipv4HeaderLength(view: DataView, offset: number): number {
   return (view.getUint8(offset) & 0x0f) << 2;
@@ -35,7 +45,8 @@ export function ipv4HeaderLength(view: DataView, offset: number): number {
 
 /**
  * Why a packet of which `available` bytes are there cannot be used, as an index of the statistics, or -1 when it can:
- * header and total length lie inside, it is whole, the header's checksum is right. Options are skipped, not obeyed.
+ * header and total length lie inside, the header's checksum is right. Options are skipped, not obeyed; those that do not
+ * add up, and routes that the source chose (a way around filters, which Linux refuses too), make it unusable.
  * The time to live does not matter to the host it arrived at (RFC 1122, 3.2.1.7).
  */
 export function findIpv4Defect(
@@ -51,8 +62,31 @@ export function findIpv4Defect(
     return IPV4_MALFORMED;
   }
   if (verifyChecksum && fold(addBytes(0, view, offset, headerLength)) !== 0xffff) return IPV4_CHECKSUM;
-  if ((view.getUint16(offset + IPV4_FRAGMENT) & MORE_FRAGMENTS_OR_OFFSET) !== 0) return IPV4_FRAGMENTS;
+  return headerLength === IPV4_HEADER_LENGTH ? -1 : findOptionsDefect(view, offset, headerLength);
+}
+
+/** The same, for the options of a header. */
+function findOptionsDefect(view: DataView, offset: number, headerLength: number): number {
+  const end = offset + headerLength;
+  let at = offset + IPV4_HEADER_LENGTH;
+  while (at < end) {
+    const kind = view.getUint8(at);
+    if (kind === END_OF_OPTIONS) return -1;
+    if (kind === LOOSE_SOURCE_ROUTE || kind === STRICT_SOURCE_ROUTE) return IPV4_SOURCE_ROUTED;
+    if (kind === NO_OPERATION) {
+      at++;
+      continue;
+    }
+    const length = at + 1 < end ? view.getUint8(at + 1) : 0;
+    if (length < 2 || at + length > end) return IPV4_MALFORMED;
+    at += length;
+  }
   return -1;
+}
+
+/** Whether a packet is a part of one. */
+export function isFragment(view: DataView, offset: number): boolean {
+  return (view.getUint16(offset + IPV4_FRAGMENT) & MORE_FRAGMENTS_OR_OFFSET) !== 0;
 }
 
 /** True for an address that one host can have: not 0.x, 127.x, a group's or the broadcast address. */

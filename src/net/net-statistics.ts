@@ -54,6 +54,17 @@ export const IGMP_REPORTS_LIMITED = 36;
 export const IGMP_REPORTS_SUPPRESSED = 37;
 export const IGMP_IGNORED = 38;
 
+/** Of fragments, which {@link IPV4_FRAGMENTS} counts all: datagrams that were put together, … */
+export const IPV4_REASSEMBLED = 39;
+/** … whose rest did not come in time, … */
+export const IPV4_REASSEMBLY_TIMEOUTS = 40;
+/** … that made place for others, … */
+export const IPV4_REASSEMBLIES_EVICTED = 41;
+/** … and whose fragments overlap or contradict each other. */
+export const IPV4_REASSEMBLIES_REFUSED = 42;
+/** Packets that name the routers they want to go through (RFC 791: source routes). */
+export const IPV4_SOURCE_ROUTED = 43;
+
 /** Names by index, for tables and counters. */
 export const NET_STATISTICS: readonly string[] = [
   'rxFrames',
@@ -95,4 +106,9 @@ export const NET_STATISTICS: readonly string[] = [
   'igmpReportsLimited',
   'igmpReportsSuppressed',
   'igmpIgnored',
+  'ipv4Reassembled',
+  'ipv4ReassemblyTimeouts',
+  'ipv4ReassembliesEvicted',
+  'ipv4ReassembliesRefused',
+  'ipv4SourceRouted',
 ];

@@ -1,4 +1,5 @@
 // hot
+import type { Region } from '../memory/region.ts';
 import { addBytes, addWord, fold } from '../util/internet-checksum.ts';
 import { PROTOCOL_UDP } from './ipv4.ts';
 
@@ -29,6 +30,19 @@ export interface GroupListener {
     sourceAddress: number,
     sourcePort: number,
     group: number,
+    destinationPort: number,
+  ): void;
+}
+
+/** Receives UDP payloads that came in pieces, for our address and for groups. They lie in `region` until the next receive. */
+export interface ReassembledListener {
+  onReassembledUdp(
+    region: Region,
+    offset: number,
+    length: number,
+    sourceAddress: number,
+    sourcePort: number,
+    destinationAddress: number,
     destinationPort: number,
   ): void;
 }

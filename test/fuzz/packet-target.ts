@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { SimulatedDevice } from '../../src/device/simulated-device.ts';
+import type { Region } from '../../src/memory/region.ts';
 import { IpStack } from '../../src/net/ip-stack.ts';
 import { NET_STATISTICS } from '../../src/net/net-statistics.ts';
 import type { Prng } from '../../src/util/prng.ts';
@@ -8,6 +9,7 @@ import {
   arpFrame,
   BROADCAST_MAC,
   echoRequest,
+  fragments,
   internetChecksum,
   ipv4Frame,
   OUR_ADDRESS,
@@ -45,10 +47,11 @@ const FIELDS: readonly Field[] = [
   ...words(TRANSPORT + 4, TRANSPORT + 8),
 ];
 
-/** What becomes of a frame: one of these, at most. */
+/** What becomes of a frame: one of these, at most; the last one of a datagram's pieces is counted once more. */
 const OUTCOMES: readonly number[] = NET_STATISTICS.flatMap((name, index) =>
-  /^(rxDatagrams|ethernet|ipv4|icmp|udp|arpMalformed|arpReplies)/.test(name) ? [index] : [],
+  /^(rxDatagrams$|ethernet|ipv4(?!Reassembl)|icmp|udp|arpMalformed|arpReplies)/.test(name) ? [index] : [],
 );
+const REASSEMBLED = NET_STATISTICS.indexOf('ipv4Reassembled');
 
 /**
  * Ethernet frames at the stack of the bypass transport: ARP, IPv4, ICMP, UDP and what is none of them. Half of what is
@@ -72,6 +75,8 @@ export class PacketTarget implements FuzzTarget {
     echoRequest(Buffer.alloc(1472, 0x77)),
     ipv4Frame(2, Buffer.from('1100eeff00000000', 'hex'), { options: '94040000' }),
     ipv4Frame(17, Buffer.alloc(40), { fragment: 0x2000 }),
+    ...fragments(udpFrame(Buffer.alloc(1000, 0x88)), 504),
+    ...fragments(udpFrame(Buffer.alloc(1000, 0x99), { checksum: false, identification: 7 }), 512),
     ipv4Frame(1, Buffer.from('0303fcfc00000000', 'hex')),
     arpFrame(1),
     arpFrame(1, { destination: BROADCAST_MAC }),
@@ -85,6 +90,7 @@ export class PacketTarget implements FuzzTarget {
     [this.device, this.peer] = SimulatedDevice.pair();
     const options = { address: OUR_ADDRESS, prefixLength: 24, gatewayAddress: 0x0a0000fe };
     this.stack = new IpStack(this.device, options, this.clock);
+    this.stack.reassemble(this.listener);
     this.mutator = new Mutator(prng, FRAME_LENGTH_MAX + 64, false);
     this.stack.flush();
   }
@@ -111,6 +117,9 @@ export class PacketTarget implements FuzzTarget {
       assert.ok(length >= 0 && length <= 1472, `a datagram of ${length} bytes`);
       assert.ok(offset + length <= this.device.memory.byteLength);
     },
+    onReassembledUdp: (region: Region, offset: number, length: number): void => {
+      assert.ok(length >= 0 && length <= 65_507 && offset + length <= region.byteLength);
+    },
   };
 
   private cycle(): void {
@@ -135,7 +144,7 @@ export class PacketTarget implements FuzzTarget {
   private counted(): number {
     let sum = 0;
     for (const index of OUTCOMES) sum += this.stack.statistics[index]!;
-    return sum;
+    return sum - this.stack.statistics[REASSEMBLED]!;
   }
 
   check(): void {
@@ -147,6 +156,7 @@ export class PacketTarget implements FuzzTarget {
   }
 
   close(): void {
+    this.stack.close();
     this.device.close();
     this.peer.close();
   }

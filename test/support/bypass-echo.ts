@@ -1,6 +1,6 @@
 /**
  * A host of ours on a DPDK port, in a process of its own: answers ping, sends every datagram to port 7 back after checking
- * it, and prints its statistics at SIGTERM. Prints `ready` when it has found its neighbour.
+ * it, as far as it fits a frame, and prints its statistics at SIGTERM. Prints `ready` when it has found its neighbour.
  *
  *   node bypass-echo.js <virtual device> <our address as an int32> <neighbour's> <ordinary pages | hugepages>
  */
@@ -10,7 +10,7 @@ import { openBypassTransport } from '../../src/transport/bypass/bypass-transport
 import { DatagramBurst } from '../../src/transport/transport.ts';
 import { endpointOptions } from './bypass-pair.ts';
 import { virtualEal } from './dpdk.ts';
-import { isDatagram } from './echo-datagram.ts';
+import { ANSWER_LENGTH_MAX, isDatagram } from './echo-datagram.ts';
 
 const CYCLES_PER_TURN = 200;
 
@@ -42,7 +42,7 @@ const handler = {
     received++;
     if (!isDatagram(region.bytes, offset, length)) corrupt++;
     burst.clear();
-    burst.add(region.handle, offset, length);
+    burst.add(region.handle, offset, Math.min(length, ANSWER_LENGTH_MAX));
     unanswered += 1 - transport.send(endpoint, burst, address, port);
   },
 };

@@ -57,6 +57,7 @@ export interface Ipv4Fields {
   readonly fragment: number;
   readonly options: string;
   readonly destinationMac: string;
+  readonly identification: number;
 }
 
 /** A whole packet with a right header checksum. */
@@ -67,10 +68,11 @@ export function ipv4Frame(protocol: number, payload: Uint8Array, fields: Partial
     fragment = 0,
     options = '',
     destinationMac = OUR_MAC,
+    identification = 0x1234,
   } = fields;
   const headerLength = 20 + options.length / 2;
   const header = hex(
-    `4${headerLength / 4} 00 ${half(headerLength + payload.length)} 1234 ${half(fragment)} 40 ${half(protocol).slice(2)} 0000 ${word(source)} ${word(destination)} ${options}`,
+    `4${headerLength / 4} 00 ${half(headerLength + payload.length)} ${half(identification)} ${half(fragment)} 40 ${half(protocol).slice(2)} 0000 ${word(source)} ${word(destination)} ${options}`,
   );
   header.writeUInt16BE(internetChecksum(header), 10);
   return Buffer.concat([hex(`${destinationMac}${PEER_MAC}0800`), header, payload]);
@@ -95,6 +97,22 @@ export function udpFrame(payload: Uint8Array, fields: Partial<UdpFields> = {}): 
     datagram.writeUInt16BE(internetChecksum(Buffer.concat([pseudo, datagram])) || 0xffff, 6);
   }
   return ipv4Frame(17, datagram, fields);
+}
+
+/** The packet of a frame in pieces of `pieceLength` bytes of payload, a multiple of 8, as a router makes them. */
+export function fragments(frame: Buffer, pieceLength: number): Buffer[] {
+  const payload = frame.subarray(34);
+  const pieces: Buffer[] = [];
+  for (let offset = 0; offset < payload.length; offset += pieceLength) {
+    const piece = payload.subarray(offset, offset + pieceLength);
+    const header = Buffer.from(frame.subarray(0, 34));
+    header.writeUInt16BE(20 + piece.length, 16);
+    header.writeUInt16BE((offset >> 3) | (offset + pieceLength < payload.length ? 0x2000 : 0), 20);
+    header.writeUInt16BE(0, 24);
+    header.writeUInt16BE(internetChecksum(header.subarray(14)), 24);
+    pieces.push(Buffer.concat([header, piece]));
+  }
+  return pieces;
 }
 
 export function echoRequest(payload: Uint8Array, fields: Partial<Ipv4Fields> = {}): Buffer {

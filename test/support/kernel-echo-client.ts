@@ -1,13 +1,14 @@
 /**
  * A plain kernel socket that sends datagrams to an echo and checks what comes back.
  *
- *   node kernel-echo-client.js <host> <port> <count>
+ *   node kernel-echo-client.js <host> <port> <count> [long]
  */
 import { createSocket } from 'node:dgram';
-import { isDatagram, writeDatagram } from './echo-datagram.ts';
+import { FIRST_LONG, isAnswer, LENGTH_MAX, writeDatagram } from './echo-datagram.ts';
 
 /** Under way at a time; more would overrun a socket's buffer. */
-const WINDOW = 32;
+const WINDOW = process.argv[5] === 'long' ? 2 : 32;
+const FIRST = process.argv[5] === 'long' ? FIRST_LONG : 0;
 const SILENCE_MS = 5_000;
 
 const [host, port, count] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
@@ -18,8 +19,8 @@ const answered = new Set<number>();
 
 function sendNext(): void {
   if (next === count) return;
-  const bytes = Buffer.alloc(1472);
-  const length = writeDatagram(bytes, next++);
+  const bytes = Buffer.alloc(LENGTH_MAX);
+  const length = writeDatagram(bytes, FIRST + next++);
   socket.send(bytes, 0, length, port, host);
 }
 
@@ -34,7 +35,7 @@ function finish(): void {
 
 socket.on('message', (bytes) => {
   silence.refresh();
-  if (isDatagram(bytes, 0, bytes.length)) answered.add(bytes.readUInt32BE());
+  if (isAnswer(bytes, 0, bytes.length)) answered.add(bytes.readUInt32BE());
   else corrupt++;
   if (answered.size === count) finish();
   else sendNext();

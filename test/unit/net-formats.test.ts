@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { ARP_REPLY, isValidArp, writeArp } from '../../src/net/arp.ts';
 import { DATAGRAM_HEADER_LENGTH, DatagramHeader } from '../../src/net/datagram-header.ts';
 import { writeEchoReply } from '../../src/net/icmp.ts';
-import { findIpv4Defect, writeIpv4 } from '../../src/net/ipv4.ts';
-import { IPV4_CHECKSUM, IPV4_FRAGMENTS, IPV4_MALFORMED } from '../../src/net/net-statistics.ts';
+import { findIpv4Defect, isFragment, writeIpv4 } from '../../src/net/ipv4.ts';
+import { IPV4_CHECKSUM, IPV4_MALFORMED, IPV4_SOURCE_ROUTED } from '../../src/net/net-statistics.ts';
 import { Route } from '../../src/net/route.ts';
 import { isUdpChecksumRight } from '../../src/net/udp.ts';
 import { addBytes, fold } from '../../src/util/internet-checksum.ts';
@@ -67,7 +67,23 @@ describe('IPv4', () => {
     assert.equal(findIpv4Defect(viewOf(wrong), 0, 115, false), -1);
     for (const fragment of [0x2000, 0x0001, 0x3fff]) {
       wrong.writeUInt16BE(fragment, 6);
-      assert.equal(findIpv4Defect(viewOf(wrong), 0, 115, false), IPV4_FRAGMENTS);
+      assert.equal(isFragment(viewOf(wrong), 0), true);
+    }
+    assert.equal(isFragment(viewOf(known), 0), false);
+  });
+
+  test('skips options, and refuses source routes and options that do not add up', () => {
+    const defect = (options: string): number => {
+      const bytes = Buffer.concat([known, hex(options), Buffer.alloc(99)]);
+      bytes[0] = 0x40 | (5 + options.length / 8);
+      return findIpv4Defect(viewOf(bytes), 0, 115, false);
+    };
+    for (const options of ['94040000', '01010101', '00ffffff', '0107040000000000', '44080500000000ff']) {
+      assert.equal(defect(options), -1, options);
+    }
+    for (const options of ['83030400', '01890700000000ff']) assert.equal(defect(options), IPV4_SOURCE_ROUTED);
+    for (const options of ['94000000', '94010000', '94050000', '01010194']) {
+      assert.equal(defect(options), IPV4_MALFORMED, options);
     }
   });
 

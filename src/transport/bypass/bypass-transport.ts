@@ -6,7 +6,12 @@ import type { Region } from '../../memory/region.ts';
 import { IpStack, type IpStackOptions, READY, UNRESOLVED } from '../../net/ip-stack.ts';
 import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
 import { LINK_UP, TX_UNREACHABLE, TX_UNRESOLVED } from '../../net/net-statistics.ts';
-import { type GroupListener, UDP_HEADER_LENGTH, type UdpListener } from '../../net/udp.ts';
+import {
+  type GroupListener,
+  type ReassembledListener,
+  UDP_HEADER_LENGTH,
+  type UdpListener,
+} from '../../net/udp.ts';
 import { AeronError } from '../../util/errors.ts';
 import { formatIpv4 } from '../../util/ipv4.ts';
 import {
@@ -80,7 +85,7 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): BypassT
  * {@link HandOver}.
  */
 export class BypassTransport
-  implements Transport, UdpListener, GroupListener, HandOverListener, EndpointOwner
+  implements Transport, UdpListener, GroupListener, ReassembledListener, HandOverListener, EndpointOwner
 {
   readonly maxDatagramLength: number;
   readonly coalescedLengthMax = 0;
@@ -113,6 +118,7 @@ export class BypassTransport
     this.ports = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
     this.stack.neighbourListener = this.handOver;
     this.stack.groupListener = this;
+    this.stack.reassemble(this);
     this.stack.hearsEveryGroup = handOver !== null;
   }
 
@@ -200,6 +206,7 @@ export class BypassTransport
 
   close(): void {
     this.device.close();
+    this.stack.close();
     this.local.close();
     this.handOver?.close();
   }
@@ -214,6 +221,26 @@ export class BypassTransport
     destinationPort: number,
   ): void {
     this.counts[TAKEN_OVER]!++;
+    this.onReassembledUdp(
+      region,
+      offset,
+      length,
+      sourceAddress,
+      sourcePort,
+      destinationAddress,
+      destinationPort,
+    );
+  }
+
+  onReassembledUdp(
+    region: Region,
+    offset: number,
+    length: number,
+    sourceAddress: Ipv4Address,
+    sourcePort: number,
+    destinationAddress: Ipv4Address,
+    destinationPort: number,
+  ): void {
     if (destinationAddress === this.address) {
       this.deliver(region, offset, length, sourceAddress, sourcePort, destinationPort);
     } else {
