@@ -536,6 +536,28 @@ test('an ended stream drains, says so, lingers and is released', () => {
   assert.deepEqual(receiver.agent.takeEvents(), [{ kind: 'streamReleased', registrationId: 1 }]);
 });
 
+test('the sender hears at once that the receiver goes, at the end of the stream or because nobody wants it', () => {
+  const lastFlags = ({ transport }: Receiver): number =>
+    ofType(transport.takeSent(), SM).at(-1)!.view.getUint8(5);
+  using ended = new Receiver();
+  ended.receive(data(0, 64), heartbeat(64, FLAG_EOS));
+  assert.equal(lastFlags(ended), 0x40);
+
+  using behind = new Receiver();
+  behind.receive(data(64, 64), heartbeat(128, FLAG_EOS));
+  assert.equal(lastFlags(behind), 0, 'something is missing');
+  behind.receive(data(0, 64));
+  behind.receive(heartbeat(128, FLAG_EOS));
+  assert.equal(lastFlags(behind), 0x40);
+
+  using deserted = new Receiver();
+  deserted.receive(data(0, 64));
+  assert.equal(lastFlags(deserted), 0);
+  deserted.agent.command({ kind: 'removeInterest', endpointId: 2, streamId: STREAM_ID, sessionId: null });
+  deserted.agent.agent.doWork();
+  assert.equal(lastFlags(deserted), 0x40);
+});
+
 test('an end of stream waits for what was lost before it', () => {
   using receiver = new Receiver();
   receiver.receive(data(64, 64), heartbeat(128, FLAG_EOS));

@@ -270,6 +270,8 @@ export class Image implements InsertTarget {
     this.rcvPos.publish();
     this.needsScan = this.rcvPos.value < this.rcvHwm.value;
     if (!this.needsScan) this.loss.clear();
+    if (this.isEndOfStream && this.state === ACTIVE && this.rcvPos.value >= this.rcvHwm.value)
+      this.startDraining();
   }
 
   /** One duty cycle, after what arrived in it was inserted. Returns how much was done. */
@@ -597,9 +599,20 @@ export class Image implements InsertTarget {
       this.clock.nanoTime > livenessEndNs ||
       (this.isEndOfStream && this.rcvPos.value >= this.rcvHwm.value)
     ) {
-      this.state = DRAINING;
-      this.timeOfLastStateChangeNs = this.clock.nanoTime;
+      this.startDraining();
     }
+  }
+
+  /** Nobody wants the stream any more. Cold. */
+  onInterestLost(): void {
+    if (this.state === ACTIVE) this.startDraining();
+  }
+
+  /** The sender hears of it in this cycle. */
+  private startDraining(): void {
+    this.state = DRAINING;
+    this.timeOfLastStateChangeNs = this.clock.nanoTime;
+    this.smDeadlineNs = 0;
   }
 
   private checkDrained(): void {

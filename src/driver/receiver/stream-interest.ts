@@ -45,7 +45,11 @@ export class StreamInterest {
 
   /** Forgets images and states that nobody subscribes to any more. */
   dropUnsubscribed(): void {
-    for (const sessionId of this.images.keys()) if (!this.isFor(sessionId)) this.images.delete(sessionId);
+    for (const [sessionId, image] of this.images) {
+      if (this.isFor(sessionId)) continue;
+      this.images.delete(sessionId);
+      image.onInterestLost();
+    }
     for (const sessionId of this.states.keys()) if (!this.isFor(sessionId)) this.states.delete(sessionId);
   }
 
