@@ -61,146 +61,150 @@ const DONE = 3;
 const UNICAST_RECEIVERS = 64;
 const GROUP_RECEIVERS = 1024;
 
+/** Cold. */
+function retransmitHandler(
+  resender: Resender,
+  context: AgentContext,
+  spec: NetworkPublicationSpec,
+): RetransmitHandler {
+  const { clock, config, counters } = context;
+  const { termLength, flowControl, isGroup, maxResend } = spec;
+  const windowLength = Math.min(config.initialWindowLength, termLength / 2);
+  return new RetransmitHandler(resender, clock, counters.retransmitOverflows, {
+    delayNs: config.retransmitDelayNs,
+    lingerNs: config.retransmitLingerNs,
+    termLength,
+    lengthMax: windowLength * flowControl.retransmitWindowMultiple,
+    isGroup,
+    maxResend,
+  });
+}
+
 /** A log that clients write and that is sent to one receiver, or to a group of them. */
 export class NetworkPublication implements Resender {
-  readonly registrationId: number;
-  readonly sessionId: number;
-  readonly streamId: number;
-  readonly termLength: number;
-  private readonly spec: NetworkPublicationSpec;
-  private readonly context: AgentContext;
-  private readonly clock: Clock;
-  private readonly counters: AgentCounters;
-  private readonly endpoint: SendRoute;
-  private readonly setupFlags: number;
-  private readonly termWindowLength: number;
-  private readonly isGroup: boolean;
-  private readonly isResponse: boolean;
-  private readonly spiesSimulateConnection: boolean;
-  private readonly log: LogBuffers;
-  private readonly i32: Int32Array;
-  private readonly handle: number;
-  private readonly initialTermId: number;
-  private readonly mtu: number;
-  private readonly messagesPerSend: number;
-  /** So many when all after {@link messagesPerSend} are equally long: the transport takes them together. */
-  private readonly coalescedMessagesPerSend: number;
-  private readonly publisherPosition: PositionCounter;
-  private readonly publisherLimit: PositionCounter;
-  private readonly senderPosition: PositionCounter;
-  private readonly senderLimit: PositionCounter;
-  private readonly senderBpe: AtomicCounter;
-  private readonly senderNaksReceived: AtomicCounter;
-  private readonly tail: PublisherTail;
-  private readonly cleaner: LogCleaner;
-  private readonly liveness: ReceiverLiveness;
-  private readonly spies: SubscriberPositions;
-  private readonly untethered: UntetheredSubscribers;
-  private readonly flowControl: FlowControl;
-  private readonly retransmits: RetransmitHandler;
-  private readonly statusMessage: StatusMessage;
-  private readonly scanner: TermScanner;
-  private readonly burst: DatagramBurst;
-  /** Where in the term each datagram of the burst ends. */
-  private readonly endOffsets: Int32Array;
-
-  private state = ACTIVE;
-  private hasInitialConnection = false;
-  private isSetupElicited = false;
-  private isConnected = false;
   private isEndOfStream = false;
   private isRevoked = false;
   private hasReceivedUnicastEos = false;
-  private trackSenderLimits = false;
-  /** The sender position, by term. */
-  private termId: number;
-  private termStart: number;
-  private termOffset: number;
   private timeOfLastSetupNs = Number.NaN;
-  private timeOfLastSendNs = Number.NaN;
   private timeOfLastErrorNs = Number.NaN;
   private timeOfLastResponseSetupNs = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
   private lastTimerPosition = Number.NaN;
 
+  // What a turn touches lies side by side, here and in the order of the constructor: of a thousand streams none is in a
+  // cache when its turn comes.
+  private state = ACTIVE;
+  private hasInitialConnection = false;
+  private isSetupElicited = false;
+  private isConnected = false;
+  private trackSenderLimits = false;
+  /** The sender position, by term. */
+  private termId = 0;
+  private termStart = 0;
+  private termOffset = 0;
+  private timeOfLastSendNs = Number.NaN;
+  private readonly clock: Clock;
+  private readonly counters: AgentCounters;
+  private readonly endpoint: SendRoute;
+  private readonly scanner: TermScanner;
+  private readonly burst: DatagramBurst;
+  /** Where in the term each datagram of the burst ends. */
+  private readonly endOffsets: Int32Array;
+  private readonly i32: Int32Array;
+  private readonly handle: number;
+  readonly termLength: number;
+  private readonly mtu: number;
+  private readonly termWindowLength: number;
+  private readonly messagesPerSend: number;
+  /** So many when all after {@link messagesPerSend} are equally long: the transport takes them together. */
+  private readonly coalescedMessagesPerSend: number;
+  private readonly senderLimit: PositionCounter;
+  private readonly senderPosition: PositionCounter;
+  private readonly publisherPosition: PositionCounter;
+  private readonly publisherLimit: PositionCounter;
+  private readonly tail: PublisherTail;
+  private readonly cleaner: LogCleaner;
+  private readonly spies: SubscriberPositions;
+  private readonly retransmits: RetransmitHandler;
+
+  readonly registrationId: number;
+  readonly sessionId: number;
+  readonly streamId: number;
+  private readonly spec: NetworkPublicationSpec;
+  private readonly context: AgentContext;
+  private readonly log: LogBuffers;
+  private readonly initialTermId: number;
+  private readonly setupFlags: number;
+  private readonly isGroup: boolean;
+  private readonly isResponse: boolean;
+  private readonly spiesSimulateConnection: boolean;
+  private readonly senderBpe: AtomicCounter;
+  private readonly senderNaksReceived: AtomicCounter;
+  private readonly liveness: ReceiverLiveness;
+  private readonly untethered: UntetheredSubscribers;
+  private readonly flowControl: FlowControl;
+  private readonly statusMessage: StatusMessage;
+
   constructor(context: AgentContext, endpoint: SendRoute, log: LogBuffers, spec: NetworkPublicationSpec) {
-    const { config, clock } = context;
-    const { termLength, initialTermId, startPosition } = spec;
-    this.registrationId = spec.registrationId;
-    this.sessionId = spec.sessionId;
-    this.streamId = spec.streamId;
-    this.termLength = termLength;
-    this.spec = spec;
-    this.context = context;
-    this.clock = clock;
-    this.counters = context.counters;
-    this.endpoint = endpoint;
-    this.log = log;
-    this.i32 = log.region.i32;
-    this.handle = log.region.handle;
-    this.initialTermId = initialTermId;
-    this.mtu = spec.mtu;
-    const { maxMessagesPerSend } = config;
-    this.messagesPerSend = maxMessagesPerSend === 0 ? MESSAGES_PER_SEND : maxMessagesPerSend;
-    const coalesced = maxMessagesPerSend === 0 ? Math.floor(endpoint.coalescedLengthMax / spec.mtu) : 0;
-    this.coalescedMessagesPerSend = Math.min(
-      Math.max(this.messagesPerSend, coalesced),
-      DatagramBurst.CAPACITY,
-    );
-    this.publisherPosition = context.position(spec.publisherPositionCounterId, startPosition);
-    this.publisherLimit = context.position(spec.publisherLimitCounterId, startPosition);
-    this.senderPosition = context.position(spec.senderPositionCounterId, startPosition);
-    this.senderLimit = context.position(spec.senderLimitCounterId, startPosition);
-    this.senderBpe = context.counter(spec.senderBpeCounterId);
-    this.senderNaksReceived = context.counter(spec.senderNaksReceivedCounterId);
-    this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
-    this.cleaner = new LogCleaner(log.region, termLength, startPosition);
-    const { isGroup } = spec;
-    this.termWindowLength = spec.termWindowLength;
-    this.isGroup = isGroup;
-    this.isResponse = spec.isResponse;
-    this.spiesSimulateConnection = spec.spiesSimulateConnection;
-    this.setupFlags =
-      (isGroup ? SETUP_FLAG_GROUP : 0) | (spec.wantsResponse ? SETUP_FLAG_SEND_RESPONSE_SETUP : 0);
-    const receivers = isGroup ? GROUP_RECEIVERS : UNICAST_RECEIVERS;
-    this.liveness = new ReceiverLiveness(clock, config.publicationConnectionTimeoutNs, receivers);
-    this.flowControl = makeFlowControl(spec.flowControl, context, this.senderLimit);
-    const { scratch } = context;
-    this.statusMessage = scratch.statusMessage;
-    this.scanner = scratch.scanner;
-    this.burst = scratch.burst;
-    this.endOffsets = scratch.endOffsets;
-    this.retransmits = this.makeRetransmitHandler();
+    const { clock, scratch } = context;
+    const { termLength, initialTermId, startPosition, isGroup } = spec;
     const termCount = Math.floor(startPosition / termLength);
     this.termId = (initialTermId + termCount) | 0;
     this.termStart = log.termStart(termCount % PARTITION_COUNT);
     this.termOffset = startPosition - termCount * termLength;
+    this.clock = clock;
+    this.counters = context.counters;
+    this.endpoint = endpoint;
+    this.scanner = scratch.scanner;
+    this.burst = scratch.burst;
+    this.endOffsets = scratch.endOffsets;
+    this.i32 = log.region.i32;
+    this.handle = log.region.handle;
+    this.termLength = termLength;
+    this.mtu = spec.mtu;
+    this.termWindowLength = spec.termWindowLength;
+    const { maxMessagesPerSend, publicationConnectionTimeoutNs } = context.config;
+    this.messagesPerSend = maxMessagesPerSend === 0 ? MESSAGES_PER_SEND : maxMessagesPerSend;
+    const coalesced = maxMessagesPerSend === 0 ? Math.floor(endpoint.coalescedLengthMax / spec.mtu) : 0;
+    const messagesMax = Math.max(this.messagesPerSend, coalesced);
+    this.coalescedMessagesPerSend = Math.min(messagesMax, DatagramBurst.CAPACITY);
+    this.senderLimit = context.position(spec.senderLimitCounterId, startPosition);
+    this.senderPosition = context.position(spec.senderPositionCounterId, startPosition);
+    this.publisherPosition = context.position(spec.publisherPositionCounterId, startPosition);
+    this.publisherLimit = context.position(spec.publisherLimitCounterId, startPosition);
+    this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
+    this.cleaner = new LogCleaner(log.region, termLength, startPosition);
+    this.spies = context.subscribers(startPosition);
+    this.retransmits = retransmitHandler(this, context, spec);
+
+    this.registrationId = spec.registrationId;
+    this.sessionId = spec.sessionId;
+    this.streamId = spec.streamId;
+    this.spec = spec;
+    this.context = context;
+    this.log = log;
+    this.initialTermId = initialTermId;
+    this.setupFlags =
+      (isGroup ? SETUP_FLAG_GROUP : 0) | (spec.wantsResponse ? SETUP_FLAG_SEND_RESPONSE_SETUP : 0);
+    this.isGroup = isGroup;
+    this.isResponse = spec.isResponse;
+    this.spiesSimulateConnection = spec.spiesSimulateConnection;
+    this.senderBpe = context.counter(spec.senderBpeCounterId);
+    this.senderNaksReceived = context.counter(spec.senderNaksReceivedCounterId);
+    const receivers = isGroup ? GROUP_RECEIVERS : UNICAST_RECEIVERS;
+    this.liveness = new ReceiverLiveness(clock, publicationConnectionTimeoutNs, receivers);
+    this.untethered = new UntetheredSubscribers(context, spec.registrationId, this.spies, spec.untethered);
+    this.flowControl = makeFlowControl(spec.flowControl, context, this.senderLimit);
+    this.statusMessage = scratch.statusMessage;
     this.timeOfLastSetupNs = clock.nanoTime - SETUP_INTERVAL_NS - 1;
     this.timeOfLastSendNs = clock.nanoTime - HEARTBEAT_INTERVAL_NS - 1;
     this.timeOfLastErrorNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastResponseSetupNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastActivityNs = clock.nanoTime;
     this.lastTimerPosition = startPosition;
-    this.spies = context.subscribers(startPosition);
-    this.untethered = new UntetheredSubscribers(context, spec.registrationId, this.spies, spec.untethered);
     this.spies.addAll(spec.subscribers, startPosition);
     this.untethered.addAll(spec.subscribers);
     this.updateConnected();
-  }
-
-  /** Cold. */
-  private makeRetransmitHandler(): RetransmitHandler {
-    const { context, spec, termLength, isGroup } = this;
-    const { config } = context;
-    const windowLength = Math.min(config.initialWindowLength, termLength / 2);
-    return new RetransmitHandler(this, context.clock, context.counters.retransmitOverflows, {
-      delayNs: config.retransmitDelayNs,
-      lingerNs: config.retransmitLingerNs,
-      termLength,
-      lengthMax: windowLength * spec.flowControl.retransmitWindowMultiple,
-      isGroup,
-      maxResend: spec.maxResend,
-    });
   }
 
   /** Whether {@link onTimer} has let go of the publication. */
