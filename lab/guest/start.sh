@@ -1,0 +1,53 @@
+#!/bin/sh
+# Second stage of the guest: what an init system does elsewhere, as little of it as the programs need. Then runs
+# /lab/out/run.sh, which the harness wrote, and ends the machine with its outcome.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+b=/lab/bin/busybox
+argument() { $b sed -n "s/.*\\b$1=\\([^ ]*\\).*/\\1/p" /proc/cmdline; }
+
+$b mkdir -p /dev/pts /dev/shm /dev/hugepages /usr/lib/modules /lib/modules
+$b mount -t devpts devpts /dev/pts
+$b mount -t tmpfs shm /dev/shm
+$b mount -t tmpfs run /run
+$b mount -t tmpfs tmp /var/tmp
+$b mount --bind /lab/modules /lib/modules
+for name in modprobe lsmod rmmod depmod insmod modinfo; do
+  [ -e /usr/sbin/$name ] || $b ln -s /lab/bin/kmod /usr/sbin/$name
+done
+hugepages=$(argument lab.hugepages)
+echo "$hugepages" > /proc/sys/vm/nr_hugepages
+[ "$hugepages" = 0 ] || $b mount -t hugetlbfs -o pagesize=2M hugepages /dev/hugepages
+$b ip link set lo up
+
+# The kernel's own drivers of the cards. A virtio card shows itself only once its bus driver has it.
+for alias in /sys/bus/pci/devices/*/modalias; do
+  case $($b cat "$alias") in *bc02*) modprobe -q "$($b cat "$alias")" ;; esac
+done
+for alias in /sys/bus/virtio/devices/*/modalias; do
+  [ -e "$alias" ] && modprobe -q "$($b cat "$alias")"
+done
+for module in $(argument lab.hidden | $b tr , ' '); do
+  $b find /lab/modules -name "$module.ko*" -delete
+done
+
+# EAL opens every driver in its plug-in folder, over a hundred, which takes long here.
+for plugins in /usr/lib/*/dpdk/pmds-*; do
+  [ -d "$plugins" ] || continue
+  $b mkdir -p /run/pmds
+  for name in bus_pci bus_vdev mempool_ring net_e1000 net_igc net_virtio net_vmxnet3 net_tap net_af_packet net_ring; do
+    for file in "$plugins/librte_$name".so*; do [ -e "$file" ] && $b cp -a "$file" /run/pmds/; done
+  done
+  $b mount --bind /run/pmds "$plugins"
+done
+
+echo "LAB-UP: $($b cut -d' ' -f1 /proc/uptime) s"
+cd "$(argument lab.folder)" || cd /
+$b setsid $b sh /lab/out/run.sh </dev/null
+status=$?
+echo "$status" > /lab/out/status
+echo "LAB-END: status $status, up $($b cut -d' ' -f1 /proc/uptime) s"
+$b sync
+$b sleep 0.2
+[ "$status" = 0 ] && code='\020' || code='\021'
+printf "$code" | $b dd of=/dev/port bs=1 seek=244 count=1 2>/dev/null
+$b poweroff -f
