@@ -253,7 +253,13 @@ async function cliPage() {
   // The settings have a page of their own.
   const shorten = (text) =>
     text.replace(/\nSettings:\n[\s\S]*?\n(?=\nExamples:)/, '\nSettings: see configuration.md\n');
-  const sections = COMMAND_NAMES.map((name) => `## ${name}\n\n\`\`\`\n${shorten(helpOf([name]))}\n\`\`\`\n`);
+  const { NIC_COMMAND_NAMES } = await load('cli/commands/nic');
+  const commands = COMMAND_NAMES.flatMap((name) =>
+    name === 'nic' ? [[name], ...NIC_COMMAND_NAMES.map((sub) => [name, sub])] : [[name]],
+  );
+  const sections = commands.map(
+    (words) => `## ${words.join(' ')}\n\n\`\`\`\n${shorten(helpOf(words))}\n\`\`\`\n`,
+  );
   return `# Commands
 ${NOTE}
 

@@ -50,6 +50,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/loss.ts')).loss,
   },
   {
+    name: 'nic',
+    summary: 'show network cards, hand them to DPDK and give them back',
+    load: async () => (await import('./commands/nic.ts')).nic,
+  },
+  {
     name: 'demo',
     summary: 'compare a DPDK wire with kernel sockets, on this machine',
     load: async () => (await import('./demo/demo.ts')).demo,

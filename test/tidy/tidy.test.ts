@@ -18,6 +18,8 @@ const FORMATS = ['cnc', 'logbuffer', 'protocol', 'uri'];
 const FOUNDATION = ['concurrent', 'memory', 'native', 'util'];
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   util: [],
+  host: ['util'],
+  nic: ['host', 'util'],
   native: ['util'],
   memory: ['native', 'util'],
   concurrent: ['memory', 'native', 'util'],
@@ -31,7 +33,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   driver: ['transport', ...FORMATS, ...FOUNDATION],
   client: [...FORMATS, ...FOUNDATION],
   testing: ['driver', 'transport', 'net', 'device', ...FORMATS, ...FOUNDATION],
-  cli: ['client', 'driver', 'transport', 'net', 'device', ...FORMATS, ...FOUNDATION],
+  cli: ['nic', 'host', 'client', 'driver', 'transport', 'net', 'device', ...FORMATS, ...FOUNDATION],
   // The package's entry point.
   'index.ts': ['client', ...FORMATS, ...FOUNDATION],
 };
