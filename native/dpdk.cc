@@ -1,5 +1,6 @@
 // Ports of DPDK: bursts of frames in, bursts of frames out. Moves bytes, sums them up and calls DPDK; parses no packet.
-// dpdk_eal.cc starts DPDK, dpdk_port.cc opens ports, dpdk_bursts.cc moves frames, dpdk_statistics.cc counts.
+// dpdk_eal.cc starts DPDK, dpdk_port.cc opens ports, dpdk_bursts.cc moves frames, dpdk_events.cc looks after ports,
+// dpdk_statistics.cc counts.
 //
 // The environment abstraction layer (EAL) exists once per process. A queue pair of a port belongs to the isolate that
 // opened it and is used on that isolate's thread only. Packet pools, tables and handles live as long as the process, so a
@@ -27,13 +28,18 @@ void initialiseAddon(v8::Local<v8::Object> exports) {
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
   function(isolate, exports, "attach", attach);
   function(isolate, exports, "initialise", initialise);
+  function(isolate, exports, "describePort", describePort);
   function(isolate, exports, "openPort", openPort);
   function(isolate, exports, "closePort", closePort);
   hotFunction<receive>(isolate, exports, "receive");
   hotFunction<transmit>(isolate, exports, "transmit");
   function(isolate, exports, "setGroups", setGroups);
-  function(isolate, exports, "linkUp", linkUp);
+  hotFunction<waitForFrame>(isolate, exports, "waitForFrame");
+  function(isolate, exports, "watch", watch);
+  function(isolate, exports, "resetPort", resetPort);
   function(isolate, exports, "readStatistics", readStatistics);
+  function(isolate, exports, "extendedStatistics", extendedStatistics);
+  function(isolate, exports, "readExtendedStatistics", readExtendedStatistics);
   function(isolate, exports, "log", log);
   set(isolate, exports, "version", toV8(isolate, rte_version()));
 }

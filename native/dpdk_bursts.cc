@@ -17,6 +17,7 @@ constexpr uint32_t kIpHeaderLength = 20;   // Without options.
 constexpr uint32_t kChecksumStart = 34;    // First byte the UDP checksum covers.
 constexpr uint32_t kChecksumOffset = 40;   // Where the UDP checksum lies.
 constexpr uint32_t kFrameMinLength = 60;   // Ethernet's minimum, without the frame check sequence.
+constexpr uint16_t kVlanIdMask = 0xfff;
 constexpr int32_t kLongBurst = 4;          // Frames from which on a burst is worth copyPastCaches().
 
 // The one's complement sum of RFC 1071 over `length` bytes, in network byte order, folded to 16 bits.
@@ -59,6 +60,53 @@ bool isIpv4HeaderRight(const uint8_t* frame, uint32_t length) {
          sumOf(frame + kIpStart, kIpHeaderLength) == 0xffff;
 }
 
+// A long frame comes in several buffers from cards whose buffers are shorter than ours: copies it into one, and gives the
+// pieces back. Returns it as it is when there is no buffer, or none long enough.
+rte_mbuf* joined(Queue& queue, rte_mbuf* frame) {
+  rte_mbuf* whole = rte_pktmbuf_alloc(queue.pool);
+  if (whole == nullptr) return frame;
+  whole->data_off = 0;
+  if (frame->pkt_len > rte_pktmbuf_tailroom(whole)) {
+    rte_pktmbuf_free(whole);
+    return frame;
+  }
+  uint8_t* to = rte_pktmbuf_mtod(whole, uint8_t*);
+  for (const rte_mbuf* piece = frame; piece != nullptr; piece = piece->next) {
+    memcpy(to, rte_pktmbuf_mtod(piece, const uint8_t*), piece->data_len);
+    to += piece->data_len;
+  }
+  whole->data_len = static_cast<uint16_t>(frame->pkt_len);
+  whole->pkt_len = frame->pkt_len;
+  whole->ol_flags = frame->ol_flags;
+  whole->vlan_tci = frame->vlan_tci;
+  rte_pktmbuf_free(frame);
+  queue.rxJoined++;
+  return whole;
+}
+
+// Takes the tag off, where the port has not. Returns whether the frame is of the port's VLAN.
+bool takeVlanTag(const Queue& queue, rte_mbuf* mbuf) {
+  if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0) {
+    if (mbuf->data_len < RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN || rte_vlan_strip(mbuf) != 0) return false;
+  }
+  return (mbuf->vlan_tci & kVlanIdMask) == queue.vlanId;
+}
+
+// Has the port write the tag of its VLAN, or writes it between the Ethernet addresses and the type.
+void addVlanTag(const Queue& queue, rte_mbuf* mbuf) {
+  mbuf->vlan_tci = queue.vlanId;
+  if (queue.insertVlan) {
+    mbuf->ol_flags |= RTE_MBUF_F_TX_VLAN;
+    return;
+  }
+  const uint8_t* addresses = rte_pktmbuf_mtod(mbuf, const uint8_t*);
+  uint8_t* frame = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(mbuf, RTE_VLAN_HLEN));
+  memmove(frame, addresses, 2 * RTE_ETHER_ADDR_LEN);
+  const uint16_t tag[] = {rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(queue.vlanId)};
+  memcpy(frame + 2 * RTE_ETHER_ADDR_LEN, tag, sizeof(tag));
+  mbuf->l2_len = RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+}
+
 // Asks for a buffer's cache lines, to be written. The port, or the process at the other end of a shared-memory wire, had
 // them last, so without this every store of the copy waits for a line: the copy takes twice as long on such a wire.
 void prefetchForWrite(const rte_mbuf* mbuf, uint32_t length) {
@@ -97,10 +145,10 @@ void storeFence() {
 }
 
 // Completes the frame whose headers JavaScript wrote. Returns false when its payload is not to be had.
-bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words, bool pastCaches) {
+bool complete(const Queue& queue, rte_mbuf* mbuf, const TxWords& words, bool pastCaches) {
   uint8_t* frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
   uint32_t length = kHeaderLength + words.length;
-  if (words.length > port.dataRoom || length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
+  if (words.length > queue.dataRoom || length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
   if (words.length > 0) {
     const uint8_t* payload = regionTable->at(words.handle, words.offset, words.length);
     if (payload == nullptr) return false;
@@ -111,7 +159,7 @@ bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words, bool pastC
     }
   }
   if (words.flags & kUdpChecksum) {
-    if (port.offloadTx) {
+    if (queue.offloadTx) {
       mbuf->l2_len = 14;
       mbuf->l3_len = 20;
       mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
@@ -127,6 +175,7 @@ bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words, bool pastC
   }
   mbuf->data_len = static_cast<uint16_t>(length);
   mbuf->pkt_len = length;
+  if (queue.vlanId != 0) addVlanTag(queue, mbuf);
   return true;
 }
 
@@ -134,34 +183,41 @@ bool complete(const Port& port, rte_mbuf* mbuf, const TxWords& words, bool pastC
 
 // receive(handle) → frames in the RX table, 0 to kBurst. Gives back the buffers of the burst before.
 int32_t receive(int32_t handle) {
-  Port* port = openPortAt(handle);
-  if (port == nullptr) return 0;
-  if (port->rxCount > 0) rte_pktmbuf_free_bulk(port->rx, static_cast<unsigned>(port->rxCount));
+  Queue* queue = openQueueAt(handle);
+  if (queue == nullptr) return 0;
+  if (queue->rxCount > 0) rte_pktmbuf_free_bulk(queue->rx, static_cast<unsigned>(queue->rxCount));
   // net_vhost takes buffers for as many frames as are asked for and gives the rest back: so first no more than there are
   // likely to be.
-  const int32_t look = RTE_MIN(kBurst, RTE_MAX(kFirstLook, 2 * port->rxCount));
-  int32_t received = rte_eth_rx_burst(port->id, port->queue, port->rx, static_cast<uint16_t>(look));
+  const int32_t look = RTE_MIN(kBurst, RTE_MAX(kFirstLook, 2 * queue->rxCount));
+  int32_t received = rte_eth_rx_burst(queue->id, queue->queue, queue->rx, static_cast<uint16_t>(look));
   if (received == look && look < kBurst) {
-    received += rte_eth_rx_burst(port->id, port->queue, port->rx + received, static_cast<uint16_t>(kBurst - received));
+    received += rte_eth_rx_burst(queue->id, queue->queue, queue->rx + received, static_cast<uint16_t>(kBurst - received));
   }
-  port->rxCount = received;
-  for (int32_t i = 0; i < received; i++) rte_prefetch0(rte_pktmbuf_mtod(port->rx[i], void*));
+  queue->rxCount = received;
+  for (int32_t i = 0; i < received; i++) rte_prefetch0(rte_pktmbuf_mtod(queue->rx[i], void*));
   int32_t count = 0;
   for (int32_t i = 0; i < received; i++) {
-    const rte_mbuf* mbuf = port->rx[i];
-    // A frame in several buffers, or in another port's: nothing this driver asked for.
-    if (mbuf->nb_segs != 1 || mbuf->pool != port->pool) {
-      port->rxUnsupported++;
+    rte_mbuf* mbuf = queue->rx[i];
+    // JavaScript sees frames in one piece, in the queue's own memory.
+    if (mbuf->nb_segs != 1 || mbuf->pool != queue->pool) {
+      mbuf = queue->rx[i] = joined(*queue, mbuf);
+      if (mbuf->nb_segs != 1 || mbuf->pool != queue->pool) {
+        queue->rxUnsupported++;
+        continue;
+      }
+    }
+    if (queue->vlanId != 0 && !takeVlanTag(*queue, mbuf)) {
+      queue->rxOtherVlan++;
       continue;
     }
     const uint8_t* frame = rte_pktmbuf_mtod(mbuf, const uint8_t*);
-    RxWords& words = port->rxWords[count++];
-    words.offset = static_cast<int32_t>(frame - port->base);
+    RxWords& words = queue->rxWords[count++];
+    words.offset = static_cast<int32_t>(frame - queue->base);
     words.length = mbuf->data_len;
     words.flags = rxFlags(mbuf->ol_flags);
     words.sum = 0;
     if ((words.flags & (kIpGood | kIpBad)) == 0 && isIpv4HeaderRight(frame, mbuf->data_len)) words.flags |= kIpGood;
-    if (port->sumRx && mbuf->data_len >= kHeaderLength && (words.flags & kUdpGood) == 0) {
+    if (queue->sumRx && mbuf->data_len >= kHeaderLength && (words.flags & kUdpGood) == 0) {
       words.sum = static_cast<int32_t>(sumOf(frame + kChecksumStart, mbuf->data_len - kChecksumStart));
       words.flags |= kSummed;
     }
@@ -173,55 +229,57 @@ int32_t receive(int32_t handle) {
 // TX table names their payloads, flags ask for a UDP checksum whose field holds the pseudo-header's sum. What the ring
 // does not take stays behind as backlog and takes up slots. count is at most what the call before returned.
 int32_t transmit(int32_t handle, int32_t wanted) {
-  Port* port = openPortAt(handle);
-  if (port == nullptr) return 0;
-  const int32_t count = RTE_MIN(wanted, RTE_MIN(port->slotCount, kBurst - port->backlogCount));
-  const bool pastCaches = port->lendsBuffers && count >= kLongBurst;
-  int32_t backlog = port->backlogCount;
+  Queue* queue = openQueueAt(handle);
+  if (queue == nullptr) return 0;
+  const int32_t count = RTE_MIN(wanted, RTE_MIN(queue->slotCount, kBurst - queue->backlogCount));
+  const bool pastCaches = queue->lendsBuffers && count >= kLongBurst;
+  int32_t backlog = queue->backlogCount;
   for (int32_t i = 0; i < count; i++) {
     if (i + 1 < count && !pastCaches) {
-      prefetchForWrite(port->slots[i + 1], RTE_MIN(kHeaderLength + port->txWords[i + 1].length, port->dataRoom));
+      prefetchForWrite(queue->slots[i + 1], RTE_MIN(kHeaderLength + queue->txWords[i + 1].length, queue->dataRoom));
     }
-    if (complete(*port, port->slots[i], port->txWords[i], pastCaches)) {
-      port->backlog[backlog++] = port->slots[i];
+    if (complete(*queue, queue->slots[i], queue->txWords[i], pastCaches)) {
+      queue->backlog[backlog++] = queue->slots[i];
     } else {
-      rte_pktmbuf_free(port->slots[i]);
-      port->txInvalid++;
+      rte_pktmbuf_free(queue->slots[i]);
+      queue->txInvalid++;
     }
   }
   if (pastCaches) storeFence();
   int32_t sent = 0;
   if (backlog > 0) {
     uint16_t ready = static_cast<uint16_t>(backlog);
-    if (port->offloadTx) {
-      ready = rte_eth_tx_prepare(port->id, port->queue, port->backlog, ready);
+    if (queue->offloadTx) {
+      ready = rte_eth_tx_prepare(queue->id, queue->queue, queue->backlog, ready);
       if (ready == 0) {  // The port will never take this frame.
-        rte_pktmbuf_free(port->backlog[0]);
-        port->txInvalid++;
+        rte_pktmbuf_free(queue->backlog[0]);
+        queue->txInvalid++;
         sent = 1;
       }
     }
-    if (ready > 0) sent = rte_eth_tx_burst(port->id, port->queue, port->backlog, ready);
+    if (ready > 0) sent = rte_eth_tx_burst(queue->id, queue->queue, queue->backlog, ready);
     backlog -= sent;
-    if (sent > 0) memmove(port->backlog, port->backlog + sent, static_cast<size_t>(backlog) * sizeof(rte_mbuf*));
+    queue->txBackPressure += backlog;
+    if (sent > 0) memmove(queue->backlog, queue->backlog + sent, static_cast<size_t>(backlog) * sizeof(rte_mbuf*));
   }
-  port->backlogCount = backlog;
-  if (count > 0 && !refill(*port, count)) {
-    // No buffers: the unused slots move down, the used ones are gone until a later call finds some.
-    port->slotCount -= count;
-    for (int32_t i = 0; i < port->slotCount; i++) {
-      port->slots[i] = port->slots[i + count];
-      port->txWords[i].frame = port->txWords[i + count].frame;
+  queue->backlogCount = backlog;
+  if (count > 0 && !refill(*queue, count)) {
+    queue->txNoBuffers += count;
+    // The unused slots move down, the used ones are gone until a later call finds some.
+    queue->slotCount -= count;
+    for (int32_t i = 0; i < queue->slotCount; i++) {
+      queue->slots[i] = queue->slots[i + count];
+      queue->txWords[i].frame = queue->txWords[i + count].frame;
     }
-  } else if (port->slotCount < kBurst) {
-    rte_mbuf* mbuf = rte_pktmbuf_alloc(port->pool);
+  } else if (queue->slotCount < kBurst) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(queue->pool);
     if (mbuf != nullptr) {
       mbuf->data_off = kTxDataOffset;
-      port->txWords[port->slotCount].frame = static_cast<int32_t>(rte_pktmbuf_mtod(mbuf, uint8_t*) - port->base);
-      port->slots[port->slotCount++] = mbuf;
+      queue->txWords[queue->slotCount].frame = static_cast<int32_t>(rte_pktmbuf_mtod(mbuf, uint8_t*) - queue->base);
+      queue->slots[queue->slotCount++] = mbuf;
     }
   }
-  return RTE_MIN(port->slotCount, kBurst - backlog);
+  return RTE_MIN(queue->slotCount, kBurst - backlog);
 }
 
 }  // namespace aeron_bypass::dpdk

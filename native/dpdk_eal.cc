@@ -4,6 +4,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+#include <rte_timer.h>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -64,7 +65,7 @@ thread_local ThreadRegistration threadRegistration;
 
 void closeDevices() {
   for (uint16_t id = 0; id < RTE_MAX_ETHPORTS; id++) {
-    if (ports[id * kQueuesMax] != nullptr && rte_eth_dev_is_valid_port(id)) rte_eth_dev_close(id);
+    if (queues[id * kQueuesMax] != nullptr && rte_eth_dev_is_valid_port(id)) rte_eth_dev_close(id);
   }
 }
 
@@ -155,6 +156,7 @@ void initialise(const Arguments& args) {
     return fail(isolate, "DPDK_INIT", "rte_eal_init: " + errnoText(rte_errno));
   }
   ealState = EalState::kReady;
+  rte_timer_subsystem_init();  // Once more does no harm: a driver with timers may have done it.
   ealArguments = given;
   atexit(closeDevices);
 }

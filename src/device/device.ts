@@ -76,6 +76,13 @@ export const DEVICE_STATISTICS: readonly string[] = [
   'rxUnsupported',
   'txInvalid',
   'poolAvailable',
+  // Frames that the transmit ring did not take at first.
+  'txBackPressure',
+  'txNoBuffers',
+  'rxOtherVlan',
+  // Frames that came in pieces.
+  'rxJoined',
+  'resets',
 ];
 
 export interface DeviceCapabilities {
@@ -86,6 +93,8 @@ export interface DeviceCapabilities {
   /** The device itself verifies or fills in checksums; otherwise the processor does, at the same place. */
   readonly rxChecksumOffload: boolean;
   readonly txChecksumOffload: boolean;
+  /** Whether {@link Device.waitForFrame} waits. */
+  readonly rxInterrupts: boolean;
 }
 
 /**
@@ -120,8 +129,14 @@ export interface Device {
    */
   setGroups(groups: Int32Array, count: number): void;
 
-  /** Asks the device; not for every duty cycle. */
+  /** Asks the device, and looks after it: to be called some times a second, not in every duty cycle. */
   isLinkUp(): boolean;
+
+  /**
+   * Waits until a frame has come, but no longer than `timeoutUs`; a device that cannot tell returns at once. Returns whether
+   * one has.
+   */
+  waitForFrame(timeoutUs: number): boolean;
 
   /** Brings {@link statistics} up to date; not for every duty cycle. */
   readStatistics(): void;

@@ -81,6 +81,10 @@ export class FaultInjectingDevice implements Device {
     return this.inner.isLinkUp();
   }
 
+  waitForFrame(timeoutUs: number): boolean {
+    return this.inner.waitForFrame(timeoutUs);
+  }
+
   readStatistics(): void {
     this.inner.readStatistics();
   }

@@ -105,6 +105,7 @@ export class SimulatedDevice implements Device {
       txRingLength: ringLength,
       rxChecksumOffload: false,
       txChecksumOffload: false,
+      rxInterrupts: false,
     };
     this.ringLength = ringLength;
     this.slotLength = align(ETHERNET_HEADER_LENGTH + mtu, 64);
@@ -167,6 +168,10 @@ export class SimulatedDevice implements Device {
     if (!this.connected) return false;
     for (let i = 0; i < this.peers.length; i++) if (this.peers[i]!.connected) return true;
     return false;
+  }
+
+  waitForFrame(): boolean {
+    return this.used > this.lent;
   }
 
   readStatistics(): void {}

@@ -4,20 +4,25 @@ import type { DpdkAddon, DpdkPort } from '../../native/dpdk-addon.ts';
 import { AeronError, codeOf, messageOf } from '../../util/errors.ts';
 import { BURST_CAPACITY, type Device, type DeviceCapabilities } from '../device.ts';
 import { initialiseEal } from './eal.ts';
+import {
+  type PortPlan,
+  type PortWishes,
+  planPort,
+  RX_UDP_CHECKSUM,
+  TX_UDP_CHECKSUM_INSERT,
+} from './port-plan.ts';
 
-export interface DpdkDeviceOptions {
+/** A queue pair of a port, and what is wanted of the port; what is left out is as in `DEFAULT_WISHES`. */
+export interface DpdkDeviceOptions extends Partial<PortWishes> {
   readonly ealArguments: readonly string[];
   readonly portId: number;
-  /** IP MTU, bytes; 0 keeps the port's. */
-  readonly mtu: number;
-  /** Frames; brought within the port's limits. */
-  readonly rxQueueSize: number;
-  readonly txQueueSize: number;
   /** Which queue pair of the port; 0, which comes first, when left out. */
   readonly queue?: number;
-  /** Queue pairs that the port has, each with an owner of its own; 1 when left out. */
-  readonly queues?: number;
 }
+
+/** Bits of what `watch` of the addon returns. */
+const LINK_UP = 1;
+const REMOVED = 4;
 
 function portError(error: unknown): AeronError {
   const message = messageOf(error);
@@ -36,6 +41,7 @@ function portError(error: unknown): AeronError {
         cause: error,
       });
     default:
+      if (error instanceof AeronError) return error;
       return new AeronError(
         'DPDK_PORT',
         `${message}. Adjust MTU and queue sizes to the port, or reserve more memory for DPDK.`,
@@ -54,22 +60,30 @@ export class DpdkDevice implements Device {
   readonly rxWords: Int32Array;
   readonly txWords: Int32Array;
   readonly statistics: Float64Array;
+  readonly portId: number;
+  /** How the port was set up, and why not as it was wished. */
+  readonly plan: PortPlan;
   txRoom: number = BURST_CAPACITY;
+  /** The card was pulled out, or its driver gave it up, at the last look. */
+  isRemoved = false;
   private readonly dpdk: DpdkAddon;
   private readonly handle: number;
 
   /** @throws AeronError as {@link initialiseEal}, and `DPDK_NO_PORT`, `DPDK_PORT_BUSY` or `DPDK_PORT`. */
   static open(options: DpdkDeviceOptions): DpdkDevice {
     const dpdk = initialiseEal(options.ealArguments);
-    const { portId, mtu, rxQueueSize, txQueueSize, queue = 0, queues = 1 } = options;
+    const { portId, queue = 0 } = options;
     try {
-      return new DpdkDevice(dpdk, dpdk.openPort(portId, mtu, rxQueueSize, txQueueSize, true, queue, queues));
+      const plan = planPort(dpdk.describePort(portId), options);
+      return new DpdkDevice(dpdk, portId, plan, dpdk.openPort(portId, queue, plan));
     } catch (error) {
       throw portError(error);
     }
   }
 
-  private constructor(dpdk: DpdkAddon, port: DpdkPort) {
+  private constructor(dpdk: DpdkAddon, portId: number, plan: PortPlan, port: DpdkPort) {
+    this.portId = portId;
+    this.plan = plan;
     const mac = port.mac;
     this.macHigh = (mac[0]! << 8) | mac[1]!;
     this.macLow = (mac[2]! << 24) | (mac[3]! << 16) | (mac[4]! << 8) | mac[5]!;
@@ -78,8 +92,9 @@ export class DpdkDevice implements Device {
       driverName: port.driverName,
       rxRingLength: port.rxRingLength,
       txRingLength: port.txRingLength,
-      rxChecksumOffload: port.rxChecksumOffload,
-      txChecksumOffload: port.txChecksumOffload,
+      rxChecksumOffload: (port.offloads & RX_UDP_CHECKSUM) !== 0,
+      txChecksumOffload: (port.offloads & TX_UDP_CHECKSUM_INSERT) !== 0,
+      rxInterrupts: port.hasRxInterrupts,
     };
     this.memory = Region.adopt(port.pool, port.poolHandle);
     this.rxWords = new Int32Array(port.rx);
@@ -104,7 +119,21 @@ export class DpdkDevice implements Device {
   }
 
   isLinkUp(): boolean {
-    return this.dpdk.linkUp(this.handle) === 1;
+    const state = this.dpdk.watch(this.handle);
+    this.isRemoved = (state & REMOVED) !== 0;
+    return state === LINK_UP;
+  }
+
+  waitForFrame(timeoutUs: number): boolean {
+    return this.dpdk.waitForFrame(this.handle, timeoutUs) === 1;
+  }
+
+  /**
+   * Has the port stopped, reset and set up again, as a card asks for that has hung. It happens at the next
+   * {@link isLinkUp}, when all owners of its queues have called it; until then frames wait.
+   */
+  reset(): void {
+    this.dpdk.resetPort(this.handle);
   }
 
   readStatistics(): void {
