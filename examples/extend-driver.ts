@@ -1,6 +1,6 @@
 /**
- * A driver that is extended by a module of one's own, here one that loses datagrams: `node dist/examples/extend-driver.js`.
- * What was lost is sent again, so every message arrives.
+ * A driver that is extended by modules of one's own: one loses datagrams, one holds senders back more than receivers ask
+ * for. `node dist/examples/extend-driver.js`. What was lost is sent again, so every message arrives.
  */
 import { fileURLToPath } from 'node:url';
 import { Aeron } from 'aeron-bypass';
@@ -10,8 +10,11 @@ const driver = await MediaDriver.launch({
   dir: '/dev/shm/aeron-example-extend-driver',
   dirDeleteOnShutdown: true,
   threadingMode: 'SHARED',
-  driverDynamicLibraries: [fileURLToPath(new URL('./outgoing-loss.js', import.meta.url))],
+  driverDynamicLibraries: ['./outgoing-loss.js', './half-window.js'].map((file) =>
+    fileURLToPath(new URL(file, import.meta.url)),
+  ),
   udpChannelOutgoingInterceptors: ['third-lost'],
+  unicastFlowControl: 'half-window',
 });
 const aeron = await Aeron.connect({ directory: driver.directory });
 

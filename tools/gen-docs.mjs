@@ -39,7 +39,9 @@ async function configurationPage() {
     ipv4: 'IPv4 address',
     ipv4Interface: 'IPv4 address/prefix',
   };
-  const kindOf = (setting) => kinds[setting.kind] ?? Object.keys(setting.values).map(code).join(', ');
+  const kindOf = (setting) =>
+    kinds[setting.kind] ??
+    Object.keys(setting.values).map(code).join(', ') + (setting.isOpen ? ', or what a module registers' : '');
   const settings = table(
     ['property', 'environment variable', 'default', 'value', 'meaning'],
     Object.values(SETTINGS).map((setting) => [

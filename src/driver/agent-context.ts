@@ -24,7 +24,7 @@ import {
 import { Prng } from '../util/prng.ts';
 import { AgentCounters } from './agent-counters.ts';
 import type { CongestionControl } from './congestion/congestion-control.ts';
-import { CubicCongestionControl } from './congestion/cubic-congestion-control.ts';
+import { Extensions } from './extensions/extensions.ts';
 import type { ImageSpec, NetworkAgentConfig, NetworkEvent } from './messages.ts';
 import { PositionCounter } from './position-counter.ts';
 import { InsertBurst } from './receiver/insert-burst.ts';
@@ -40,6 +40,7 @@ export class AgentContext {
   readonly config: NetworkAgentConfig;
   readonly clock: Clock;
   readonly emit: (event: NetworkEvent) => void;
+  readonly extensions: Extensions;
   readonly counters: AgentCounters;
   readonly lossReport: LossReport;
   readonly inserts: InsertBurst = new InsertBurst();
@@ -48,7 +49,14 @@ export class AgentContext {
   private unansweredSetups = 0;
   private readonly values: Region;
 
-  constructor(config: NetworkAgentConfig, clock: Clock, emit: (event: NetworkEvent) => void) {
+  /** `extensions`: what streams may be made with, beyond what the driver brings along. */
+  constructor(
+    config: NetworkAgentConfig,
+    clock: Clock,
+    emit: (event: NetworkEvent) => void,
+    extensions: Extensions = new Extensions(),
+  ) {
+    this.extensions = extensions;
     this.config = config;
     this.clock = clock;
     this.emit = emit;
@@ -80,11 +88,22 @@ export class AgentContext {
   }
 
   /** What changes the receiver window of an image; null: nothing does. */
-  congestionControl({ congestion, mtu, windowLength }: ImageSpec): CongestionControl | null {
-    if (congestion === undefined) return null;
-    const rttCounter = this.counter(congestion.rttCounterId);
-    const windowCounter = this.counter(congestion.windowCounterId);
-    return new CubicCongestionControl(this.clock, congestion, mtu, windowLength, rttCounter, windowCounter);
+  congestionControl(spec: ImageSpec): CongestionControl | null {
+    const { congestionControl, sessionId, streamId, termLength, mtu, windowLength, congestion } = spec;
+    if (congestionControl === undefined) return null;
+    return this.extensions.get(
+      'congestionControl',
+      congestionControl,
+    )({
+      clock: this.clock,
+      sessionId,
+      streamId,
+      termLength,
+      mtu,
+      windowLength,
+      ...(congestion === undefined ? {} : { congestion }),
+      counter: (id) => this.counter(id),
+    });
   }
 
   /** The subscribers of a stream that starts at `startPosition`. */

@@ -82,7 +82,7 @@ function parse(setting: Setting, text: string): unknown {
     case 'duration':
       return inRange(setting, parseDurationNs(text));
     case 'enum':
-      return oneOf(setting.values!, text);
+      return setting.isOpen === true ? (setting.values![text] ?? text) : oneOf(setting.values!, text);
     case 'idleStrategy':
       // What is none of these a module may register.
       return IDLE_STRATEGIES[text] ?? text;

@@ -81,7 +81,7 @@ export interface DriverOptions {
   /** Null: none. */
   readonly receiverGroupTag: bigint | null;
   /** `default`: as the channel says (`cc`). */
-  readonly congestionControlSupplier: 'default' | 'static' | 'cubic';
+  readonly congestionControlSupplier: string;
   readonly cubicMeasureRtt: boolean;
   readonly cubicInitialRttNs: number;
   readonly cubicTcpMode: boolean;
@@ -92,7 +92,9 @@ export interface DriverOptions {
   readonly retransmitUnicastDelayNs: number;
   readonly retransmitUnicastLingerNs: number;
   readonly maxResend: number;
-  readonly multicastFlowControl: 'max' | 'min' | 'tagged';
+  /** What is not `max`, `min` or `tagged` a module has registered. */
+  readonly unicastFlowControl: string;
+  readonly multicastFlowControl: string;
   /** Receiver windows that one NAK of a unicast stream, or of a group's, gets at most. */
   readonly unicastFlowControlRrwm: number;
   readonly multicastFlowControlRrwm: number;

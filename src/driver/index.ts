@@ -14,6 +14,8 @@ export {
 export type { TransportStatistics } from '../transport/transport-statistics.ts';
 export type { HostLookup } from './conductor/name-resolver.ts';
 export { type ConfigurationInput, loadConfiguration } from './configuration.ts';
+export type { CongestionControl } from './congestion/congestion-control.ts';
+export type { CongestedStream, CongestionControlSupplier } from './congestion/congestion-control-supplier.ts';
 export type { DriverOptions, Ipv4Interface, PortRange, ThreadingMode } from './driver-options.ts';
 export type {
   ExtensionModule,
@@ -25,5 +27,8 @@ export type {
   TerminationValidator,
   TransportSupplier,
 } from './extensions/extensions.ts';
+export type { FlowControl } from './flow/flow-control.ts';
+export type { FlowControlledStream, FlowControlSupplier } from './flow/flow-control-supplier.ts';
+export type { StatusMessage } from './flow/status-message.ts';
 export { MediaDriver } from './media-driver.ts';
 export { IGNORED_SETTINGS, SETTINGS, type Setting, type SettingKind } from './settings.ts';

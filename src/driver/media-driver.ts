@@ -81,6 +81,7 @@ export class MediaDriver {
     const options = validate({ ...loadConfiguration(), ...given });
     const extensions = await loadExtensions(options.driverDynamicLibraries);
     const terminationValidator = extensions.get('terminationValidator', options.driverTerminationValidator);
+    checkSuppliers(options, extensions);
     await prepareDirectory(options, machine);
     const files = makeFiles(options, machine);
     const { promise, resolve, reject } = withResolvers();
@@ -320,6 +321,14 @@ function nameLookup(
   if (resolverInterface === '') return { lookup, driverNames: null };
   const driverNames = new DriverNameResolver({ options, clock, counters, errors, network, lookup });
   return { lookup: driverNames.lookup, driverNames };
+}
+
+/** Network agents make streams by these names, later. @throws ConfigurationError */
+function checkSuppliers(options: DriverOptions, extensions: Extensions): void {
+  extensions.get('flowControl', options.unicastFlowControl);
+  extensions.get('flowControl', options.multicastFlowControl);
+  const { congestionControlSupplier } = options;
+  if (congestionControlSupplier !== 'default') extensions.get('congestionControl', congestionControlSupplier);
 }
 
 /** Whether the network agent shares the conductor's isolate. */

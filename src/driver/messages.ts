@@ -44,7 +44,8 @@ export interface GroupTag {
 
 /** How far a publication may send, by what its receivers say. */
 export interface FlowControlSpec {
-  readonly strategy: 'max' | 'min' | 'tagged';
+  /** `max`, `min`, `tagged`, or what a module has registered. */
+  readonly strategy: string;
   /** For `tagged`: the receivers that are waited for. */
   readonly groupTag: GroupTag;
   /** For `min` and `tagged`: receivers the publication needs to be connected. */
@@ -53,7 +54,7 @@ export interface FlowControlSpec {
   readonly receiverTimeoutNs: number;
   /** Windows of a receiver that one NAK gets at most. */
   readonly retransmitWindowMultiple: number;
-  /** For `min` and `tagged`; -1 otherwise. */
+  /** -1 for `max`. */
   readonly receiversCounterId: number;
 }
 
@@ -168,7 +169,9 @@ export interface ImageSpec {
   readonly joinPosition: number;
   /** Receiver window in bytes, already capped at half a term. */
   readonly windowLength: number;
-  /** What changes the window; left out: nothing does. */
+  /** The name of what changes the window; left out: nothing does. */
+  readonly congestionControl?: string;
+  /** For `cubic`. */
   readonly congestion?: CubicSpec;
   readonly isReliable: boolean;
   readonly rejoin: boolean;

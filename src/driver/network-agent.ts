@@ -6,6 +6,7 @@ import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { AgentContext } from './agent-context.ts';
 import { AgentStreams } from './agent-streams.ts';
 import { CommandHandler } from './command-handler.ts';
+import type { Extensions } from './extensions/extensions.ts';
 import { FrameSender } from './frame-sender.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
 import { StreamTurns } from './stream-turns.ts';
@@ -52,8 +53,9 @@ export class NetworkAgent {
     clock: Clock,
     emit: (event: NetworkEvent) => void,
     statistics: TransportStatistics | null = null,
+    extensions?: Extensions,
   ) {
-    this.context = new AgentContext(config, clock, emit);
+    this.context = new AgentContext(config, clock, emit, extensions);
     this.config = config;
     this.clock = clock;
     this.transport = transport;

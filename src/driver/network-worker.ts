@@ -40,7 +40,7 @@ class NetworkThread {
       const status = new AtomicCounter(cnc, config.countersValuesOffset, CONTROLLABLE_IDLE_STRATEGY);
       this.idleStrategy = extensions.get('idleStrategy', idleStrategy)(idleStrategyInitArgs, status);
       const transport = await openTransport(config, clock, extensions);
-      this.agent = new NetworkAgent(config, transport, clock, this.emit, transport?.statistics);
+      this.agent = new NetworkAgent(config, transport, clock, this.emit, transport?.statistics, extensions);
     } catch (error) {
       this.isClosed = true;
       this.emit({ kind: 'startFailed', code: codeOf(error), message: messageOf(error) });

@@ -35,9 +35,10 @@ export class SameIsolateNetwork implements RunningNetwork {
   ): Promise<SameIsolateNetwork> {
     const transport = await open(config, clock, extensions);
     const events = new Queue<NetworkEvent>(EVENT_CAPACITY);
-    const agent = new NetworkAgent(config, transport, clock, (event) => {
+    const emit = (event: NetworkEvent): void => {
       assert(events.offer(event), 'the conductor keeps up with the network agent');
-    });
+    };
+    const agent = new NetworkAgent(config, transport, clock, emit, transport?.statistics, extensions);
     return new SameIsolateNetwork(agent, events, transport);
   }
 

@@ -37,6 +37,8 @@ export interface Setting {
   readonly max?: number;
   /** For `enum`: what may be written, and what it means. */
   readonly values?: Readonly<Record<string, string>>;
+  /** For `enum`: what is none of these is the name of something that a module registers. */
+  readonly isOpen?: boolean;
   /** One line for `--help` and the reference page. */
   readonly help: string;
 }
@@ -73,6 +75,11 @@ function duration(
 
 function choice(property: string, value: string, values: Record<string, string>, help: string): Setting {
   return { property, kind: 'enum', default: value, values, help };
+}
+
+/** A choice of names, to which modules may add. */
+function extensible(property: string, value: string, values: Record<string, string>, help: string): Setting {
+  return { ...choice(property, value, values, help), isOpen: true };
 }
 
 /** What a flow control strategy is called by official drivers: in C its symbol and its name, in Java its class. */
@@ -198,7 +205,7 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     'whether streams are taken for those of a group, whose NAKs wait; infer: as channel and sender suggest'),
   receiverGroupTag: setting('aeron.receiver.group.tag', 'int64', '',
     'group tag that senders are told, where the channel does not say'),
-  congestionControlSupplier: choice('aeron.CongestionControl.supplier', 'default', {
+  congestionControlSupplier: extensible('aeron.CongestionControl.supplier', 'default', {
     ...same('default', 'static', 'cubic'),
     'io.aeron.driver.DefaultCongestionControlSupplier': 'default',
     'io.aeron.driver.StaticWindowCongestionControlSupplier': 'static',
@@ -207,7 +214,7 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     aeron_static_window_congestion_control_strategy_supplier: 'static',
     aeron_cubic_congestion_control_strategy_supplier: 'cubic',
   },
-    'what changes the receiver window; default: what the channel says (cc=static, cc=cubic)'),
+    'what changes the receiver window, by name; default: what the channel says (cc=static, cc=cubic)'),
   cubicMeasureRtt: setting('aeron.CubicCongestionControl.measureRtt', 'bool', 'false',
     'measure round trip times for cc=cubic'),
   cubicInitialRttNs: duration('aeron.CubicCongestionControl.initialRtt', '100us', US, LARGEST,
@@ -227,13 +234,21 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   retransmitUnicastLingerNs: duration('aeron.retransmit.unicast.linger', '10ms', US, LARGEST,
     'further NAKs for what was sent again are ignored for'),
   maxResend: int('aeron.max.resend', '16', 1, 256, 'retransmissions of a stream at a time'),
-  multicastFlowControl: choice('aeron.multicast.FlowControl.supplier', 'max', {
+  multicastFlowControl: extensible('aeron.multicast.FlowControl.supplier', 'max', {
     ...same('max', 'min', 'tagged'),
+    'io.aeron.driver.DefaultMulticastFlowControlSupplier': 'max',
     ...flowControlNames('max', 'max_multicast', 'MaxMulticast'),
     ...flowControlNames('min', 'min', 'MinMulticast'),
     ...flowControlNames('tagged', 'tagged', 'TaggedMulticast'),
   },
     'flow control of publications with several receivers, where the channel does not say'),
+  unicastFlowControl: extensible('aeron.unicast.FlowControl.supplier', 'max', {
+    ...same('max'),
+    unicast_max: 'max',
+    aeron_unicast_flow_control_strategy_supplier: 'max',
+    'io.aeron.driver.DefaultUnicastFlowControlSupplier': 'max',
+  },
+    'flow control of publications with one receiver, where the channel does not say'),
   unicastFlowControlRrwm: int('aeron.unicast.flow.control.rrwm', '16', 1, INT32_MAX,
     'receiver windows that one NAK of a unicast stream gets at most'),
   multicastFlowControlRrwm: int('aeron.multicast.flow.control.rrwm', '4', 1, INT32_MAX,
@@ -343,7 +358,6 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
  */
 export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   'thread names': ['aeron.thread.naming'],
-  'other flow control of unicast streams': ['aeron.unicast.FlowControl.supplier'],
   'a resource thread': [
     'aeron.driver.native.resource.agent.idle.strategy',
     'aeron.driver.native.resource.agent.idle.strategy.init.args',

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AtomicCounter } from '../../src/concurrent/atomic-counter.ts';
 import { type Clock, SimulatedClock } from '../../src/concurrent/clock.ts';
+import type { Extensions } from '../../src/driver/extensions/extensions.ts';
 import type {
   FlowControlSpec,
   ImageSpec,
@@ -77,6 +78,7 @@ export class TestAgent<C extends Clock = SimulatedClock> {
     transport: Transport | null,
     clock: C = new SimulatedClock() as Clock as C,
     overrides: Partial<NetworkAgentConfig> = {},
+    extensions?: Extensions,
   ) {
     this.clock = clock;
     this.config = {
@@ -106,7 +108,8 @@ export class TestAgent<C extends Clock = SimulatedClock> {
       receiverIdLow: 0x01020304,
       ...overrides,
     };
-    this.agent = new NetworkAgent(this.config, transport, clock, (event) => this.events.push(event));
+    const emit = (event: NetworkEvent): unknown => this.events.push(event);
+    this.agent = new NetworkAgent(this.config, transport, clock, emit, null, extensions);
     this.events.length = 0;
   }
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { SimulatedClock } from '../../src/concurrent/clock.ts';
+import { AgentContext } from '../../src/driver/agent-context.ts';
 import { loadConfiguration } from '../../src/driver/configuration.ts';
 import { Extensions, loadExtensions } from '../../src/driver/extensions/extensions.ts';
 import {
@@ -10,7 +12,10 @@ import {
   multiGapLossInterceptor,
 } from '../../src/driver/extensions/loss-arguments.ts';
 import { StreamOffsets } from '../../src/driver/extensions/stream-offsets.ts';
+import { makeFlowControl } from '../../src/driver/flow/make-flow-control.ts';
+import { MaxFlowControl } from '../../src/driver/flow/max-flow-control.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
+import type { ImageSpec } from '../../src/driver/messages.ts';
 import { Region } from '../../src/memory/region.ts';
 import {
   DATA_SESSION_ID,
@@ -22,7 +27,9 @@ import { TYPE_DATA, TYPE_SETUP, writeFrameHeader } from '../../src/protocol/fram
 import { type IncomingInterceptor, InterceptedTransport } from '../../src/transport/interceptors.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
 import { codeOf } from '../../src/util/errors.ts';
+import { ConductorBench, only } from '../support/conductor-bench.ts';
 import { MemoryNetwork } from '../support/memory-network.ts';
+import { maxFlowControl, TestAgent } from '../support/stream-fixtures.ts';
 
 const region = Region.allocate(2048);
 
@@ -218,6 +225,50 @@ for (const threadingMode of ['INVOKER', 'SHARED_NETWORK'] as const) {
     await refused({ udpChannelIncomingInterceptors: ['nope'] }, /could not find interceptor nope/);
     await refused({ udpChannelOutgoingInterceptors: ['loss'] }, /interceptor loss is not for outgoing/);
     await refused({ udpChannelTransportBindingsMedia: 'nope' }, /could not find transport nope/);
+    await refused(
+      { unicastFlowControl: 'nope' },
+      /could not find flowControl nope, there is max, min, tagged/,
+    );
+    await refused({ multicastFlowControl: 'nope' }, /could not find flowControl nope/);
+    await refused({ congestionControlSupplier: 'nope' }, /could not find congestionControl nope/);
     await refused({ driverTerminationValidator: 'nope' }, /could not find terminationValidator nope/);
   });
 }
+
+test('should make flow control and congestion control that a module registered', (t) => {
+  const extensions = new Extensions();
+  const seen: object[] = [];
+  extensions.register('flowControl', 'mine', ({ senderLimit, receivers, groupMinSize }) => {
+    seen.push({ receivers: receivers?.get(), groupMinSize, start: senderLimit.value });
+    return { ...new MaxFlowControl(senderLimit), onStatusMessage: () => {} } as unknown as MaxFlowControl;
+  });
+  extensions.register('congestionControl', 'mine', ({ clock: _, counter: _counter, ...stream }) => {
+    seen.push(stream);
+    return null;
+  });
+  const agent = new TestAgent(null, new SimulatedClock(), {}, extensions);
+  t.after(() => agent.close());
+  const receiversCounterId = agent.claimCounter().id;
+  const spec = maxFlowControl({ strategy: 'mine', receiversCounterId, groupMinSize: 2 });
+  const context = new AgentContext(agent.config, agent.clock, () => {}, extensions);
+  makeFlowControl(spec, context, context.position(agent.claimCounter().id, 64));
+  const image = { sessionId: 1, streamId: 2, termLength: 65536, mtu: 1408, windowLength: 32768 };
+  context.congestionControl({ ...image, congestionControl: 'mine' } as ImageSpec);
+  assert.deepEqual(seen, [{ receivers: 0, groupMinSize: 2, start: 64 }, image]);
+});
+
+test('should leave the channel the last word on flow control', (t) => {
+  const bench = new ConductorBench(t, { unicastFlowControl: 'mine', congestionControlSupplier: 'slow' });
+  const strategyOf = (channel: string): unknown => {
+    bench.call({ type: 'addExclusivePublication', streamId: 10, channel });
+    return bench.network.last('addNetworkPublication').publication.flowControl.strategy;
+  };
+  assert.equal(strategyOf('aeron:udp?endpoint=127.0.0.1:24325'), 'mine');
+  assert.equal(strategyOf('aeron:udp?endpoint=127.0.0.1:24326|fc=max'), 'max');
+  const refused = bench.call({
+    type: 'addPublication',
+    streamId: 10,
+    channel: 'aeron:udp?endpoint=127.0.0.1:24327|fc=mine',
+  });
+  assert.match(only(refused.events, 'error').message, /'mine' is not a flow control strategy/);
+});

@@ -806,7 +806,7 @@ test('with cubic congestion control the window shrinks by a loss, and senders he
     rttCounterId: 90,
     windowCounterId: 91,
   };
-  using receiver = new Receiver({ congestion, windowLength: 20 * MTU });
+  using receiver = new Receiver({ congestionControl: 'cubic', congestion, windowLength: 20 * MTU });
   receiver.agent.agent.doWork();
   const sent = receiver.transport.takeSent();
   assert.equal(ofType(sent, SM)[0]!.view.getInt32(24, true), 10 * MTU);

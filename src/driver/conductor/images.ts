@@ -143,11 +143,10 @@ export class Images {
     this.streams.images.set(registrationId, image);
     endpoint.users++;
     const command = addCommand(setup, image, subscriptions[0]!, joinPosition, windowLength, isGroup);
-    const congestion = isCubic ? this.cubicSpec(cubicCounterIds) : undefined;
-    context.network.send({
-      ...command,
-      image: congestion === undefined ? command.image : { ...command.image, congestion },
-    });
+    const { congestionControl } = parameters;
+    const congestion = isCubic ? { congestion: this.cubicSpec(cubicCounterIds) } : {};
+    const changes = congestionControl === 'static' ? {} : { congestionControl, ...congestion };
+    context.network.send({ ...command, image: { ...command.image, ...changes } });
     for (const link of links) linker.announce(image, link);
   }
 

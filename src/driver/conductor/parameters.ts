@@ -93,7 +93,7 @@ export interface SubscriptionParameters {
   readonly windowLength: number;
   readonly nakDelayNs: number;
   /** What changes the window of an image. */
-  readonly congestionControl: 'static' | 'cubic';
+  readonly congestionControl: string;
   /** Whether streams are taken for those of a group; null: as sender and channel suggest. */
   readonly isGroup: boolean | null;
   /** What senders are told of the receiver; null: nothing. */
@@ -304,7 +304,7 @@ const GROUP_CONSIDERATIONS: Readonly<Record<string, boolean | null>> = {
   infer: null,
 };
 
-function congestionControl(channel: Channel, options: DriverOptions): 'static' | 'cubic' {
+function congestionControl(channel: Channel, options: DriverOptions): string {
   const name = channel.uri.get('cc') ?? 'static';
   if (name !== 'static' && name !== 'cubic') throw refuse(`unsupported congestion control : cc=${name}`);
   return options.congestionControlSupplier === 'default' ? name : options.congestionControlSupplier;

@@ -12,6 +12,11 @@ import type { Transport } from '../../transport/transport.ts';
 import type { TransportStatistics } from '../../transport/transport-statistics.ts';
 import { ConfigurationError, messageOf } from '../../util/errors.ts';
 import type { HostLookup } from '../conductor/name-resolver.ts';
+import {
+  CONGESTION_CONTROL,
+  type CongestionControlSupplier,
+} from '../congestion/congestion-control-supplier.ts';
+import { FLOW_CONTROL, type FlowControlSupplier } from '../flow/flow-control-supplier.ts';
 import { csvTableLookup } from '../names/csv-table.ts';
 import { fixedLossInterceptor, lossInterceptor, multiGapLossInterceptor } from './loss-arguments.ts';
 
@@ -50,6 +55,8 @@ export type NameResolverSupplier = (
 
 /** What can be registered by name, and what each is. */
 export interface ExtensionPoints {
+  flowControl: FlowControlSupplier;
+  congestionControl: CongestionControlSupplier;
   interceptor: InterceptorSupplier;
   transport: TransportSupplier;
   idleStrategy: IdleStrategySupplier;
@@ -67,6 +74,8 @@ export interface ExtensionModule {
 export class Extensions {
   private readonly known: { readonly [Point in keyof ExtensionPoints]: Map<string, ExtensionPoints[Point]> } =
     {
+      flowControl: new Map(Object.entries(FLOW_CONTROL)),
+      congestionControl: new Map(Object.entries(CONGESTION_CONTROL)),
       interceptor: new Map(),
       transport: new Map(),
       idleStrategy: new Map(),

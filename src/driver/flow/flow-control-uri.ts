@@ -13,15 +13,12 @@ const INT32_MAX = 2147483647;
  * that says what is wrong: to wait for several receivers takes a group.
  */
 export function unicastFlowControl(text: string | null, options: DriverOptions): FlowControlParameters {
-  if (text === null) {
-    const group = groupFlowControl(null, options);
-    return { ...group, strategy: 'max', retransmitWindowMultiple: options.unicastFlowControlRrwm };
-  }
   const asked = groupFlowControl(text, {
     ...options,
+    multicastFlowControl: options.unicastFlowControl,
     multicastFlowControlRrwm: options.unicastFlowControlRrwm,
   });
-  if (asked.strategy !== 'max') {
+  if (text !== null && asked.strategy !== 'max') {
     throw new Error(
       `unsupported unicast flow control strategy '${asked.strategy}': there is one receiver, use max`,
     );
@@ -35,8 +32,8 @@ export function unicastFlowControl(text: string | null, options: DriverOptions):
  * Throws an Error that says what is wrong.
  */
 export function groupFlowControl(text: string | null, options: DriverOptions): FlowControlParameters {
-  const [name, ...fields] = text === null ? [options.multicastFlowControl] : text.split(',');
-  if (name !== 'max' && name !== 'min' && name !== 'tagged') {
+  const [name = '', ...fields] = text === null ? [options.multicastFlowControl] : text.split(',');
+  if (text !== null && name !== 'max' && name !== 'min' && name !== 'tagged') {
     throw new Error(`'${name}' is not a flow control strategy: max, min or tagged`);
   }
   const parameters: FlowControlParameters = {
