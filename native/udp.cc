@@ -30,14 +30,15 @@ constexpr size_t kSocketsWithoutEpoll = 5;
 constexpr int kReadyMax = 8;
 
 // What one coalesced message may hold: datagrams that every kernel takes, and bytes that stay below 64 KiB with all headers
-// (IPv4, UDP, Ethernet, VLAN). A device is not given more than that at once: the kernel would cut it up.
+// (IPv6, UDP, Ethernet, VLAN). A device is not given more than that at once: the kernel would cut it up.
 constexpr int kSegmentsMax = 64;
-constexpr size_t kCoalescedLengthMax = 65535 - 20 - 8 - 18;  // KernelTransport has it, too.
+constexpr size_t kCoalescedLengthMax = 65535 - 40 - 8 - 18;  // KernelTransport has it, too.
 
 struct Socket {
   int32_t fd = -1;
   // What datagrams are sent from: the same, or a connected socket beside one that is a member of a group.
   int32_t sendFd = -1;
+  bool isIpv6 = false;
   // The longest datagrams that are coalesced when sent. 0: none.
   size_t segmentLengthMax = 0;
   bool hasRefused = false;
@@ -57,13 +58,28 @@ struct Outgoing {
   uint32_t length;
 };
 
-// The words of a datagram received, as KernelTransport reads them. Address and port in host order.
+// The words of a datagram received, as KernelTransport reads them. Address and port in host order. Address 0: it is an IPv6
+// address, in the set's table of those.
 struct Incoming {
   int32_t endpoint;
   int32_t offset;
   int32_t length;
   int32_t address;
   int32_t port;
+};
+
+// An IPv6 address as words in host order, and the number of the interface that a link-local one is on.
+struct Ipv6Words {
+  int32_t words[4];
+  int32_t zone;
+};
+
+// The addresses of a call to a set, and those that datagrams came from: KernelTransport's table of IPv6 addresses.
+struct Ipv6Table {
+  Ipv6Words remote;
+  Ipv6Words local;
+  Ipv6Words group;
+  Ipv6Words sources[kBurst];  // By the datagram's place in the incoming table.
 };
 
 // As KernelStatistics reads them.
@@ -104,12 +120,36 @@ bool isRefusal(int error) {
   return error == EMSGSIZE || error == EINVAL || error == EIO || error == EOPNOTSUPP;
 }
 
-sockaddr_in socketAddress(int32_t address, int32_t port) {
-  sockaddr_in result = {};
-  result.sin_family = AF_INET;
-  result.sin_port = htons(static_cast<uint16_t>(port));
-  result.sin_addr.s_addr = htonl(static_cast<uint32_t>(address));
-  return result;
+// An address of either family and its length; 0: none.
+struct SocketAddress {
+  socklen_t length = 0;
+  union {
+    sockaddr any;
+    sockaddr_in ipv4;
+    sockaddr_in6 ipv6;
+  };
+
+  SocketAddress() {}
+
+  SocketAddress(int32_t address, int32_t port) : length(sizeof(ipv4)) {
+    ipv4 = {};
+    ipv4.sin_family = AF_INET;
+    ipv4.sin_port = htons(static_cast<uint16_t>(port));
+    ipv4.sin_addr.s_addr = htonl(static_cast<uint32_t>(address));
+  }
+
+  SocketAddress(const Ipv6Words& address, int32_t port) : length(sizeof(ipv6)) {
+    ipv6 = {};
+    ipv6.sin6_family = AF_INET6;
+    ipv6.sin6_port = htons(static_cast<uint16_t>(port));
+    for (int i = 0; i < 4; i++) ipv6.sin6_addr.s6_addr32[i] = htonl(static_cast<uint32_t>(address.words[i]));
+    ipv6.sin6_scope_id = static_cast<uint32_t>(address.zone);
+  }
+};
+
+void readIpv6(const sockaddr_in6& from, Ipv6Words& to) {
+  for (int i = 0; i < 4; i++) to.words[i] = static_cast<int32_t>(ntohl(from.sin6_addr.s6_addr32[i]));
+  to.zone = static_cast<int32_t>(from.sin6_scope_id);
 }
 
 // The datagrams from `first` on that go out as one message: all as long as the first, the last one perhaps shorter.
@@ -131,16 +171,16 @@ int endOfRun(const iovec* datagrams, int first, int count) {
 // Ranges that follow each other in memory, as those of a log do, are one.
 class Messages {
  public:
-  // The address may be null when the socket is connected. Datagrams longer than `segmentLengthMax` go alone.
-  Messages(const iovec* datagrams, int count, size_t segmentLengthMax, sockaddr_in* destination) {
+  // There is no address when the socket is connected. Datagrams longer than `segmentLengthMax` go alone.
+  Messages(const iovec* datagrams, int count, size_t segmentLengthMax, SocketAddress& destination) {
     int ranges = 0;
     for (int i = 0; i < count;) {
       const size_t length = datagrams[i].iov_len;
       const int end = length <= segmentLengthMax && length > 0 ? endOfRun(datagrams, i, count) : i + 1;
       msghdr& header = messages_[count_].msg_hdr;
       header = {};
-      header.msg_name = destination;
-      header.msg_namelen = destination == nullptr ? 0 : sizeof(*destination);
+      header.msg_name = destination.length == 0 ? nullptr : &destination.any;
+      header.msg_namelen = destination.length;
       header.msg_iov = &ranges_[ranges];
       ranges_[ranges++] = datagrams[i];
       if (end > i + 1) {
@@ -189,9 +229,11 @@ class Messages {
 // thread.
 class SocketSet {
  public:
+  Ipv6Table* const ipv6;
+
   SocketSet(uint8_t* slots, int32_t slotLength, int32_t burst, Incoming* incoming, Statistics* statistics,
-            bool isCoalescing)
-      : burst_(burst), slotLength_(slotLength), isCoalescing_(isCoalescing), incoming_(incoming),
+            bool isCoalescing, Ipv6Table* ipv6)
+      : ipv6(ipv6), burst_(burst), slotLength_(slotLength), isCoalescing_(isCoalescing), incoming_(incoming),
         statistics_(statistics) {
     for (int i = 0; i < burst; i++) {
       buffers_[i] = {slots + static_cast<size_t>(i) * slotLength, static_cast<size_t>(slotLength - kArrivalTimeLength)};
@@ -199,7 +241,7 @@ class SocketSet {
       header.msg_iov = &buffers_[i];
       header.msg_iovlen = 1;
       header.msg_name = &sources_[i];
-      header.msg_namelen = sizeof(sockaddr_in);
+      header.msg_namelen = sizeof(sockaddr_in6);
     }
     if (isCoalescing) hearControls();
   }
@@ -210,11 +252,12 @@ class SocketSet {
   }
 
   // Takes the sockets over, which may be one. Returns errno, or 0.
-  int add(int32_t endpoint, int fd, int sendFd, bool isTimed) {
+  int add(int32_t endpoint, int fd, int sendFd, bool isIpv6, bool isTimed) {
     if (sockets_.size() <= static_cast<size_t>(endpoint)) sockets_.resize(endpoint + 1);
     sockets_[endpoint] = {};
     sockets_[endpoint].fd = fd;
     sockets_[endpoint].sendFd = sendFd;
+    sockets_[endpoint].isIpv6 = isIpv6;
     sockets_[endpoint].isTimed = isTimed;
     if (isTimed && !hasControls_) hearControls();
     open_.push_back(endpoint);
@@ -250,10 +293,12 @@ class SocketSet {
 
   // Connects a connected socket to another address, by a route that may coalesce what the last one did not. Returns
   // errno, or 0.
-  int reconnect(int32_t endpoint, const sockaddr_in& remote) {
+  int reconnect(int32_t endpoint, int32_t address, int32_t port) {
     Socket* socket = at(endpoint);
     if (socket == nullptr) return EBADF;
-    if (connect(socket->sendFd, reinterpret_cast<const sockaddr*>(&remote), sizeof(remote)) != 0) return errno;
+    const SocketAddress remote =
+        socket->isIpv6 ? SocketAddress(ipv6->remote, port) : SocketAddress(address, port);
+    if (connect(socket->sendFd, &remote.any, remote.length) != 0) return errno;
     if (isCoalescing_) startCoalescing(*socket);
     return 0;
   }
@@ -289,8 +334,14 @@ class SocketSet {
       if (bytes == nullptr) break;
       datagrams[valid] = {bytes, datagram.length};
     }
-    sockaddr_in destination = socketAddress(address, port);
-    sockaddr_in* to = port == 0 ? nullptr : &destination;
+    SocketAddress to;
+    if (port == 0) {
+      // It is connected.
+    } else if (socket->isIpv6) {
+      to = SocketAddress(ipv6->remote, port);
+    } else {
+      to = SocketAddress(address, port);
+    }
     int accepted = 0;
     if (valid == 1) {
       accepted = transmit(*socket, datagrams[0], to);
@@ -311,6 +362,11 @@ class SocketSet {
   struct Received {
     int32_t endpoint;  // -1: closed since.
     int32_t segmentLength;
+  };
+
+  union Source {
+    sockaddr_in ipv4;
+    sockaddr_in6 ipv6;
   };
 
   Socket* at(int32_t endpoint) {
@@ -352,10 +408,9 @@ class SocketSet {
   }
 
   // Sends a datagram, 0.15 us faster than as a burst of one. Returns 1 when the kernel accepted it, or else 0.
-  int transmit(const Socket& socket, const iovec& datagram, const sockaddr_in* destination) {
-    const socklen_t length = destination == nullptr ? 0 : sizeof(*destination);
-    const ssize_t sent = sendto(socket.sendFd, datagram.iov_base, datagram.iov_len, 0,
-                                reinterpret_cast<const sockaddr*>(destination), length);
+  int transmit(const Socket& socket, const iovec& datagram, const SocketAddress& destination) {
+    const sockaddr* to = destination.length == 0 ? nullptr : &destination.any;
+    const ssize_t sent = sendto(socket.sendFd, datagram.iov_base, datagram.iov_len, 0, to, destination.length);
     if (sent < 0) {
       countError(errno);
       return 0;
@@ -366,7 +421,7 @@ class SocketSet {
   }
 
   // Sends datagrams, coalesced as far as the socket's route allows. Returns how many the kernel accepted.
-  int transmit(Socket& socket, const iovec* datagrams, int count, sockaddr_in* destination) {
+  int transmit(Socket& socket, const iovec* datagrams, int count, SocketAddress& destination) {
     Messages messages(datagrams, count, socket.segmentLengthMax, destination);
     const int sent = messages.send(socket.sendFd);
     if (sent >= 0) return accept(messages, sent);
@@ -434,6 +489,10 @@ class SocketSet {
     // A socket that was silent is asked for a single message: to hear that there is no second costs 0.2 us.
     const bool isBusy = socket.lastPoll == poll_ - 1;
     const int asked = isBusy ? std::max(1, room / socket.datagramsPerMessage) : 1;
+    // The kernel leaves there how long the address was; those of IPv4 always fit.
+    if (socket.isIpv6) {
+      for (int i = first; i < first + asked; i++) messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_in6);
+    }
     const int received = recvmmsg(socket.fd, messages_ + first, static_cast<unsigned>(asked), MSG_DONTWAIT, nullptr);
     if (received < 0) {
       if (!isSoft(errno)) {
@@ -495,13 +554,15 @@ class SocketSet {
       const Received& received = received_[nextMessage_];
       if (received.endpoint < 0) continue;
       const auto length = static_cast<int32_t>(messages_[nextMessage_].msg_len);
-      const sockaddr_in& source = sources_[nextMessage_];
-      const auto address = static_cast<int32_t>(ntohl(source.sin_addr.s_addr));
-      const int32_t port = ntohs(source.sin_port);
+      const Source& source = sources_[nextMessage_];
+      const bool isIpv6 = source.ipv4.sin_family == AF_INET6;
+      const int32_t address = isIpv6 ? 0 : static_cast<int32_t>(ntohl(source.ipv4.sin_addr.s_addr));
+      const int32_t port = ntohs(source.ipv4.sin_port);  // Both families have it at the same place.
       do {
         if (count_ == burst_) return;
         const int32_t segment = std::min(received.segmentLength, length - nextOffset_);
         const int32_t offset = nextMessage_ * slotLength_ + nextOffset_;
+        if (isIpv6) readIpv6(source.ipv6, ipv6->sources[count_]);
         incoming_[count_++] = {received.endpoint, offset, segment, address, port};
         statistics_->bytesReceived += segment;
         nextOffset_ += segment;
@@ -527,7 +588,7 @@ class SocketSet {
   Received received_[kBurst];
   mmsghdr messages_[kBurst] = {};
   iovec buffers_[kBurst];
-  sockaddr_in sources_[kBurst];
+  Source sources_[kBurst] = {};
   Control controls_[kBurst];
 };
 
@@ -542,8 +603,8 @@ SocketSet* socketsAt(int32_t index) {
 // attach(regionTable): the table of the shm addon, before anything else.
 void attach(const Arguments& args) { regionTable = tableAt(args, 0); }
 
-// createSet(slotsHandle, slotLength, burst, incomingHandle, statisticsHandle, isCoalescing) → set, or -1 when a region
-// is too small. The regions must outlive the set.
+// createSet(slotsHandle, slotLength, burst, incomingHandle, statisticsHandle, isCoalescing, ipv6Handle) → set, or -1 when a
+// region is too small. The regions must outlive the set.
 void createSet(const Arguments& args) {
   const int32_t slotLength = int32At(args, 1);
   const int32_t burst = int32At(args, 2);
@@ -552,10 +613,11 @@ void createSet(const Arguments& args) {
   uint8_t* slots = regionTable->at(int32At(args, 0), 0, static_cast<uint32_t>(slotLength) * burst);
   uint8_t* incoming = regionTable->at(int32At(args, 3), 0, sizeof(Incoming) * burst);
   uint8_t* statistics = regionTable->at(int32At(args, 4), 0, sizeof(Statistics));
-  if (slots == nullptr || incoming == nullptr || statistics == nullptr) return;
+  uint8_t* ipv6 = regionTable->at(int32At(args, 6), 0, sizeof(Ipv6Table));
+  if (slots == nullptr || incoming == nullptr || statistics == nullptr || ipv6 == nullptr) return;
   socketSets.push_back(std::make_unique<SocketSet>(slots, slotLength, burst, reinterpret_cast<Incoming*>(incoming),
                                                    reinterpret_cast<Statistics*>(statistics),
-                                                   args[5]->IsTrue()));
+                                                   args[5]->IsTrue(), reinterpret_cast<Ipv6Table*>(ipv6)));
   args.GetReturnValue().Set(static_cast<int32_t>(socketSets.size()) - 1);
 }
 
@@ -576,24 +638,43 @@ int32_t getOption(int fd, int option) {
 
 // What an endpoint asks for: the arguments of open().
 struct Wanted {
-  explicit Wanted(const Arguments& args)
-      : local(socketAddress(int32At(args, 2), int32At(args, 3))), remote(socketAddress(int32At(args, 4), int32At(args, 5))),
-        receiveBufferLength(int32At(args, 6)), sendBufferLength(int32At(args, 7)),
-        group(socketAddress(int32At(args, 8), 0)), interface(socketAddress(int32At(args, 9), 0)), ttl(int32At(args, 10)),
-        isTimed(args[11]->IsTrue()) {}
+  Wanted(const Arguments& args, const Ipv6Table& ipv6)
+      : isIpv6(args[13]->IsTrue()), receiveBufferLength(int32At(args, 6)), sendBufferLength(int32At(args, 7)),
+        ttl(int32At(args, 10)), isTimed(args[11]->IsTrue()), interfaceIndex(int32At(args, 12)) {
+    local = isIpv6 ? SocketAddress(ipv6.local, int32At(args, 3)) : SocketAddress(int32At(args, 2), int32At(args, 3));
+    const int32_t remotePort = int32At(args, 5);
+    if (remotePort != 0) {
+      remote = isIpv6 ? SocketAddress(ipv6.remote, remotePort) : SocketAddress(int32At(args, 4), remotePort);
+    }
+    if (int32At(args, 8) != 0) group = isIpv6 ? SocketAddress(ipv6.group, 0) : SocketAddress(int32At(args, 8), 0);
+    interface = SocketAddress(int32At(args, 9), 0);
+  }
 
-  bool isConnected() const { return remote.sin_port != 0; }
-  bool isMulticast() const { return group.sin_addr.s_addr != 0; }
+  bool isConnected() const { return remote.length != 0; }
+  bool isMulticast() const { return group.length != 0; }
 
-  const sockaddr_in local;
-  const sockaddr_in remote;
+  const bool isIpv6;
+  SocketAddress local;
+  SocketAddress remote;
   const int32_t receiveBufferLength;
   const int32_t sendBufferLength;
-  const sockaddr_in group;  // Its port means nothing, nor the interface's.
-  const sockaddr_in interface;
+  SocketAddress group;  // Its port means nothing, nor the interface's.
+  SocketAddress interface;
   const int32_t ttl;
   const bool isTimed;
+  const int32_t interfaceIndex;
 };
+
+const char* joinGroup(int fd, const Wanted& wanted) {
+  if (wanted.isIpv6) {
+    const ipv6_mreq membership = {wanted.group.ipv6.sin6_addr, static_cast<unsigned>(wanted.interfaceIndex)};
+    const int failed = setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &membership, sizeof(membership));
+    return failed != 0 ? "setsockopt IPV6_JOIN_GROUP" : nullptr;
+  }
+  const ip_mreq membership = {wanted.group.ipv4.sin_addr, wanted.interface.ipv4.sin_addr};
+  const int failed = setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof(membership));
+  return failed != 0 ? "setsockopt IP_ADD_MEMBERSHIP" : nullptr;
+}
 
 // Lets others of this machine be members at the same port, and keeps out datagrams of groups that only they are in.
 const char* join(int fd, const Wanted& wanted) {
@@ -601,22 +682,25 @@ const char* join(int fd, const Wanted& wanted) {
   const int no = 0;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0) return "setsockopt SO_REUSEADDR";
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) != 0) return "setsockopt SO_REUSEPORT";
-  if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &no, sizeof(no)) != 0 && errno != ENOPROTOOPT) {
-    return "setsockopt IP_MULTICAST_ALL";
-  }
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&wanted.local), sizeof(wanted.local)) != 0) return "bind";
-  const ip_mreq membership = {wanted.group.sin_addr, wanted.interface.sin_addr};
-  if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof(membership)) != 0) {
-    return "setsockopt IP_ADD_MEMBERSHIP";
-  }
-  return nullptr;
+  const int level = wanted.isIpv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  const int option = wanted.isIpv6 ? IPV6_MULTICAST_ALL : IP_MULTICAST_ALL;
+  if (setsockopt(fd, level, option, &no, sizeof(no)) != 0 && errno != ENOPROTOOPT) return "setsockopt MULTICAST_ALL";
+  if (bind(fd, &wanted.local.any, wanted.local.length) != 0) return "bind";
+  return joinGroup(fd, wanted);
 }
 
 // By which interface datagrams to groups leave, and how many routers they may pass.
 const char* aim(int fd, const Wanted& wanted) {
-  const in_addr interface = wanted.interface.sin_addr;
-  if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof(interface)) != 0) return "setsockopt IP_MULTICAST_IF";
   const int ttl = wanted.ttl;
+  if (wanted.isIpv6) {
+    const int index = wanted.interfaceIndex;
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof(index)) != 0) return "setsockopt IPV6_MULTICAST_IF";
+    if (ttl == 0) return nullptr;
+    const int failed = setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &ttl, sizeof(ttl));
+    return failed != 0 ? "setsockopt IPV6_MULTICAST_HOPS" : nullptr;
+  }
+  const in_addr interface = wanted.interface.ipv4.sin_addr;
+  if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof(interface)) != 0) return "setsockopt IP_MULTICAST_IF";
   if (ttl != 0 && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) != 0) return "setsockopt IP_MULTICAST_TTL";
   return nullptr;
 }
@@ -627,24 +711,24 @@ const char* prepare(int fd, int sendFd, const Wanted& wanted) {
   if (wanted.isMulticast()) {
     if ((failed = join(fd, wanted)) != nullptr) return failed;
     if ((failed = aim(sendFd, wanted)) != nullptr) return failed;
-  } else if (bind(fd, reinterpret_cast<const sockaddr*>(&wanted.local), sizeof(wanted.local)) != 0) {
+  } else if (bind(fd, &wanted.local.any, wanted.local.length) != 0) {
     return "bind";
   }
-  if (wanted.isConnected() &&
-      connect(sendFd, reinterpret_cast<const sockaddr*>(&wanted.remote), sizeof(wanted.remote)) != 0) {
-    return "connect";
-  }
+  if (wanted.isConnected() && connect(sendFd, &wanted.remote.any, wanted.remote.length) != 0) return "connect";
   if (setOption(fd, SO_RCVBUF, wanted.receiveBufferLength) != 0) return "setsockopt SO_RCVBUF";
   if (setOption(sendFd, SO_SNDBUF, wanted.sendBufferLength) != 0) return "setsockopt SO_SNDBUF";
   if (setOption(fd, SO_TIMESTAMPNS, wanted.isTimed ? 1 : 0) != 0) return "setsockopt SO_TIMESTAMPNS";
   return nullptr;
 }
 
-int newSocket() { return socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+int newSocket(bool isIpv6) {
+  return socket(isIpv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
 
 // open(set, endpoint, localAddress, localPort, remoteAddress, remotePort, receiveBufferLength, sendBufferLength,
-//      groupAddress, interfaceAddress, ttl, isTimed)
-// → { localAddress, localPort, receiveBufferLength, sendBufferLength }, as the kernel has them.
+//      groupAddress, interfaceAddress, ttl, isTimed, interfaceIndex, isIpv6)
+// → { localAddress, localPort, receiveBufferLength, sendBufferLength }, as the kernel has them. With `isIpv6` the table of
+// the set has the local and the remote address, the group's where there is one, and gets the local one.
 // Remote port 0 leaves the socket unconnected; group address 0: it is no member of a group. A member that is connected
 // has a second socket to send from: the kernel would not let a connected one hear the members of another group.
 // Timed: the end of each slot says when the kernel had what is in it.
@@ -653,36 +737,37 @@ void open(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   SocketSet* sockets = socketsAt(int32At(args, 0));
   if (sockets == nullptr) return throwError(isolate, "EBADF", "the transport is closed");
-  const Wanted wanted(args);
-  const int fd = newSocket();
-  const int sendFd = wanted.isMulticast() && wanted.isConnected() && fd >= 0 ? newSocket() : fd;
+  const Wanted wanted(args, *sockets->ipv6);
+  const int fd = newSocket(wanted.isIpv6);
+  const int sendFd = wanted.isMulticast() && wanted.isConnected() && fd >= 0 ? newSocket(wanted.isIpv6) : fd;
   const char* failed = fd < 0 || sendFd < 0 ? "socket" : prepare(fd, sendFd, wanted);
-  sockaddr_in local = {};
-  socklen_t length = sizeof(local);
-  if (failed == nullptr && getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) failed = "getsockname";
+  SocketAddress local;
+  local.length = sizeof(local.ipv6);
+  if (failed == nullptr && getsockname(fd, &local.any, &local.length) != 0) failed = "getsockname";
   if (failed != nullptr) {
     const int error = errno;
     if (sendFd >= 0 && sendFd != fd) close(sendFd);
     if (fd >= 0) close(fd);
     return throwErrno(isolate, error, failed);
   }
-  const int error = sockets->add(int32At(args, 1), fd, sendFd, wanted.isTimed);
+  const int error = sockets->add(int32At(args, 1), fd, sendFd, wanted.isIpv6, wanted.isTimed);
   if (error != 0) return throwErrno(isolate, error, "epoll");
 
   v8::Local<v8::Object> result = v8::Object::New(isolate);
   const auto put = [&](const char* name, int32_t value) { set(isolate, result, name, v8::Integer::New(isolate, value)); };
-  put("localAddress", static_cast<int32_t>(ntohl(local.sin_addr.s_addr)));
-  put("localPort", ntohs(local.sin_port));
+  if (wanted.isIpv6) readIpv6(local.ipv6, sockets->ipv6->local);
+  put("localAddress", wanted.isIpv6 ? 0 : static_cast<int32_t>(ntohl(local.ipv4.sin_addr.s_addr)));
+  put("localPort", ntohs(local.ipv4.sin_port));
   put("receiveBufferLength", getOption(fd, SO_RCVBUF));
   put("sendBufferLength", getOption(sendFd, SO_SNDBUF));
   args.GetReturnValue().Set(result);
 }
 
-// reconnect(set, endpoint, remoteAddress, remotePort)
+// reconnect(set, endpoint, remoteAddress, remotePort): of an IPv6 socket, the set's table has the address.
 void reconnect(const Arguments& args) {
   SocketSet* sockets = socketsAt(int32At(args, 0));
-  const sockaddr_in remote = socketAddress(int32At(args, 2), int32At(args, 3));
-  const int error = sockets == nullptr ? EBADF : sockets->reconnect(int32At(args, 1), remote);
+  const int error =
+      sockets == nullptr ? EBADF : sockets->reconnect(int32At(args, 1), int32At(args, 2), int32At(args, 3));
   if (error != 0) throwErrno(args.GetIsolate(), error, "connect");
 }
 
@@ -699,7 +784,7 @@ int32_t receive(int32_t set) {
 }
 
 // send(set, endpoint, outgoingHandle, count, address, port) → datagrams accepted, in order from the first.
-// Port 0: to where the socket is connected.
+// Port 0: to where the socket is connected. Of an IPv6 socket, the set's table has the address.
 int32_t send(int32_t set, int32_t endpoint, int32_t outgoingHandle, int32_t wanted, int32_t address, int32_t port) {
   SocketSet* sockets = socketsAt(set);
   const int count = std::clamp(wanted, 0, kBurst);

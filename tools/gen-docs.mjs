@@ -290,14 +290,13 @@ right; before that it is called \`<name>.part\`.
 }
 
 async function readme() {
-  const { UNSUPPORTED_PARAMETERS, ...sentences } = await load('driver/conductor/unsupported');
+  const { UNSUPPORTED_PARAMETERS } = await load('driver/conductor/unsupported');
   const rows = UNSUPPORTED_PARAMETERS.map(({ feature, sentence }) => [feature, sentence]);
-  const others = [['IPv6', sentences.IPV6_SENTENCE]];
   const text = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END);
   if (begin < 0 || end < begin) throw new Error(`README.md has no "${BEGIN}" … "${END}"`);
-  const made = table(['not supported', 'what a client is told'], [...rows, ...others]);
+  const made = table(['not supported', 'what a client is told'], rows);
   return `${text.slice(0, begin)}${BEGIN}\n${made}\n${text.slice(end)}`;
 }
 

@@ -1,4 +1,4 @@
-import type { Ipv4Address } from '../transport/transport.ts';
+import type { IpAddress } from '../transport/transport.ts';
 
 /** How the agents share threads. DEDICATED over anything but kernel sockets runs as SHARED_NETWORK. */
 export type ThreadingMode = 'DEDICATED' | 'SHARED_NETWORK' | 'SHARED' | 'INVOKER';
@@ -11,7 +11,7 @@ export interface PortRange {
 
 /** An IPv4 address with the length of its network prefix. */
 export interface Ipv4Interface {
-  readonly address: Ipv4Address;
+  readonly address: IpAddress;
   /** Bits. Null, not given: 24 beside a gateway, else 0, and everybody is looked for on the link. */
   readonly prefixLength: number | null;
 }
@@ -149,7 +149,7 @@ export interface DriverOptions {
   readonly networkAgents: number;
   readonly transport: 'auto' | 'kernel' | 'dpdk' | 'none';
   readonly dpdkLocalIpv4Address: Ipv4Interface | null;
-  readonly dpdkGatewayIpv4Address: Ipv4Address;
+  readonly dpdkGatewayIpv4Address: IpAddress;
   readonly dpdkPortId: number;
   readonly dpdkMtu: number;
   readonly dpdkRxQueueSize: number;

@@ -8,7 +8,7 @@ export {
   type DatagramHandler,
   type Endpoint,
   type EndpointOptions,
-  type Ipv4Address,
+  type IpAddress,
   type Transport,
 } from '../transport/transport.ts';
 export type { TransportStatistics } from '../transport/transport-statistics.ts';

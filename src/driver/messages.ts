@@ -8,7 +8,7 @@
 
 import type { ResolutionEntry } from '../protocol/resolution-frame.ts';
 import type { HandOverConfig } from '../transport/bypass/hand-over.ts';
-import type { EndpointOptions, Ipv4Address } from '../transport/transport.ts';
+import type { EndpointOptions, IpAddress } from '../transport/transport.ts';
 import type { EventLogConfig } from './event-log/event-log.ts';
 
 /** A region of the conductor's, to be adopted by the network agent's isolate. */
@@ -80,7 +80,7 @@ export interface TimestampOffsets {
 /** What a receive endpoint tells senders, and what it does to datagrams. */
 export interface ReceiverSpec {
   /** Where status messages and NAKs go; `null`: to the source of the stream. */
-  readonly control: { readonly address: Ipv4Address; readonly port: number } | null;
+  readonly control: { readonly address: IpAddress; readonly port: number } | null;
   readonly groupTag: GroupTag | null;
   /** Left out: no timestamps. */
   readonly timestamps?: TimestampOffsets;
@@ -118,7 +118,7 @@ export interface NetworkPublicationSpec {
   /** Spies alone make it connected, and the stream goes on at their pace. */
   readonly spiesSimulateConnection: boolean;
   /** The remote address of the endpoint; 0 when it has several destinations. */
-  readonly remoteAddress: Ipv4Address;
+  readonly remoteAddress: IpAddress;
   readonly remotePort: number;
   readonly publisherPositionCounterId: number;
   readonly publisherLimitCounterId: number;
@@ -179,7 +179,7 @@ export interface ImageSpec {
   /** Whether others receive the stream too: NAKs are then held back, because one will do for all. */
   readonly isGroup: boolean;
   /** Source of the setup frame: where status messages and NAKs go, unless the endpoint has a control address. */
-  readonly sourceAddress: Ipv4Address;
+  readonly sourceAddress: IpAddress;
   readonly sourcePort: number;
   /** The destination it came through; 0: the endpoint has none. */
   readonly destinationId: number;
@@ -233,7 +233,7 @@ export type NetworkCommand =
       readonly kind: 'sendResolution';
       readonly endpointId: number;
       readonly frame: Uint8Array;
-      readonly remoteAddress: Ipv4Address;
+      readonly remoteAddress: IpAddress;
       readonly remotePort: number;
     }
   /** Answered by `endpointClosed`. */
@@ -243,7 +243,7 @@ export type NetworkCommand =
       readonly kind: 'addDestination';
       readonly endpointId: number;
       readonly destinationId: number;
-      readonly address: Ipv4Address;
+      readonly address: IpAddress;
       readonly port: number;
     }
   | { readonly kind: 'removeDestination'; readonly endpointId: number; readonly destinationId: number }
@@ -252,13 +252,13 @@ export type NetworkCommand =
       readonly kind: 'moveDestination';
       readonly endpointId: number;
       readonly destinationId: number;
-      readonly address: Ipv4Address;
+      readonly address: IpAddress;
     }
   /** The remote name, or that of the control address, resolved to another address. */
   | {
       readonly kind: 'reconnectEndpoint';
       readonly endpointId: number;
-      readonly remoteAddress: Ipv4Address;
+      readonly remoteAddress: IpAddress;
       readonly remotePort: number;
     }
   | { readonly kind: 'addNetworkPublication'; readonly publication: NetworkPublicationSpec }
@@ -317,7 +317,7 @@ export type NetworkEvent =
   | {
       readonly kind: 'endpointOpened';
       readonly endpointId: number;
-      readonly localAddress: Ipv4Address;
+      readonly localAddress: IpAddress;
       readonly localPort: number;
       readonly receiveBufferLength: number;
     }
@@ -333,7 +333,7 @@ export type NetworkEvent =
   | {
       readonly kind: 'destinationOpened';
       readonly destinationId: number;
-      readonly localAddress: Ipv4Address;
+      readonly localAddress: IpAddress;
       readonly localPort: number;
     }
   | {
@@ -357,7 +357,7 @@ export type NetworkEvent =
       readonly termOffset: number;
       readonly termLength: number;
       readonly mtu: number;
-      readonly sourceAddress: Ipv4Address;
+      readonly sourceAddress: IpAddress;
       readonly sourcePort: number;
     }
   /** The counter was set to `joinPosition` and holds back the stream from now on. */
@@ -401,7 +401,7 @@ export type NetworkEvent =
       readonly destinationId: number;
       readonly errorCode: number;
       readonly message: string;
-      readonly sourceAddress: Ipv4Address;
+      readonly sourceAddress: IpAddress;
       readonly sourcePort: number;
     }
   /** Another driver told names. */
@@ -409,7 +409,7 @@ export type NetworkEvent =
       readonly kind: 'resolutionReceived';
       readonly endpointId: number;
       readonly entries: readonly ResolutionEntry[];
-      readonly sourceAddress: Ipv4Address;
+      readonly sourceAddress: IpAddress;
       readonly sourcePort: number;
     }
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
@@ -494,10 +494,10 @@ export type TransportConfig =
 export interface DpdkConfig {
   readonly ealArguments: readonly string[];
   readonly portId: number;
-  readonly localAddress: Ipv4Address;
+  readonly localAddress: IpAddress;
   readonly prefixLength: number;
   /** 0: no gateway, off-link destinations are unreachable. */
-  readonly gatewayAddress: Ipv4Address;
+  readonly gatewayAddress: IpAddress;
   /** IP MTU of the port, bytes. 0 keeps the device's. */
   readonly mtu: number;
   readonly rxQueueSize: number;

@@ -7,6 +7,8 @@ export interface NetworkWorkerData {
   readonly port: MessagePort;
   /** {@link DOORBELL_LENGTH} bytes: the words {@link COMMANDS_RUNG} and {@link EVENTS_RUNG}. */
   readonly doorbell: SharedArrayBuffer;
+  /** {@link sharedIpv6Addresses} of the conductor's isolate. */
+  readonly ipv6Addresses: SharedArrayBuffer;
   readonly idleStrategy: string;
   readonly idleStrategyInitArgs: string;
   /** Of the thread, for tools that list threads: at most 15 characters. */

@@ -7,6 +7,7 @@ import { type IdleStrategy, NoOpIdleStrategy } from '../concurrent/idle-strategy
 import { Region } from '../memory/region.ts';
 import { shm } from '../native/addons.ts';
 import { codeOf, messageOf } from '../util/errors.ts';
+import { adoptIpv6Addresses } from '../util/ip-address.ts';
 import { loadExtensions } from './extensions/extensions.ts';
 import type { NetworkCommand, NetworkEvent } from './messages.ts';
 import { NetworkAgent } from './network-agent.ts';
@@ -90,6 +91,7 @@ class NetworkThread {
 }
 
 const data = workerData as NetworkWorkerData;
+adoptIpv6Addresses(data.ipv6Addresses);
 shm.nameThread(data.name);
 if (data.cpu >= 0) shm.pin(data.cpu);
 const thread = new NetworkThread(data);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Clock } from '../concurrent/clock.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
+import { sharedIpv6Addresses } from '../util/ip-address.ts';
 import type { NetworkCommand, NetworkEvent } from './messages.ts';
 import type { NetworkThreadOptions, RunningNetwork } from './network-link.ts';
 import {
@@ -46,6 +47,7 @@ export class WorkerNetwork implements RunningNetwork {
       config,
       port: port2,
       doorbell,
+      ipv6Addresses: sharedIpv6Addresses(),
       idleStrategy,
       idleStrategyInitArgs,
       name,

@@ -2,6 +2,7 @@ import { loadAddon, shm } from './addons.ts';
 
 /** A socket as the kernel made it. */
 export interface OpenedSocket {
+  /** Of IPv6 it is in the table of the set, and this is 0. */
   readonly localAddress: number;
   readonly localPort: number;
   readonly receiveBufferLength: number;
@@ -21,6 +22,7 @@ export interface UdpAddon {
     incomingHandle: number,
     statisticsHandle: number,
     isCoalescing: boolean,
+    ipv6Handle: number,
   ): number;
   destroySet(set: number): void;
   open(
@@ -36,6 +38,8 @@ export interface UdpAddon {
     interfaceAddress: number,
     ttl: number,
     isTimed: boolean,
+    interfaceIndex: number,
+    isIpv6: boolean,
   ): OpenedSocket;
   reconnect(set: number, endpoint: number, remoteAddress: number, remotePort: number): void;
   close(set: number, endpoint: number): void;

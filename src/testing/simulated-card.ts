@@ -2,7 +2,7 @@ import type { Clock } from '../concurrent/clock.ts';
 import { RX_LENGTH, RX_OFFSET, RX_WORDS } from '../device/device.ts';
 import { SimulatedDevice } from '../device/simulated-device.ts';
 import { BypassTransport } from '../transport/bypass/bypass-transport.ts';
-import type { Ipv4Address } from '../transport/transport.ts';
+import type { IpAddress } from '../transport/transport.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
 import type { Packet, SimulatedNetwork, Station } from './simulated-network.ts';
 
@@ -11,7 +11,7 @@ const DESTINATION_MAC_LOW = 2;
 
 /** A network card that a driver owns, on a {@link SimulatedNetwork}: frames, ARP and checksums are the driver's. */
 class SimulatedCard implements Station {
-  readonly address: Ipv4Address;
+  readonly address: IpAddress;
   private readonly network: SimulatedNetwork;
   private readonly device: SimulatedDevice;
   /** The other end of the card's cable. */

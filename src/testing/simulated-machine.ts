@@ -2,7 +2,7 @@ import type { Clock, EpochNs } from '../concurrent/clock.ts';
 import type { DriverMachine } from '../driver/driver-machine.ts';
 import type { NetworkThreadOptions } from '../driver/network-link.ts';
 import type { OpenedTransport, openTransport } from '../driver/open-transport.ts';
-import type { Ipv4Address } from '../transport/transport.ts';
+import type { IpAddress } from '../transport/transport.ts';
 import { Prng } from '../util/prng.ts';
 import { SimulatedEventLoop } from './simulated-event-loop.ts';
 import { SimulatedFiles } from './simulated-files.ts';
@@ -25,7 +25,7 @@ export type Wire = (machine: SimulatedMachine, clock: Clock) => OpenedTransport;
 
 /** A machine: memory, a clock that may run fast or slow, one address, and processes. */
 export class SimulatedMachine {
-  readonly address: Ipv4Address;
+  readonly address: IpAddress;
   readonly files: SimulatedFiles = new SimulatedFiles();
   readonly time: SimulatedTime;
   readonly network: SimulatedNetwork;
@@ -36,13 +36,7 @@ export class SimulatedMachine {
   private readonly processes: Map<number, SimulatedProcess> = new Map();
   private nextProcessId = 1000;
 
-  constructor(
-    time: SimulatedTime,
-    network: SimulatedNetwork,
-    address: Ipv4Address,
-    seed: number,
-    wire: Wire,
-  ) {
+  constructor(time: SimulatedTime, network: SimulatedNetwork, address: IpAddress, seed: number, wire: Wire) {
     this.time = time;
     this.network = network;
     this.address = address;
@@ -134,7 +128,7 @@ export class SimulatedProcess implements DriverMachine {
     this.eventLoop.setTimeout(() => callback(address === undefined ? 'ENOTFOUND' : null, address ?? ''), 1);
   }
 
-  localAddresses(): { name: string; address: Ipv4Address }[] {
+  localAddresses(): { name: string; address: IpAddress }[] {
     return [{ name: 'sim0', address: this.machine.address }];
   }
 

@@ -1,4 +1,4 @@
-import type { Ipv4Address } from '../transport/transport.ts';
+import type { IpAddress } from '../transport/transport.ts';
 import type { Prng } from '../util/prng.ts';
 import type { SimulatedTime } from './simulated-machine.ts';
 
@@ -40,20 +40,20 @@ export function goodLink(delayNs: number): LinkConditions {
 /** A packet under way. */
 export interface Packet {
   readonly bytes: Uint8Array;
-  readonly source: Ipv4Address;
+  readonly source: IpAddress;
   readonly sourcePort: number;
-  readonly destination: Ipv4Address;
+  readonly destination: IpAddress;
   readonly destinationPort: number;
   /** The machine it was sent from, and the one it goes to. */
-  readonly from: Ipv4Address;
-  readonly to: Ipv4Address;
+  readonly from: IpAddress;
+  readonly to: IpAddress;
   /** An Ethernet frame: who receives it checks it. Of a datagram that was damaged, nothing arrives. */
   readonly isFrame: boolean;
 }
 
 /** Who hears of what arrives at a machine. */
 export interface Station {
-  readonly address: Ipv4Address;
+  readonly address: IpAddress;
   receive(packet: Packet): void;
   /** Puts what the station has to send on the network. */
   transmit?(): void;
@@ -100,17 +100,17 @@ export class SimulatedNetwork {
   }
 
   /** Of every machine that is on the network. */
-  addresses(): Ipv4Address[] {
+  addresses(): IpAddress[] {
     return [...new Set(this.stations.map(({ address }) => address))];
   }
 
   /** Whether a machine receives at that UDP port. */
-  isBound(address: Ipv4Address, port: number): boolean {
+  isBound(address: IpAddress, port: number): boolean {
     return this.stations.some((station) => station.address === address && station.isBound?.(port) === true);
   }
 
   /** The way from one machine to another; to change as the simulation goes on. */
-  link(from: Ipv4Address, to: Ipv4Address): LinkConditions {
+  link(from: IpAddress, to: IpAddress): LinkConditions {
     const key = `${from}>${to}`;
     let link = this.links.get(key);
     if (link === undefined) {

@@ -6,13 +6,13 @@ import {
   type DatagramHandler,
   type Endpoint,
   type EndpointOptions,
-  type Ipv4Address,
+  type IpAddress,
   type Transport,
   WORDS_PER_DATAGRAM,
 } from '../transport/transport.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { AeronError } from '../util/errors.ts';
-import { isMulticast } from '../util/ipv4.ts';
+import { isMulticast } from '../util/ip-address.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
 import type { Packet, Station } from './simulated-network.ts';
 
@@ -44,7 +44,7 @@ interface Outgoing {
 export class SimulatedTransport implements Transport, Station {
   readonly maxDatagramLength: number = MAX_DATAGRAM_LENGTH;
   readonly coalescedLengthMax = 0;
-  readonly address: Ipv4Address;
+  readonly address: IpAddress;
   readonly statistics: { -readonly [Name in keyof TransportStatistics]: TransportStatistics[Name] } = {
     datagramsSent: 0,
     bytesSent: 0,
@@ -126,7 +126,7 @@ export class SimulatedTransport implements Transport, Station {
     return count;
   }
 
-  send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
+  send(endpoint: Endpoint, burst: DatagramBurst, address: IpAddress, port: number): number {
     const from = endpoint as SimulatedEndpoint;
     const isConnected = from.remoteAddress !== 0;
     const destination = isConnected ? from.remoteAddress : address;
@@ -204,18 +204,18 @@ export class SimulatedTransport implements Transport, Station {
 
 interface Datagram {
   readonly bytes: Uint8Array;
-  readonly source: Ipv4Address;
+  readonly source: IpAddress;
   readonly sourcePort: number;
 }
 
 class SimulatedEndpoint implements Endpoint {
-  readonly localAddress: Ipv4Address;
+  readonly localAddress: IpAddress;
   readonly localPort: number;
   readonly receiveBufferLength: number;
   readonly handler: DatagramHandler;
   /** Whose datagrams arrive besides; 0: none. */
-  private readonly groupAddress: Ipv4Address;
-  remoteAddress: Ipv4Address;
+  private readonly groupAddress: IpAddress;
+  remoteAddress: IpAddress;
   remotePort: number;
   private readonly transport: SimulatedTransport;
   private readonly waiting: Datagram[] = [];
@@ -224,7 +224,7 @@ class SimulatedEndpoint implements Endpoint {
   constructor(
     transport: SimulatedTransport,
     options: EndpointOptions,
-    localAddress: Ipv4Address,
+    localAddress: IpAddress,
     localPort: number,
     handler: DatagramHandler,
   ) {
@@ -246,7 +246,7 @@ class SimulatedEndpoint implements Endpoint {
   }
 
   /** What the buffer has no room for is lost. */
-  enqueue(bytes: Uint8Array, source: Ipv4Address, sourcePort: number): void {
+  enqueue(bytes: Uint8Array, source: IpAddress, sourcePort: number): void {
     if (this.waitingBytes + bytes.length > this.receiveBufferLength) return;
     this.waitingBytes += bytes.length;
     this.waiting.push({ bytes, source, sourcePort });
@@ -258,7 +258,7 @@ class SimulatedEndpoint implements Endpoint {
     return datagram;
   }
 
-  reconnect(remoteAddress: Ipv4Address, remotePort: number): void {
+  reconnect(remoteAddress: IpAddress, remotePort: number): void {
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
   }

@@ -3,7 +3,7 @@ import { CopyBurst } from '../memory/copy-burst.ts';
 import { Region } from '../memory/region.ts';
 import { Prng } from '../util/prng.ts';
 import type { FaultyEndpoint } from './fault-injecting-transport.ts';
-import type { Ipv4Address } from './transport.ts';
+import type { IpAddress } from './transport.ts';
 
 /** How often each fault befalls a datagram: probabilities whose sum is at most 1. A datagram suffers one at most. */
 export interface FaultRates {
@@ -70,7 +70,7 @@ export class FaultDirection {
     handle: number,
     offset: number,
     length: number,
-    address: Ipv4Address,
+    address: IpAddress,
     port: number,
   ): void {
     if (fate === PASS) return;

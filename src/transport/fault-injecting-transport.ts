@@ -8,7 +8,7 @@ import {
   type DatagramHandler,
   type Endpoint,
   type EndpointOptions,
-  type Ipv4Address,
+  type IpAddress,
   type Transport,
   WORDS_PER_DATAGRAM,
 } from './transport.ts';
@@ -55,7 +55,7 @@ export class FaultInjectingTransport implements Transport {
     return this.deliverDue(listener) + this.inner.poll(listener);
   }
 
-  send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
+  send(endpoint: Endpoint, burst: DatagramBurst, address: IpAddress, port: number): number {
     const fates = this.fates;
     const places = this.places;
     const outbound = this.outbound;
@@ -127,7 +127,7 @@ export class FaultInjectingTransport implements Transport {
 
 /** An endpoint of the inner transport, and the handler that its datagrams come to first. */
 export class FaultyEndpoint implements Endpoint, DatagramHandler {
-  localAddress: Ipv4Address = 0;
+  localAddress: IpAddress = 0;
   localPort = 0;
   receiveBufferLength = 0;
   inner: Endpoint | null = null;
@@ -146,7 +146,7 @@ export class FaultyEndpoint implements Endpoint, DatagramHandler {
     this.inner = inner;
   }
 
-  onDatagram(region: Region, offset: number, length: number, address: Ipv4Address, port: number): void {
+  onDatagram(region: Region, offset: number, length: number, address: IpAddress, port: number): void {
     const inbound = this.transport.inbound;
     const fate = inbound.nextFate();
     inbound.suffer(fate, this, region.handle, offset, length, address, port);
@@ -154,7 +154,7 @@ export class FaultyEndpoint implements Endpoint, DatagramHandler {
     this.handler.onDatagram(region, offset, length, address, port);
   }
 
-  reconnect(remoteAddress: Ipv4Address, remotePort: number): void {
+  reconnect(remoteAddress: IpAddress, remotePort: number): void {
     this.inner!.reconnect(remoteAddress, remotePort);
   }
 

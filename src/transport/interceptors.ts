@@ -7,7 +7,7 @@ import type {
   DatagramHandler,
   Endpoint,
   EndpointOptions,
-  Ipv4Address,
+  IpAddress,
   Transport,
 } from './transport.ts';
 
@@ -25,7 +25,7 @@ export interface IncomingInterceptor {
     region: Region,
     offset: number,
     length: number,
-    sourceAddress: Ipv4Address,
+    sourceAddress: IpAddress,
     sourcePort: number,
   ): void;
   close?(): void;
@@ -41,7 +41,7 @@ export interface OutgoingInterceptor {
     next: DatagramSender,
     endpoint: Endpoint,
     burst: DatagramBurst,
-    address: Ipv4Address,
+    address: IpAddress,
     port: number,
   ): number;
   close?(): void;
@@ -81,7 +81,7 @@ export class InterceptedTransport implements Transport {
     return this.inner.poll(listener);
   }
 
-  send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
+  send(endpoint: Endpoint, burst: DatagramBurst, address: IpAddress, port: number): number {
     return this.sender.send(endpoint, burst, address, port);
   }
 
@@ -105,7 +105,7 @@ class IncomingLink implements DatagramHandler {
     this.next = next;
   }
 
-  onDatagram(region: Region, offset: number, length: number, address: Ipv4Address, port: number): void {
+  onDatagram(region: Region, offset: number, length: number, address: IpAddress, port: number): void {
     this.interceptor.onDatagram(this.next, region, offset, length, address, port);
   }
 }
@@ -119,7 +119,7 @@ class OutgoingLink implements DatagramSender {
     this.next = next;
   }
 
-  send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
+  send(endpoint: Endpoint, burst: DatagramBurst, address: IpAddress, port: number): number {
     return this.interceptor.send(this.next, endpoint, burst, address, port);
   }
 }

@@ -2,30 +2,29 @@
 import type { EpochNs } from '../concurrent/clock.ts';
 import { Region } from '../memory/region.ts';
 
-/**
- * An IPv4 address as a signed 32-bit integer, first octet in the high byte: 127.0.0.1 is 0x7f000001. Signed, because
- * V8 keeps such integers unboxed.
- */
-export type Ipv4Address = number;
+/** An IPv4 or IPv6 address as a signed 32-bit integer: see [the table](../util/ip-address.ts). */
+export type IpAddress = number;
 
 /** Membership in a multicast group, and how datagrams to groups leave. */
 export interface MulticastOptions {
   /** The group whose datagrams arrive; not that of a remote address. */
-  readonly groupAddress: Ipv4Address;
+  readonly groupAddress: IpAddress;
   /** Our address on the network of the groups. */
-  readonly interfaceAddress: Ipv4Address;
+  readonly interfaceAddress: IpAddress;
+  /** Of IPv6, the number that the kernel has for that interface; 0 or left out: it chooses. */
+  readonly interfaceIndex?: number;
   /** Routers that datagrams may pass, plus one; 0 leaves the system's default, which is 1. */
   readonly ttl: number;
 }
 
 /** What a datagram endpoint is: a bound local address, connected to a remote one or open to all. */
 export interface EndpointOptions {
-  /** 0 binds every local address. */
-  readonly localAddress: Ipv4Address;
+  /** 0 binds every local address of IPv4, `::` that of IPv6. */
+  readonly localAddress: IpAddress;
   /** 0 takes a free port. */
   readonly localPort: number;
   /** 0: not connected, datagrams of any source arrive and each burst names its destination. */
-  readonly remoteAddress: Ipv4Address;
+  readonly remoteAddress: IpAddress;
   readonly remotePort: number;
   /** Bytes; 0 leaves the system's default. */
   readonly receiveBufferLength: number;
@@ -44,7 +43,7 @@ export interface DatagramHandler {
     region: Region,
     offset: number,
     length: number,
-    sourceAddress: Ipv4Address,
+    sourceAddress: IpAddress,
     sourcePort: number,
   ): void;
 }
@@ -56,13 +55,13 @@ export interface BurstListener {
 
 /** A UDP port of this machine. Made by {@link Transport.open}. */
 export interface Endpoint {
-  readonly localAddress: Ipv4Address;
+  readonly localAddress: IpAddress;
   /** The port really bound. */
   readonly localPort: number;
   /** Bytes the receive side can hold; compared with the receiver window. */
   readonly receiveBufferLength: number;
   /** Points a connected endpoint at another remote address. */
-  reconnect(remoteAddress: Ipv4Address, remotePort: number): void;
+  reconnect(remoteAddress: IpAddress, remotePort: number): void;
   close(): void;
 }
 
@@ -144,7 +143,7 @@ export interface Transport {
    * Returns how many were accepted, in order from the first; the rest should be tried again later. Bytes of accepted
    * datagrams may be read until {@link flush} returns. Errors of the network are counted, never thrown.
    */
-  send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number;
+  send(endpoint: Endpoint, burst: DatagramBurst, address: IpAddress, port: number): number;
 
   /** Ends a duty cycle: pushes out what {@link send} queued, runs time-driven work of the transport. */
   flush(): void;

@@ -20,13 +20,3 @@ export function parseIpv4(text: string): number | null {
 export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`;
 }
-
-/** `127.0.0.1:40123`. */
-export function formatSocketAddress(address: number, port: number): string {
-  return `${formatIpv4(address)}:${port}`;
-}
-
-/** True for 224.0.0.0 to 239.255.255.255. */
-export function isMulticast(address: number): boolean {
-  return address >>> 28 === 0xe;
-}

@@ -12,7 +12,7 @@ import { readErrorLog } from '../../src/concurrent/distinct-error-log.ts';
 import { Conductor } from '../../src/driver/conductor/conductor.ts';
 import { EventTransmitter } from '../../src/driver/conductor/event-transmitter.ts';
 import { LogStore } from '../../src/driver/conductor/log-store.ts';
-import { type HostLookup, NameResolver } from '../../src/driver/conductor/name-resolver.ts';
+import { type HostLookup, knownAddress, NameResolver } from '../../src/driver/conductor/name-resolver.ts';
 import { loadConfiguration } from '../../src/driver/configuration.ts';
 import { DriverFiles } from '../../src/driver/driver-files.ts';
 import type { DriverOptions } from '../../src/driver/driver-options.ts';
@@ -158,7 +158,12 @@ export class ConductorBench {
           end: () => {},
         }),
         driverNames: null,
-        localAddresses: () => [{ name: 'eth0', address: 0x0a000001 }],
+        localAddresses: () => [
+          { name: 'eth0', address: 0x0a000001 },
+          { name: 'eth0', address: knownAddress('2001:db8::1')!, interfaceIndex: 2 },
+          { name: 'eth0', address: knownAddress('fe80::1%2')!, interfaceIndex: 2 },
+          { name: 'lo', address: knownAddress('::1')!, interfaceIndex: 1 },
+        ],
         maxDatagramLength,
         randomInt32: () => randomInt32++,
         systemCounter,

@@ -72,6 +72,21 @@ export function createNamespace(t: TestContext): string {
   return namespace;
 }
 
+/** The network of {@link createIpv6Namespace}, which loops groups back. */
+export const IPV6_LAB_PREFIX = 'fd00:aa::/64';
+
+/** A network namespace with ::1 and an address of {@link IPV6_LAB_PREFIX}, gone when the test ends. */
+export function createIpv6Namespace(t: TestContext): string {
+  const namespace = createNamespace(t);
+  const ip = (...args: string[]): void => run('ip', '-n', namespace, ...args);
+  ip('link', 'set', 'lo', 'up');
+  ip('link', 'add', 'lab0', 'type', 'veth', 'peer', 'name', 'lab1');
+  ip('link', 'set', 'lab0', 'up');
+  ip('link', 'set', 'lab1', 'up');
+  ip('address', 'add', 'fd00:aa::1/64', 'dev', 'lab0', 'nodad');
+  return namespace;
+}
+
 /** Gives an interface of a namespace, whose other end is not a kernel's, an address of the kernel's stack. */
 export function setUpInterface(namespace: string, interfaceName: string, address: string): void {
   const end: VethEnd = { namespace, interfaceName, address };

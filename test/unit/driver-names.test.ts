@@ -12,7 +12,7 @@ import { csvTableLookup } from '../../src/driver/names/csv-table.ts';
 import { DriverNameResolver } from '../../src/driver/names/driver-name-resolver.ts';
 import { Region } from '../../src/memory/region.ts';
 import { decodeResolution, type ResolutionEntry } from '../../src/protocol/resolution-frame.ts';
-import { formatSocketAddress, parseIpv4 } from '../../src/util/ipv4.ts';
+import { formatSocketAddress, ipAddressBytes, parseIpAddress } from '../../src/util/ip-text.ts';
 
 function newCounters(clock: SimulatedClock): CountersManager {
   const metadata = Region.allocate(512 * 64);
@@ -34,7 +34,7 @@ class ResolverBench {
   sent: { to: string; entries: ResolutionEntry[] }[] = [];
   readonly resolver: DriverNameResolver;
 
-  constructor(options: Partial<DriverOptions> = {}) {
+  constructor(options: Partial<DriverOptions> = {}, localAddress = 0x0a000001) {
     this.resolver = new DriverNameResolver({
       options: {
         ...loadConfiguration(),
@@ -52,7 +52,7 @@ class ResolverBench {
       },
     });
     const opened = { kind: 'endpointOpened', endpointId: 0, receiveBufferLength: 0 } as const;
-    this.resolver.onOpened({ ...opened, localAddress: 0x0a000001, localPort: 8050 });
+    this.resolver.onOpened({ ...opened, localAddress, localPort: 8050 });
   }
 
   private onCommand(command: NetworkCommand): void {
@@ -78,7 +78,7 @@ class ResolverBench {
       kind: 'resolutionReceived',
       endpointId: 0,
       entries: [{ address: Uint8Array.of(10, 0, 0, 2), ...whole }],
-      sourceAddress: parseIpv4(source)!,
+      sourceAddress: parseIpAddress(source)!,
       sourcePort: 1,
     });
   }
@@ -217,7 +217,7 @@ test('should refuse a resolver that has no name or no address', () => {
     () => load('interface=0.0.0.0:8050'),
     /resolverName is required when resolverInterface is set/,
   );
-  assert.throws(() => load('interface=eth0:8050', 'name=A'), /interface: eth0 is not an IPv4 address/);
+  assert.throws(() => load('interface=eth0:8050', 'name=A'), /interface: eth0 is not an IP address/);
   assert.throws(() => load('interface=0.0.0.0', 'name=A'), /interface: 0.0.0.0 is not host:port/);
   assert.throws(
     () => load('interface=0.0.0.0:1', 'name=A', 'bootstrap.neighbor=b:1,c'),
@@ -256,4 +256,40 @@ test('should look up what a CSV table says, as its counters say', (t: TestContex
   assert.equal(find('other'), 'address of a');
   assert.throws(() => csvTableLookup('', counters, system), /has 0 rows/);
   assert.throws(() => csvTableLookup('a,b', counters, system), /"a,b" is not name,initial host/);
+});
+
+test('should speak IPv6 with an address of it, and know drivers by addresses of both families', () => {
+  const ours = parseIpAddress('2001:db8::a')!;
+  const options = {
+    resolverInterface: '[2001:db8::a]:8050',
+    resolverBootstrapNeighbors: ['[2001:db8::b]:8051'],
+  };
+  const bench = new ResolverBench(options, ours);
+  const [sent] = bench.run(1);
+  assert.equal(sent!.to, '[2001:db8::b]:8051');
+  assert.deepEqual(sent!.entries, [
+    { type: 2, isSelf: true, port: 8050, ageMs: 0, address: ipAddressBytes(ours), name: 'A' },
+  ]);
+  // Who does not know its own address is where its frame came from, on our interface if that is link-local.
+  bench.hears({ type: 2, port: 8051, address: new Uint8Array(16) }, 'fe80::b%lo');
+  bench.hears({ name: 'C', type: 2, address: ipAddressBytes(parseIpAddress('2001:db8::c')!) }, 'fe80::b%lo');
+  bench.hears({ name: 'D' }, '2001:db8::d');
+  assert.equal(bench.find('A'), '2001:db8::a');
+  assert.equal(bench.find('B'), 'fe80::b');
+  assert.equal(bench.find('C'), '2001:db8::c');
+  assert.equal(bench.find('D'), '10.0.0.2');
+  const told = new Set(bench.run(1).map(({ to }) => to));
+  assert.deepEqual([...told].sort(), [
+    '10.0.0.2:8050',
+    '[2001:db8::b]:8051',
+    '[2001:db8::c]:8050',
+    '[fe80::b%lo]:8051',
+  ]);
+});
+
+test('should not send to IPv6 from a socket of IPv4', () => {
+  const bench = new ResolverBench();
+  bench.hears({ name: 'C', type: 2, address: ipAddressBytes(parseIpAddress('2001:db8::c')!) });
+  assert.equal(bench.find('C'), '2001:db8::c');
+  assert.deepEqual(bench.run(2), []);
 });

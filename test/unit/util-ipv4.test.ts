@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, formatSocketAddress, isMulticast, parseIpv4 } from '../../src/util/ipv4.ts';
+import { isMulticast } from '../../src/util/ip-address.ts';
+import { formatSocketAddress } from '../../src/util/ip-text.ts';
+import { formatIpv4, parseIpv4 } from '../../src/util/ipv4.ts';
 
 test('addresses are read and written as dotted octets, in signed integers', () => {
   for (const [text, address] of [

@@ -1,4 +1,4 @@
-import type { Ipv4Address } from '../../transport/transport.ts';
+import type { IpAddress } from '../../transport/transport.ts';
 import type { UdpAddresses, UdpChannel } from './channel.ts';
 import type { CommandError } from './command-error.ts';
 import type { Destination } from './destinations.ts';
@@ -86,14 +86,14 @@ export class ChannelEndpoint {
   }
 
   /** Where the endpoint sends to by a name that may change its meaning: publications' data, subscriptions' control. */
-  get remote(): { readonly host: string; readonly address: Ipv4Address; readonly port: number } {
+  get remote(): { readonly host: string; readonly address: IpAddress; readonly port: number } {
     const { remoteAddress, remotePort, control } = this.addresses;
     return this.kind === 'send'
       ? { host: this.channel.endpointHost, address: remoteAddress, port: remotePort }
       : { host: this.channel.controlHost, address: control?.address ?? 0, port: control?.port ?? 0 };
   }
 
-  reconnected(address: Ipv4Address): void {
+  reconnected(address: IpAddress): void {
     this.addresses =
       this.kind === 'send'
         ? { ...this.addresses, remoteAddress: address }

@@ -1,21 +1,27 @@
+import { isIPv6 } from 'node:net';
 import { ErrorCode } from '../../cnc/error-codes.ts';
-import type { Ipv4Address, MulticastOptions } from '../../transport/transport.ts';
+import type { IpAddress, MulticastOptions } from '../../transport/transport.ts';
 import { parseChoice } from '../../uri/channel-parameters.ts';
 import { ChannelUri } from '../../uri/channel-uri.ts';
 import { parseSessionTag, parseTags, type Tags } from '../../uri/tags.ts';
 import { messageOf } from '../../util/errors.ts';
-import { formatIpv4, isMulticast } from '../../util/ipv4.ts';
+import { ANY_IPV6, ipv6Zone, isIpv6, isMulticast, isWildcard } from '../../util/ip-address.ts';
+import { formatIpAddress } from '../../util/ip-text.ts';
+import { zoneName } from '../../util/zones.ts';
 import type { TimestampOffsets } from '../messages.ts';
 import { CommandError } from './command-error.ts';
 import {
   findInterface,
+  groupOf,
   knownAddress,
   type LocalAddress,
+  lastOctet,
   type NameResolver,
+  nextGroup,
   type Resolution,
 } from './name-resolver.ts';
 import { timestampOffsets } from './timestamp-offsets.ts';
-import { type ChannelUse, IPV6_SENTENCE, unsupportedParameter } from './unsupported.ts';
+import { type ChannelUse, unsupportedParameter } from './unsupported.ts';
 
 /** A channel as the client wrote it, and what it means. */
 export interface Channel {
@@ -65,15 +71,15 @@ const ADDRESS_KEYS = ['endpoint', 'control', 'control-mode'];
 
 /** Where a UDP channel sends to, or receives at. */
 export interface UdpAddresses {
-  readonly localAddress: Ipv4Address;
+  readonly localAddress: IpAddress;
   readonly localPort: number;
   /** 0 for subscriptions, and for publications with several destinations. */
-  readonly remoteAddress: Ipv4Address;
+  readonly remoteAddress: IpAddress;
   readonly remotePort: number;
   /** Null: unicast. */
   readonly multicast: MulticastOptions | null;
   /** Where a subscription's or destination's status messages and NAKs go; null: to the source of the stream. */
-  readonly control: { readonly address: Ipv4Address; readonly port: number } | null;
+  readonly control: { readonly address: IpAddress; readonly port: number } | null;
 }
 
 const TTL_MAX = 255;
@@ -192,7 +198,9 @@ export class UdpChannel {
       };
     }
     const local =
-      this.control !== null ? { address: control, port: this.control.port } : this.interfaceAddress(false);
+      this.control !== null
+        ? { address: control, port: this.control.port }
+        : this.interfaceAddress(false, isIpv6(endpoint));
     return {
       ...unicast,
       localAddress: local.address,
@@ -207,60 +215,86 @@ export class UdpChannel {
    * with the official drivers). Either side is a member of the group that the other sends to. Whatever `control` says
    * does not matter.
    */
-  private groupAddresses(dataAddress: Ipv4Address): UdpAddresses {
+  private groupAddresses(endpoint: IpAddress): UdpAddresses {
     const { port } = this.endpoint;
-    if ((dataAddress & 1) === 0) {
-      const advice = `send to ${formatIpv4(dataAddress - 1)} or ${formatIpv4(dataAddress + 1)}`;
+    const dataAddress = groupOf(endpoint);
+    if (lastOctet(dataAddress) % 2 === 0) {
+      const advice = `send to ${formatIpAddress(nextGroup(dataAddress))}`;
       throw invalid(
         this.channel,
-        `Multicast data address must be odd: ${formatIpv4(dataAddress)}; ${advice}`,
+        `Multicast data address must be odd: ${formatIpAddress(dataAddress)}; ${advice}`,
       );
     }
     if (port === 0)
       throw invalid(this.channel, 'a multicast endpoint needs a port: all members have the same');
-    const controlAddress = (dataAddress & ~0xff) | ((dataAddress + 1) & 0xff);
-    const interfaceAddress = this.interfaceAddress(true).address;
+    const controlAddress = nextGroup(dataAddress);
+    const zone = isIpv6(endpoint) ? ipv6Zone(endpoint) : 0;
+    const { address: interfaceAddress, interfaceIndex } = this.interfaceAddress(true, isIpv6(endpoint), zone);
     const isSubscription = this.use === 'subscription' || this.use === 'receiveDestination';
     const groupAddress = isSubscription ? dataAddress : controlAddress;
     return {
-      localAddress: 0,
+      localAddress: isIpv6(endpoint) ? ANY_IPV6 : 0,
       localPort: port,
       remoteAddress: isSubscription ? 0 : dataAddress,
       remotePort: isSubscription ? 0 : port,
-      multicast: { groupAddress, interfaceAddress, ttl: this.ttl },
+      multicast: { groupAddress, interfaceAddress, interfaceIndex, ttl: this.ttl },
       control: isSubscription ? { address: controlAddress, port } : null,
     };
   }
 
   /**
-   * What `interface` selects: `address[:port][/prefix]` or `{name}[:port]`. Without it every address, or for multicast,
-   * which needs one, the first that is not loopback if there is such.
+   * What `interface` selects: `address[:port][/prefix]`, `[address][:port][/prefix]` or `{name}[:port]`. Without it every
+   * address, or for multicast, which needs one, the first that is not loopback if there is such; `zone`, unless 0, is the
+   * interface that was named with the group.
    */
-  private interfaceAddress(isForMulticast: boolean): { address: Ipv4Address; port: number } {
-    const text = this.channel.uri.get('interface') ?? (isForMulticast ? '0.0.0.0/0' : '0.0.0.0');
-    if (text.startsWith('[')) throw notSupported(IPV6_SENTENCE, this.channel.text);
-    const match = /^(?:\{([^}]+)\}|([^:/]+))(?::(\d{1,5}))?(?:\/(\d{1,2}))?$/.exec(text);
-    const [, name, host, port = '0', prefix = '32'] = match ?? [];
-    const address = knownAddress(host ?? '');
-    if (
-      match === null ||
-      (name === undefined && address === null) ||
-      Number(prefix) > 32 ||
-      Number(port) > 65535
-    ) {
-      throw invalid(this.channel, `interface=${text} is not address[:port][/prefix] or {name}`);
+  private interfaceAddress(
+    isForMulticast: boolean,
+    isV6: boolean,
+    zone = 0,
+  ): { address: IpAddress; port: number; interfaceIndex: number } {
+    const any = isV6 ? '[::]' : '0.0.0.0';
+    const whereGroupIs = zone === 0 ? `${any}/0` : `{${zoneName(zone)}}`;
+    const text = this.channel.uri.get('interface') ?? (isForMulticast ? whereGroupIs : any);
+    const { wanted, port } = parseInterface(this.channel, text);
+    if (!isForMulticast && 'address' in wanted && isWildcard(wanted.address)) {
+      return { address: isV6 ? ANY_IPV6 : 0, port, interfaceIndex: 0 };
     }
-    const wanted = name !== undefined ? { name } : { address: address!, prefixLength: Number(prefix) };
-    const isWildcard = !isForMulticast && 'address' in wanted && wanted.address === 0;
-    const found = isWildcard ? 0 : findInterface(wanted, this.localAddresses(), isForMulticast);
-    if (found === null) throw invalid(this.channel, this.noInterface(text));
-    return { address: found, port: Number(port) };
+    const found = findInterface(wanted, this.localAddresses(), isForMulticast, isV6);
+    if (found === null || isIpv6(found.address) !== isV6)
+      throw invalid(this.channel, this.noInterface(text, isV6));
+    return { address: found.address, port, interfaceIndex: found.interfaceIndex ?? 0 };
   }
 
-  private noInterface(text: string): string {
-    const known = this.localAddresses().map(({ name, address }) => `${formatIpv4(address)} ({${name}})`);
+  private noInterface(text: string, isV6: boolean): string {
+    const known = this.localAddresses()
+      .filter(({ address }) => isIpv6(address) === isV6)
+      .map(({ name, address }) => `${formatIpAddress(address)} ({${name}})`);
     return `no local address matches interface=${text}; there are ${known.join(', ')}`;
   }
+}
+
+/** @throws CommandError INVALID_CHANNEL. */
+function parseInterface(
+  channel: Channel,
+  text: string,
+): { wanted: { name: string } | { address: IpAddress; prefixLength: number }; port: number } {
+  const match = /^(?:\{([^}]+)\}|\[([^\]]+)\]|([^:/[]+))(?::(\d{1,5}))?(?:\/(\d{1,3}))?$/.exec(text);
+  const [, name, host6, host4 = '', port = '0', prefix] = match ?? [];
+  const address = knownAddress(host6 ?? host4);
+  const prefixLengthMax = host6 === undefined ? 32 : 128;
+  const prefixLength = Number(prefix ?? prefixLengthMax);
+  if (
+    match === null ||
+    (name === undefined && (address === null || isIpv6(address) !== (host6 !== undefined))) ||
+    prefixLength > prefixLengthMax ||
+    Number(port) > 65535
+  ) {
+    throw invalid(
+      channel,
+      `interface=${text} is not address[:port][/prefix], [address][:port][/prefix] or {name}`,
+    );
+  }
+  return { wanted: name !== undefined ? { name } : { address: address!, prefixLength }, port: Number(port) };
 }
 
 /** A larger value than a packet can hold is the largest one, as with the official drivers. */
@@ -270,7 +304,7 @@ function parseTtl(channel: Channel): number {
   return Math.min(Number(text), TTL_MAX);
 }
 
-function settled(resolution: Resolution): Ipv4Address | null {
+function settled(resolution: Resolution): IpAddress | null {
   if (resolution.error !== null) throw resolution.error;
   return resolution.address;
 }
@@ -295,11 +329,13 @@ function controlMode(channel: Channel): ControlMode | null {
   return text;
 }
 
-/** @throws CommandError INVALID_CHANNEL unless the parameter is `host:port`. */
+/** @throws CommandError INVALID_CHANNEL unless the parameter is `host:port` or `[address]:port`. */
 export function parseHostAndPort(channel: Channel, key: 'endpoint' | 'control'): HostAndPort {
   const text = channel.uri.get(key) ?? '';
-  if (text.startsWith('[')) throw notSupported(IPV6_SENTENCE, channel.text);
-  const [, host, port] = /^([^:]+):(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined || Number(port) > 65535) throw invalid(channel, `${key}=${text} is not host:port`);
+  const [, host6, host4, port] = /^(?:\[([^\]]+)\]|([^:[]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = host6 ?? host4;
+  if (host === undefined || (host6 !== undefined && !isIPv6(host6)) || Number(port) > 65535) {
+    throw invalid(channel, `${key}=${text} is not host:port or [address]:port`);
+  }
   return { host, port: Number(port) };
 }

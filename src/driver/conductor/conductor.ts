@@ -314,15 +314,12 @@ export class Conductor {
   }
 
   private onPublicationError(event: Extract<NetworkEvent, { kind: 'publicationError' }>): void {
-    const sourceAddress = Buffer.alloc(16);
-    sourceAddress.writeInt32BE(event.sourceAddress);
     const { groupTag } = event;
     this.images.reportPublicationError({
       ...event,
       receiverId: (BigInt(event.receiverIdHigh) << 32n) | BigInt(event.receiverIdLow >>> 0),
       groupTag: groupTag === null ? -1n : (BigInt(groupTag.high) << 32n) | BigInt(groupTag.low >>> 0),
       destinationRegistrationId: event.destinationId,
-      sourceAddress,
     });
   }
 

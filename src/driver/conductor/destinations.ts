@@ -2,7 +2,7 @@ import type { Command } from '../../cnc/commands.ts';
 import { SystemCounter } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
-import type { Ipv4Address } from '../../transport/transport.ts';
+import type { IpAddress } from '../../transport/transport.ts';
 import { ChannelUri } from '../../uri/channel-uri.ts';
 import { NO_TAGS } from '../../uri/tags.ts';
 import { messageOf } from '../../util/errors.ts';
@@ -32,7 +32,7 @@ export interface Destination {
   readonly host: string;
   readonly port: number;
   /** 0: the name could not be looked up yet. */
-  address: Ipv4Address;
+  address: IpAddress;
   /** A look-up under way. */
   resolution: Resolution | null;
 }

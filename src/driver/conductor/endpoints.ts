@@ -9,7 +9,7 @@ import {
 } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import { messageOf } from '../../util/errors.ts';
-import { formatSocketAddress } from '../../util/ipv4.ts';
+import { formatSocketAddress } from '../../util/ip-text.ts';
 import type { DestinationsSpec, GroupTag, NetworkEvent } from '../messages.ts';
 import type { UdpAddresses, UdpChannel } from './channel.ts';
 import { ChannelEndpoint, type EndpointKind } from './channel-endpoint.ts';

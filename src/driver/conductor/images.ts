@@ -9,11 +9,13 @@ import {
   SystemCounter,
 } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
-import { ADDRESS_TYPE_IPV4 } from '../../cnc/events.ts';
+import { ADDRESS_TYPE_IPV4, ADDRESS_TYPE_IPV6 } from '../../cnc/events.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import { computePosition, positionBits } from '../../logbuffer/descriptor.ts';
 import { SETUP_FLAG_GROUP, SETUP_FLAG_SEND_RESPONSE_SETUP } from '../../protocol/setup-frame.ts';
-import { formatSocketAddress } from '../../util/ipv4.ts';
+import type { IpAddress } from '../../transport/transport.ts';
+import { isIpv6, releaseAddress, retainAddress } from '../../util/ip-address.ts';
+import { formatSocketAddress, ipAddressBytes } from '../../util/ip-text.ts';
 import type { CubicSpec, NetworkCommand, NetworkEvent } from '../messages.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import { CommandError } from './command-error.ts';
@@ -33,7 +35,7 @@ const NO_OWNER = -1;
 const REASON_LENGTH_MAX = 1023;
 /** Nobody in particular: the receiver id and the group of a rejection within this machine. */
 const NULL_VALUE = -1n;
-const LOOPBACK = Buffer.from([127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+const LOOPBACK = 0x7f000001;
 
 /** Streams that arrive: an image for each session that a subscription wants. */
 export class Images {
@@ -134,6 +136,7 @@ export class Images {
       log,
       logPath,
       endpoint,
+      sourceAddress: retainAddress(setup.sourceAddress),
       sourceIdentity: formatSocketAddress(setup.sourceAddress, setup.sourcePort),
       counterIds: [...counterIds, ...cubicCounterIds],
       links: [...links],
@@ -194,6 +197,7 @@ export class Images {
   /** The network agent has let go of it. */
   onReleased(image: Image): void {
     this.streams.images.delete(image.registrationId);
+    releaseAddress(image.sourceAddress);
     for (const { counterId } of image.links) this.context.counters.free(counterId);
     for (const id of image.counterIds) this.context.counters.free(id);
     this.context.logs.remove(image.logPath, image.log);
@@ -232,7 +236,7 @@ export class Images {
     this.context.events.operationSucceeded(correlationId);
   }
 
-  /** Tells publishers what a subscriber has against their stream. `sourceAddress` is 16 bytes. */
+  /** Tells publishers what a subscriber has against their stream. */
   reportPublicationError(error: {
     readonly registrationId: number;
     readonly sessionId: number;
@@ -243,7 +247,7 @@ export class Images {
     readonly destinationRegistrationId: number;
     readonly errorCode: number;
     readonly message: string;
-    readonly sourceAddress: Buffer;
+    readonly sourceAddress: IpAddress;
     readonly sourcePort: number;
   }): void {
     const { registrationId, sessionId, streamId, receiverId, errorCode, message } = error;
@@ -255,7 +259,8 @@ export class Images {
     this.context.events.transmit({
       type: 'publicationError',
       ...error,
-      addressType: ADDRESS_TYPE_IPV4,
+      addressType: isIpv6(error.sourceAddress) ? ADDRESS_TYPE_IPV6 : ADDRESS_TYPE_IPV4,
+      sourceAddress: Buffer.concat([ipAddressBytes(error.sourceAddress), Buffer.alloc(12)], 16),
     });
   }
 }

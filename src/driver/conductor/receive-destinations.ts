@@ -2,7 +2,7 @@ import type { Command } from '../../cnc/commands.ts';
 import { ChannelStatus, CounterType, localSockaddrKey, localSockaddrLabel } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import { messageOf } from '../../util/errors.ts';
-import { formatSocketAddress } from '../../util/ipv4.ts';
+import { formatSocketAddress } from '../../util/ip-text.ts';
 import type { NetworkEvent } from '../messages.ts';
 import { type Channel, parseChannel, type UdpAddresses, UdpChannel, type UdpChannelUse } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';

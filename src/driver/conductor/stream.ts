@@ -1,4 +1,5 @@
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
+import type { IpAddress } from '../../transport/transport.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import type { PublicationParameters } from './parameters.ts';
 import type { Subscription } from './subscription.ts';
@@ -52,6 +53,8 @@ export interface Publication extends Stream {
 export interface Image extends Stream {
   /** Its sender waits for a response publication. */
   readonly isResponseWanted: boolean;
+  /** Where it comes from; held while the image is there. */
+  readonly sourceAddress: IpAddress;
 }
 
 /** A publication of this machine rather than of the network. */

@@ -22,8 +22,7 @@ export const UNSUPPORTED_PARAMETERS: readonly Unsupported[] = [
   },
 ];
 
-/** Refused by the address a channel names, or by the driver's transport. */
-export const IPV6_SENTENCE = 'IPv6 is not supported; use an IPv4 endpoint.';
+/** Refused by the driver's transport. */
 export const NO_TRANSPORT_SENTENCE =
   'This driver has no network transport (aeron.transport=none); it carries aeron:ipc only.';
 

@@ -8,7 +8,7 @@ import type {
   OutgoingInterceptor,
 } from '../../transport/interceptors.ts';
 import type { DatagramBurst, Endpoint } from '../../transport/transport.ts';
-import { formatSocketAddress } from '../../util/ipv4.ts';
+import { formatSocketAddress } from '../../util/ip-text.ts';
 import type { EventLog } from './event-log.ts';
 
 /** No frame's fields reach further. */

@@ -5,18 +5,20 @@ import type { CountersManager } from '../../concurrent/counters.ts';
 import {
   encodeResolution,
   RESOLUTION_TYPE_IPV4,
+  RESOLUTION_TYPE_IPV6,
   type ResolutionEntry,
   resolutionEntryLength,
 } from '../../protocol/resolution-frame.ts';
-import type { Ipv4Address } from '../../transport/transport.ts';
-import { formatIpv4, formatSocketAddress } from '../../util/ipv4.ts';
+import type { IpAddress } from '../../transport/transport.ts';
+import { ipv6Zone, isIpv6 } from '../../util/ip-address.ts';
+import { formatIpAddress, formatIpv6, formatSocketAddress, ipAddressBytes } from '../../util/ip-text.ts';
 import type { ErrorReporter } from '../conductor/error-reporter.ts';
 import type { HostLookup } from '../conductor/name-resolver.ts';
 import type { DriverOptions } from '../driver-options.ts';
 import type { NetworkEvent } from '../messages.ts';
 import type { NetworkLink } from '../network-link.ts';
 import { NameCache } from './name-cache.ts';
-import { addressBytes, Neighbours } from './neighbours.ts';
+import { Neighbours } from './neighbours.ts';
 import { parseResolverAddress } from './resolver-address.ts';
 
 /** What the conductor calls the resolver's endpoint; those of channels count from 1. */
@@ -45,7 +47,7 @@ export class DriverNameResolver {
   private readonly name: string;
   private readonly cache: NameCache;
   private readonly neighbours: Neighbours;
-  private address: Ipv4Address;
+  private address: IpAddress;
   private port: number;
   private isOpen = false;
   private neighboursCounterId = -1;
@@ -84,8 +86,8 @@ export class DriverNameResolver {
   /** Finds drivers at once, and hands every other name on. */
   readonly lookup: HostLookup = (host, callback) => {
     const address = this.cache.find(host);
-    if (address !== null) callback(null, address.join('.'));
-    else if (host === this.name) callback(null, formatIpv4(this.address));
+    if (address !== null) callback(null, address.length === 4 ? address.join('.') : formatIpv6(address));
+    else if (host === this.name) callback(null, formatIpAddress(this.address));
     else this.context.lookup(host, callback);
   };
 
@@ -142,25 +144,29 @@ export class DriverNameResolver {
     return 1;
   }
 
-  private onEntry(entry: ResolutionEntry, sourceAddress: Ipv4Address, nowMs: number): void {
+  private onEntry(entry: ResolutionEntry, sourceAddress: IpAddress, nowMs: number): void {
     // A resolver knows itself by name and port: it may be heard at addresses that it does not know of.
     if (entry.port === this.port && entry.name === this.name) return;
     const isAnywhere = entry.isSelf && entry.address.every((byte) => byte === 0);
-    const isIpv4 = entry.type === RESOLUTION_TYPE_IPV4;
-    const address = isAnywhere && isIpv4 ? addressBytes(sourceAddress) : entry.address;
+    const zone = isIpv6(sourceAddress) ? ipv6Zone(sourceAddress) : 0;
+    const address = isAnywhere ? ipAddressBytes(sourceAddress) : entry.address;
+    const type = typeOf(address);
     const lastActivityMs = nowMs - Math.max(0, entry.ageMs);
-    this.cache.update(entry, address, lastActivityMs);
-    if (isIpv4) this.neighbours.heard(address, entry.port, entry.isSelf, lastActivityMs);
+    this.cache.update({ ...entry, type }, address, lastActivityMs);
+    // A socket of IPv6 reaches both families.
+    if (address.length === 16 && !isIpv6(this.address)) return;
+    this.neighbours.heard(address, zone, entry.port, entry.isSelf, lastActivityMs);
   }
 
   private sendSelf(): void {
+    const address = ipAddressBytes(this.address);
     const frame = encodeResolution([
       {
-        type: RESOLUTION_TYPE_IPV4,
+        type: typeOf(address),
         isSelf: true,
         port: this.port,
         ageMs: 0,
-        address: addressBytes(this.address),
+        address,
         name: this.name,
       },
     ]);
@@ -191,7 +197,7 @@ export class DriverNameResolver {
     for (const { address, port } of this.neighbours.all) this.send(frame, address, port);
   }
 
-  private send(frame: Uint8Array, remoteAddress: Ipv4Address, remotePort: number): void {
+  private send(frame: Uint8Array, remoteAddress: IpAddress, remotePort: number): void {
     this.context.network.send({
       kind: 'sendResolution',
       endpointId: RESOLVER_ENDPOINT_ID,
@@ -204,4 +210,9 @@ export class DriverNameResolver {
   private nowMs(): number {
     return this.context.clock.nanoTime / 1e6;
   }
+}
+
+/** Of a resolution entry with these bytes. */
+function typeOf(address: Uint8Array): number {
+  return address.length === 4 ? RESOLUTION_TYPE_IPV4 : RESOLUTION_TYPE_IPV6;
 }

@@ -1,4 +1,8 @@
-import { RESOLUTION_TYPE_IPV4, type ResolutionEntry } from '../../protocol/resolution-frame.ts';
+import {
+  RESOLUTION_TYPE_IPV4,
+  RESOLUTION_TYPE_IPV6,
+  type ResolutionEntry,
+} from '../../protocol/resolution-frame.ts';
 
 /** Strangers must not fill memory: names beyond these are not remembered. */
 const ENTRIES_MAX = 1024;
@@ -26,9 +30,12 @@ export class NameCache {
     return this.entries.size;
   }
 
-  /** The IPv4 address of a driver, network order, or `null`. */
+  /** The address of a driver, 4 or 16 bytes in network order, of IPv4 if it has one; or `null`. */
   find(name: string): Uint8Array | null {
-    return this.entries.get(keyOf(RESOLUTION_TYPE_IPV4, name))?.address ?? null;
+    const { entries } = this;
+    const found =
+      entries.get(keyOf(RESOLUTION_TYPE_IPV4, name)) ?? entries.get(keyOf(RESOLUTION_TYPE_IPV6, name));
+    return found?.address ?? null;
   }
 
   /** `lastActivityMs` is when the driver was last heard of. */

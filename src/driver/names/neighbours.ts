@@ -1,7 +1,8 @@
 import { CounterType } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
-import type { Ipv4Address } from '../../transport/transport.ts';
-import { formatSocketAddress, parseIpv4 } from '../../util/ipv4.ts';
+import type { IpAddress } from '../../transport/transport.ts';
+import { releaseAddress, retainAddress } from '../../util/ip-address.ts';
+import { formatSocketAddress, ipv6FromBytes } from '../../util/ip-text.ts';
 import { knownAddress } from '../conductor/name-resolver.ts';
 import type { DriverNameResolverContext } from './driver-name-resolver.ts';
 import { splitHostAndPort } from './resolver-address.ts';
@@ -11,7 +12,7 @@ const NEIGHBOURS_MAX = 256;
 
 /** The resolver of another driver. */
 interface Neighbour {
-  readonly address: Ipv4Address;
+  readonly address: IpAddress;
   readonly port: number;
   lastActivityMs: number;
 }
@@ -22,7 +23,7 @@ interface Bootstrap {
   readonly host: string;
   readonly port: number;
   /** Null until the host was found. */
-  address: Ipv4Address | null;
+  address: IpAddress | null;
   isLookedUp: boolean;
   counterId: number;
 }
@@ -58,21 +59,23 @@ export class Neighbours {
     }
   }
 
-  /** A driver is somewhere; when it said so itself, it was alive at `lastActivityMs`. */
-  heard(bytes: Uint8Array, port: number, isSelf: boolean, lastActivityMs: number): void {
-    const address = (bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]! | 0;
+  /** A driver is somewhere, `zone` being ours; when it said so itself, it was alive at `lastActivityMs`. */
+  heard(bytes: Uint8Array, zone: number, port: number, isSelf: boolean, lastActivityMs: number): void {
+    const address = addressFrom(bytes, zone);
     const known = this.find(address, port);
     if (known !== undefined) {
       if (isSelf) known.lastActivityMs = lastActivityMs;
     } else if (this.all.length < NEIGHBOURS_MAX && address !== 0 && port !== 0) {
-      this.all.push({ address, port, lastActivityMs });
+      this.all.push({ address: retainAddress(address), port, lastActivityMs });
     }
   }
 
   /** Forgets those who have been silent for too long. */
   expire(nowMs: number): void {
     for (let i = this.all.length - 1; i >= 0; i--) {
-      if (this.all[i]!.lastActivityMs + this.timeoutMs <= nowMs) this.all.splice(i, 1);
+      if (this.all[i]!.lastActivityMs + this.timeoutMs > nowMs) continue;
+      releaseAddress(this.all[i]!.address);
+      this.all.splice(i, 1);
     }
   }
 
@@ -88,16 +91,16 @@ export class Neighbours {
       neighbour.isLookedUp = true;
       this.context.lookup(neighbour.host, (reason, found) => {
         neighbour.isLookedUp = false;
-        this.onFound(neighbour, reason === null ? parseIpv4(found) : null);
+        this.onFound(neighbour, reason === null ? knownAddress(found) : null);
         if (neighbour.address !== null) return;
-        const why = reason ?? `${found} is not an IPv4 address`;
+        const why = reason ?? `${found} is not an IP address`;
         this.context.errors.record(ErrorCode.UNKNOWN_HOST, `bootstrap neighbor ${neighbour.name}: ${why}`);
       });
     }
   }
 
   /** Calls `greet` for every configured neighbour and every other that was heard of. */
-  forEachToGreet(greet: (address: Ipv4Address, port: number) => void): void {
+  forEachToGreet(greet: (address: IpAddress, port: number) => void): void {
     for (const { address, port } of this.bootstrap) if (address !== null) greet(address, port);
     for (const { address, port } of this.all) {
       const isBootstrap = this.bootstrap.some((known) => known.address === address && known.port === port);
@@ -112,7 +115,7 @@ export class Neighbours {
     }
   }
 
-  private onFound(neighbour: Bootstrap, address: Ipv4Address | null): void {
+  private onFound(neighbour: Bootstrap, address: IpAddress | null): void {
     if (neighbour.address === address) return;
     neighbour.address = address;
     this.context.counters.setLabel(neighbour.counterId, labelOf(neighbour));
@@ -122,14 +125,16 @@ export class Neighbours {
     return address !== null && this.find(address, port) !== undefined;
   }
 
-  private find(address: Ipv4Address, port: number): Neighbour | undefined {
+  private find(address: IpAddress, port: number): Neighbour | undefined {
     return this.all.find((known) => known.address === address && known.port === port);
   }
 }
 
-/** The four bytes of an address, network order. */
-export function addressBytes(address: Ipv4Address): Uint8Array {
-  return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
+/** The address of 4 or 16 bytes; a link-local one is on the interface that `zone` says. 0: there is no room for it. */
+function addressFrom(bytes: Uint8Array, zone: number): IpAddress {
+  if (bytes.length === 4) return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0);
+  const isLinkLocal = bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
+  return ipv6FromBytes(bytes, isLinkLocal ? zone : 0) ?? 0;
 }
 
 function labelOf({ name, address, port }: Bootstrap): string {

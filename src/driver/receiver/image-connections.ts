@@ -1,5 +1,6 @@
 // hot
 import type { Clock } from '../../concurrent/clock.ts';
+import { releaseAddress, retainAddress } from '../../util/ip-address.ts';
 import type { ReceiveDestination } from './receive-destination.ts';
 import type { ReceiveEndpoint } from './receive-endpoint.ts';
 
@@ -37,9 +38,10 @@ export class ImageConnections {
   add(destination: ReceiveDestination, sourceAddress: number, sourcePort: number): void {
     const { control } = destination;
     while (this.connections.length <= destination.index) this.connections.push(null);
+    this.forget(destination.index);
     this.connections[destination.index] = {
       destination,
-      address: control === null ? sourceAddress : control.address,
+      address: retainAddress(control === null ? sourceAddress : control.address),
       port: control === null ? sourcePort : control.port,
       timeOfLastActivityNs: this.clock.nanoTime,
       timeOfLastFrameNs: Number.NEGATIVE_INFINITY,
@@ -50,8 +52,19 @@ export class ImageConnections {
   /** The destination is gone. Cold. */
   remove(destination: ReceiveDestination): void {
     if (this.connections[destination.index]?.destination === destination) {
-      this.connections[destination.index] = null;
+      this.forget(destination.index);
     }
+  }
+
+  /** Cold. */
+  close(): void {
+    for (let i = 0; i < this.connections.length; i++) this.forget(i);
+  }
+
+  private forget(index: number): void {
+    const connection = this.connections[index]!;
+    if (connection !== null) releaseAddress(connection.address);
+    this.connections[index] = null;
   }
 
   /** A frame of the stream arrived, at the destination that the endpoint says. */

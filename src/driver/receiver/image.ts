@@ -637,5 +637,6 @@ export class Image implements InsertTarget {
     if (this.subscribers.count > 0 && this.clock.nanoTime <= lingerEndNs) return;
     this.state = DONE;
     this.rejection?.close();
+    this.connections?.close();
   }
 }

@@ -1,7 +1,7 @@
 // hot
 import type { Region } from '../../memory/region.ts';
 import type { DatagramHandler, Endpoint, EndpointOptions } from '../../transport/transport.ts';
-import { isMulticast } from '../../util/ipv4.ts';
+import { isMulticast } from '../../util/ip-address.ts';
 import type { ReceiverSpec } from '../messages.ts';
 import type { ReceiveEndpoint } from './receive-endpoint.ts';
 

@@ -32,7 +32,7 @@ import {
   writeStatusMessage,
 } from '../../protocol/status-message-frame.ts';
 import type { DatagramHandler, Endpoint, EndpointOptions, Transport } from '../../transport/transport.ts';
-import { isMulticast } from '../../util/ipv4.ts';
+import { isMulticast } from '../../util/ip-address.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { FrameSender } from '../frame-sender.ts';

@@ -2,6 +2,7 @@
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
 import { DatagramBurst, type Endpoint, type Transport } from '../../transport/transport.ts';
+import { releaseAddress, retainAddress } from '../../util/ip-address.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { FrameSender } from '../frame-sender.ts';
 
@@ -76,7 +77,9 @@ export class Destinations {
   /** Cold. */
   move(id: number, address: number): void {
     const index = this.ids.subarray(0, this.count).indexOf(id);
-    if (index >= 0) this.addresses[index] = address;
+    if (index < 0) return;
+    releaseAddress(this.addresses[index]!);
+    this.addresses[index] = retainAddress(address);
   }
 
   /** A log may go away: nothing of it is sent from now on. Cold. */
@@ -86,7 +89,7 @@ export class Destinations {
 
   /** Releases what the table has outside of JavaScript's memory. */
   close(): void {
-    this.count = 0;
+    while (this.count > 0) releaseAddress(this.addresses[--this.count]!);
     this.backlog.region.close();
     this.rest.region.close();
   }
@@ -222,7 +225,7 @@ export class Destinations {
   private append(id: number, address: number, port: number): number {
     const index = this.count++;
     this.ids[index] = id;
-    this.addresses[index] = address;
+    this.addresses[index] = retainAddress(address);
     this.ports[index] = port;
     this.hasReceiverId[index] = 0;
     this.isStalled[index] = 0;
@@ -234,6 +237,7 @@ export class Destinations {
 
   private removeAt(index: number): void {
     const last = --this.count;
+    releaseAddress(this.addresses[index]!);
     this.ids[index] = this.ids[last]!;
     this.addresses[index] = this.addresses[last]!;
     this.ports[index] = this.ports[last]!;

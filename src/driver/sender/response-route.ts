@@ -1,5 +1,6 @@
 // hot
 import type { DatagramBurst } from '../../transport/transport.ts';
+import { releaseAddress, retainAddress } from '../../util/ip-address.ts';
 import type { FrameSender } from '../frame-sender.ts';
 import type { NetworkPublication } from './network-publication.ts';
 import type { SendEndpoint, SendRoute } from './send-endpoint.ts';
@@ -24,7 +25,8 @@ export class ResponseRoute implements SendRoute {
   }
 
   onSetupElicited(sourceAddress: number, sourcePort: number): void {
-    this.address = sourceAddress;
+    releaseAddress(this.address);
+    this.address = retainAddress(sourceAddress);
     this.port = sourcePort;
   }
 
@@ -41,6 +43,9 @@ export class ResponseRoute implements SendRoute {
   }
 
   removePublication(publication: NetworkPublication): void {
+    releaseAddress(this.address);
+    this.address = 0;
+    this.port = 0;
     this.endpoint.removePublication(publication);
   }
 }

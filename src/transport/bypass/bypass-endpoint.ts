@@ -1,5 +1,5 @@
 // hot
-import type { DatagramHandler, Endpoint, Ipv4Address, MulticastOptions } from '../transport.ts';
+import type { DatagramHandler, Endpoint, IpAddress, MulticastOptions } from '../transport.ts';
 
 /** Groups of this network only: RFC 1112, 6.1. */
 const DEFAULT_TTL = 1;
@@ -12,16 +12,16 @@ export interface EndpointOwner {
 
 /** A UDP port of the bypass stack, at its own address or at that of a group. */
 export class BypassEndpoint implements Endpoint {
-  readonly localAddress: Ipv4Address;
+  readonly localAddress: IpAddress;
   readonly localPort: number;
   readonly receiveBufferLength: number;
   readonly sendBufferLength: number;
   readonly handler: DatagramHandler;
   /** 0: not connected. */
-  remoteAddress: Ipv4Address;
+  remoteAddress: IpAddress;
   remotePort: number;
   /** The group whose datagrams it hears; 0: it hears those to our own address. */
-  readonly groupAddress: Ipv4Address;
+  readonly groupAddress: IpAddress;
   /** Of datagrams to groups. */
   readonly ttl: number;
   private readonly owner: EndpointOwner;
@@ -29,9 +29,9 @@ export class BypassEndpoint implements Endpoint {
 
   constructor(
     owner: EndpointOwner,
-    localAddress: Ipv4Address,
+    localAddress: IpAddress,
     localPort: number,
-    remoteAddress: Ipv4Address,
+    remoteAddress: IpAddress,
     remotePort: number,
     receiveBufferLength: number,
     sendBufferLength: number,
@@ -51,13 +51,13 @@ export class BypassEndpoint implements Endpoint {
   }
 
   /** True unless the endpoint is connected to somebody else. */
-  accepts(sourceAddress: Ipv4Address, sourcePort: number): boolean {
+  accepts(sourceAddress: IpAddress, sourcePort: number): boolean {
     return (
       this.remoteAddress === 0 || (this.remoteAddress === sourceAddress && this.remotePort === sourcePort)
     );
   }
 
-  reconnect(remoteAddress: Ipv4Address, remotePort: number): void {
+  reconnect(remoteAddress: IpAddress, remotePort: number): void {
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
   }

@@ -13,13 +13,13 @@ import {
   type UdpListener,
 } from '../../net/udp.ts';
 import { AeronError } from '../../util/errors.ts';
-import { formatIpv4 } from '../../util/ipv4.ts';
+import { formatIpAddress } from '../../util/ip-text.ts';
 import {
   type BurstListener,
   type DatagramBurst,
   type DatagramHandler,
   type EndpointOptions,
-  type Ipv4Address,
+  type IpAddress,
   type Transport,
   WORDS_PER_DATAGRAM,
 } from '../transport.ts';
@@ -47,10 +47,10 @@ const STATISTICS_INTERVAL_NS = 1e9;
 
 /** A DPDK port and our addresses on it. */
 export interface BypassConfig extends DpdkDeviceOptions {
-  readonly localAddress: Ipv4Address;
+  readonly localAddress: IpAddress;
   readonly prefixLength: number;
   /** 0: none, and other networks cannot be reached. */
-  readonly gatewayAddress: Ipv4Address;
+  readonly gatewayAddress: IpAddress;
   /** Among several network agents; `null` or left out: the port has one. */
   readonly handOver?: HandOverConfig | null;
 }
@@ -92,7 +92,7 @@ export class BypassTransport
   readonly statistics: BypassStatistics;
   readonly device: Device;
   private readonly clock: Clock;
-  private readonly address: Ipv4Address;
+  private readonly address: IpAddress;
   private readonly stack: IpStack;
   private readonly ports: PortTable;
   /** Endpoints of groups. Few: a datagram looks at each. */
@@ -137,7 +137,7 @@ export class BypassTransport
     if (ownAddress !== 0 && ownAddress !== this.address) {
       throw new AeronError(
         'EADDRNOTAVAIL',
-        `${formatIpv4(ownAddress)} is not the address of the DPDK port, ${formatIpv4(this.address)}. ` +
+        `${formatIpAddress(ownAddress)} is not the address of the DPDK port, ${formatIpAddress(this.address)}. ` +
           'Use that address in the channel.',
       );
     }
@@ -181,7 +181,7 @@ export class BypassTransport
     return count;
   }
 
-  send(endpoint: BypassEndpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
+  send(endpoint: BypassEndpoint, burst: DatagramBurst, address: IpAddress, port: number): number {
     const connected = endpoint.remoteAddress !== 0;
     const toAddress = connected ? endpoint.remoteAddress : address;
     const toPort = connected ? endpoint.remotePort : port;
@@ -215,9 +215,9 @@ export class BypassTransport
     region: Region,
     offset: number,
     length: number,
-    sourceAddress: Ipv4Address,
+    sourceAddress: IpAddress,
     sourcePort: number,
-    destinationAddress: Ipv4Address,
+    destinationAddress: IpAddress,
     destinationPort: number,
   ): void {
     this.counts[TAKEN_OVER]!++;
@@ -236,9 +236,9 @@ export class BypassTransport
     region: Region,
     offset: number,
     length: number,
-    sourceAddress: Ipv4Address,
+    sourceAddress: IpAddress,
     sourcePort: number,
-    destinationAddress: Ipv4Address,
+    destinationAddress: IpAddress,
     destinationPort: number,
   ): void {
     if (destinationAddress === this.address) {
@@ -256,18 +256,18 @@ export class BypassTransport
     }
   }
 
-  onQuery(group: Ipv4Address, version: number, responseTime: number): void {
+  onQuery(group: IpAddress, version: number, responseTime: number): void {
     this.stack.membership.onQuery(group, version, responseTime);
   }
 
-  onNeighbour(address: Ipv4Address, macHigh: number, macLow: number): void {
+  onNeighbour(address: IpAddress, macHigh: number, macLow: number): void {
     this.stack.learnNeighbour(address, macHigh, macLow);
   }
 
   onUdp(
     offset: number,
     length: number,
-    sourceAddress: Ipv4Address,
+    sourceAddress: IpAddress,
     sourcePort: number,
     destinationPort: number,
   ): void {
@@ -277,9 +277,9 @@ export class BypassTransport
   onGroupUdp(
     offset: number,
     length: number,
-    sourceAddress: Ipv4Address,
+    sourceAddress: IpAddress,
     sourcePort: number,
-    group: Ipv4Address,
+    group: IpAddress,
     destinationPort: number,
   ): void {
     this.deliverToGroup(this.packets, offset, length, sourceAddress, sourcePort, group, destinationPort);
@@ -289,7 +289,7 @@ export class BypassTransport
   private sendToGroup(
     endpoint: BypassEndpoint,
     burst: DatagramBurst,
-    group: Ipv4Address,
+    group: IpAddress,
     port: number,
   ): number {
     const { stack, local, counts } = this;
@@ -314,7 +314,7 @@ export class BypassTransport
     return accepted;
   }
 
-  private sendOut(localPort: number, burst: DatagramBurst, address: Ipv4Address, port: number): number {
+  private sendOut(localPort: number, burst: DatagramBurst, address: IpAddress, port: number): number {
     const stack = this.stack;
     const state = stack.startDatagrams(address, localPort, port);
     if (state !== READY) {
@@ -392,7 +392,7 @@ export class BypassTransport
     region: Region,
     offset: number,
     length: number,
-    sourceAddress: Ipv4Address,
+    sourceAddress: IpAddress,
     sourcePort: number,
     destinationPort: number,
   ): void {
@@ -420,9 +420,9 @@ export class BypassTransport
     region: Region,
     offset: number,
     length: number,
-    sourceAddress: Ipv4Address,
+    sourceAddress: IpAddress,
     sourcePort: number,
-    group: Ipv4Address,
+    group: IpAddress,
     destinationPort: number,
   ): void {
     const members = this.members;

@@ -1,10 +1,11 @@
 import type { OpenedSocket } from '../../native/udp.ts';
-import type { DatagramHandler, Endpoint, Ipv4Address } from '../transport.ts';
+import { isIpv6 } from '../../util/ip-address.ts';
+import type { DatagramHandler, Endpoint, IpAddress } from '../transport.ts';
 import type { KernelTransport } from './kernel-transport.ts';
 
 /** A bound UDP socket. */
 export class KernelEndpoint implements Endpoint {
-  readonly localAddress: Ipv4Address;
+  readonly localAddress: IpAddress;
   readonly localPort: number;
   /** As getsockopt gives it: Linux doubles what was asked for and stops at twice `net.core.rmem_max`. */
   readonly receiveBufferLength: number;
@@ -13,8 +14,10 @@ export class KernelEndpoint implements Endpoint {
   readonly handler: DatagramHandler;
   /** Whether the kernel knows the remote address, and lets no other be heard. */
   readonly isConnected: boolean;
+  /** The family of the socket; one of IPv6 reaches IPv4 too, as ::ffff:0:0/96. */
+  readonly isIpv6: boolean;
   /** Where every datagram goes to; port 0 when each send says. */
-  remoteAddress: Ipv4Address;
+  remoteAddress: IpAddress;
   remotePort: number;
   /** Place in the transport's table of endpoints. */
   readonly index: number;
@@ -26,7 +29,7 @@ export class KernelEndpoint implements Endpoint {
     index: number,
     socket: OpenedSocket,
     isConnected: boolean,
-    remoteAddress: Ipv4Address,
+    remoteAddress: IpAddress,
     remotePort: number,
     handler: DatagramHandler,
   ) {
@@ -36,13 +39,14 @@ export class KernelEndpoint implements Endpoint {
     this.sendBufferLength = socket.sendBufferLength;
     this.handler = handler;
     this.isConnected = isConnected;
+    this.isIpv6 = isIpv6(socket.localAddress);
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
     this.index = index;
     this.transport = transport;
   }
 
-  reconnect(remoteAddress: Ipv4Address, remotePort: number): void {
+  reconnect(remoteAddress: IpAddress, remotePort: number): void {
     this.transport.reconnect(this, remoteAddress, remotePort);
   }
 

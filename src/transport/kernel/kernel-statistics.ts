@@ -24,6 +24,16 @@ export class KernelStatistics implements TransportStatistics {
   readonly handOversDropped: number = 0;
   private readonly words: Float64Array = new Float64Array(this.region.buffer);
 
+  /** A datagram of IPv6 is dropped: so many addresses are held that there is no room for its source's. */
+  countUnknownSource(): void {
+    this.words[RECEIVE_ERRORS]!++;
+  }
+
+  /** A socket of IPv4 cannot reach IPv6. What was to be sent is lost. */
+  countUnreachable(): void {
+    this.words[SEND_ERRORS]!++;
+  }
+
   get datagramsSent(): number {
     return this.words[DATAGRAMS_SENT]!;
   }

@@ -2,25 +2,27 @@
 import type { EpochNs } from '../../concurrent/clock.ts';
 import { Region } from '../../memory/region.ts';
 import { loadUdp, type UdpAddon } from '../../native/udp.ts';
+import { isIpv6 } from '../../util/ip-address.ts';
 import type {
   BurstListener,
   DatagramBurst,
   DatagramHandler,
   Endpoint,
   EndpointOptions,
-  Ipv4Address,
+  IpAddress,
   Transport,
 } from '../transport.ts';
+import { Ipv6Table } from './ipv6-table.ts';
 import { KernelEndpoint } from './kernel-endpoint.ts';
 import { KernelStatistics } from './kernel-statistics.ts';
 import { openSocket, reconnectSocket } from './open-socket.ts';
 import { TimedDatagrams } from './timed-datagrams.ts';
 
-/** What IPv4 leaves for the payload of a UDP datagram: 65535 less the two headers, 20 and 8 bytes. */
+/** What IPv4 leaves for the payload of a UDP datagram: 65535 less the two headers, 20 and 8 bytes. IPv6 leaves 20 more. */
 const MAX_DATAGRAM_LENGTH = 65507;
 
 /** `kCoalescedLengthMax` of native/udp.cc. */
-const COALESCED_LENGTH_MAX = 65489;
+const COALESCED_LENGTH_MAX = 65469;
 
 /** Datagrams that one poll receives at most, and less if it is asked to. */
 const RECEIVE_BURST_LENGTH_MAX = 64;
@@ -55,7 +57,7 @@ export interface KernelTransportConfig {
 }
 
 /**
- * A transport over the kernel's UDP sockets: IPv4, unicast and multicast.
+ * A transport over the kernel's UDP sockets: IPv4 and IPv6, unicast and multicast.
  * @throws AeronError `NATIVE_NOT_BUILT` or `NATIVE_NOT_LOADED`.
  */
 export function openKernelTransport(
@@ -73,6 +75,7 @@ export class KernelTransport implements Transport {
   private readonly packets: Region = Region.allocate(RECEIVE_BURST_LENGTH_MAX * SLOT_LENGTH);
   private readonly incoming: Region = Region.allocate(RECEIVE_BURST_LENGTH_MAX * WORDS_PER_DATAGRAM * 4);
   private readonly words: Int32Array = this.incoming.i32;
+  private readonly ipv6: Ipv6Table = new Ipv6Table(RECEIVE_BURST_LENGTH_MAX);
   private readonly sockets: number;
   /** By the number that the native side calls each by. */
   private readonly endpoints: (KernelEndpoint | null)[] = [];
@@ -93,6 +96,7 @@ export class KernelTransport implements Transport {
       this.incoming.handle,
       this.statistics.region.handle,
       config.coalesceDatagrams,
+      this.ipv6.region.handle,
     );
   }
 
@@ -105,7 +109,8 @@ export class KernelTransport implements Transport {
     const index = free === -1 ? this.endpoints.length : free;
     const { remoteAddress, remotePort } = options;
     const isConnected = remotePort !== 0 && this.connectSendSockets;
-    const socket = openSocket(this.udp, this.sockets, index, options, isConnected, arrivalTime !== null);
+    const isTimed = arrivalTime !== null;
+    const socket = openSocket(this.udp, this.sockets, index, options, isConnected, isTimed, this.ipv6);
     const heard = arrivalTime === null ? handler : new TimedDatagrams(handler, arrivalTime, SLOT_LENGTH);
     const endpoint = new KernelEndpoint(this, index, socket, isConnected, remoteAddress, remotePort, heard);
     this.endpoints[index] = endpoint;
@@ -122,11 +127,19 @@ export class KernelTransport implements Transport {
     for (let i = 0, at = 0; i < count; i++, at += WORDS_PER_DATAGRAM) {
       const index = words[at + ENDPOINT]!;
       if (index === CLOSED) continue;
+      let address = words[at + ADDRESS]!;
+      if (address === 0) {
+        address = this.ipv6.source(i);
+        if (address === 0) {
+          this.statistics.countUnknownSource();
+          continue;
+        }
+      }
       endpoints[index]!.handler.onDatagram(
         packets,
         words[at + OFFSET]!,
         words[at + LENGTH]!,
-        words[at + ADDRESS]!,
+        address,
         words[at + PORT]!,
       );
     }
@@ -135,13 +148,19 @@ export class KernelTransport implements Transport {
     return count;
   }
 
-  send(endpoint: Endpoint, burst: DatagramBurst, address: Ipv4Address, port: number): number {
+  send(endpoint: Endpoint, burst: DatagramBurst, address: IpAddress, port: number): number {
     const socket = endpoint as KernelEndpoint;
     if (socket.isClosed) return 0;
     const hasRemote = socket.remotePort !== 0;
     const toAddress = hasRemote ? socket.remoteAddress : address;
     // Port 0 tells the native side that the kernel knows the destination.
     const toPort = socket.isConnected ? 0 : hasRemote ? socket.remotePort : port;
+    if (socket.isIpv6) {
+      this.ipv6.setRemote(toAddress);
+    } else if (isIpv6(toAddress)) {
+      this.statistics.countUnreachable();
+      return burst.count;
+    }
     return this.udp.send(this.sockets, socket.index, burst.region.handle, burst.count, toAddress, toPort);
   }
 
@@ -156,14 +175,17 @@ export class KernelTransport implements Transport {
     this.udp.destroySet(this.sockets);
     this.packets.close();
     this.incoming.close();
+    this.ipv6.region.close();
     this.statistics.region.close();
   }
 
   /** For {@link KernelEndpoint.reconnect}. */
-  reconnect(endpoint: KernelEndpoint, remoteAddress: Ipv4Address, remotePort: number): void {
+  reconnect(endpoint: KernelEndpoint, remoteAddress: IpAddress, remotePort: number): void {
     if (endpoint.remotePort === 0 || endpoint.isClosed) return;
-    if (endpoint.isConnected)
+    if (endpoint.isConnected) {
+      if (endpoint.isIpv6) this.ipv6.setRemote(remoteAddress);
       reconnectSocket(this.udp, this.sockets, endpoint.index, remoteAddress, remotePort);
+    }
     endpoint.remoteAddress = remoteAddress;
     endpoint.remotePort = remotePort;
   }

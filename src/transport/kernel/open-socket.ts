@@ -1,10 +1,13 @@
 import type { OpenedSocket, UdpAddon } from '../../native/udp.ts';
 import { AeronError, codeOf, messageOf } from '../../util/errors.ts';
-import { formatIpv4, formatSocketAddress } from '../../util/ipv4.ts';
-import type { EndpointOptions, Ipv4Address } from '../transport.ts';
+import { isIpv6 } from '../../util/ip-address.ts';
+import { formatIpAddress, formatSocketAddress } from '../../util/ip-text.ts';
+import type { EndpointOptions, IpAddress } from '../transport.ts';
+import type { Ipv6Table } from './ipv6-table.ts';
 
 /**
- * Opens the socket that `options` describe and adds it to a set; `endpoint` is what the set calls it by.
+ * Opens the socket that `options` describe and adds it to a set; `endpoint` is what the set calls it by, `ipv6` its table of
+ * addresses. The socket is of IPv6 when its local address is.
  * @throws AeronError with errno's name as code.
  */
 export function openSocket(
@@ -14,10 +17,17 @@ export function openSocket(
   options: EndpointOptions,
   isConnected: boolean,
   isTimed: boolean,
+  ipv6: Ipv6Table,
 ): OpenedSocket {
   const { localAddress, localPort, remoteAddress, remotePort, multicast } = options;
+  const isV6 = isIpv6(localAddress);
+  if (isV6) {
+    ipv6.setLocal(localAddress);
+    ipv6.setRemote(remoteAddress);
+    ipv6.setGroup(multicast?.groupAddress ?? 0);
+  }
   try {
-    return udp.open(
+    const socket = udp.open(
       sockets,
       endpoint,
       localAddress,
@@ -30,7 +40,10 @@ export function openSocket(
       multicast?.interfaceAddress ?? 0,
       multicast?.ttl ?? 0,
       isTimed,
+      multicast?.interfaceIndex ?? 0,
+      isV6,
     );
+    return isV6 ? { ...socket, localAddress: ipv6.local } : socket;
   } catch (error) {
     throw socketError(error, options);
   }
@@ -44,7 +57,7 @@ export function reconnectSocket(
   udp: UdpAddon,
   sockets: number,
   endpoint: number,
-  remoteAddress: Ipv4Address,
+  remoteAddress: IpAddress,
   remotePort: number,
 ): void {
   try {
@@ -70,7 +83,7 @@ function describe({
   const member =
     groupAddress === 0
       ? local
-      : `${local} in group ${formatIpv4(groupAddress)} on interface ${formatIpv4(multicast!.interfaceAddress)}`;
+      : `${local} in group ${formatIpAddress(groupAddress)} on interface ${formatIpAddress(multicast!.interfaceAddress)}`;
   return remotePort === 0
     ? member
     : `${member} connected to ${formatSocketAddress(remoteAddress, remotePort)}`;
@@ -92,7 +105,7 @@ function remedy(code: string, localPort: number): string {
     case 'ENODEV':
       return 'The interface must be one of this machine that is up: name it in the channel, interface=address.';
     case 'EADDRNOTAVAIL':
-      return 'The local address must be one of this machine: "ip -4 address" lists them.';
+      return 'The local address must be one of this machine: "ip address" lists them.';
     case 'EACCES':
       return localPort > 0 && localPort < 1024
         ? 'Ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one.'

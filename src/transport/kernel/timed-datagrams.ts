@@ -1,7 +1,7 @@
 // hot
 import type { EpochNs } from '../../concurrent/clock.ts';
 import type { Region } from '../../memory/region.ts';
-import type { DatagramHandler, Ipv4Address } from '../transport.ts';
+import type { DatagramHandler, IpAddress } from '../transport.ts';
 
 /** `kArrivalTimeLength` of native/udp.cc. */
 const ARRIVAL_TIME_LENGTH = 8;
@@ -18,7 +18,7 @@ export class TimedDatagrams implements DatagramHandler {
     this.slotLength = slotLength;
   }
 
-  onDatagram(region: Region, offset: number, length: number, address: Ipv4Address, port: number): void {
+  onDatagram(region: Region, offset: number, length: number, address: IpAddress, port: number): void {
     const { slotLength } = this;
     const slotEnd = offset - (offset % slotLength) + slotLength;
     this.arrivalTime.low = region.view.getInt32(slotEnd - ARRIVAL_TIME_LENGTH, true);
