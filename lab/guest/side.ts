@@ -1,0 +1,94 @@
+/**
+ * A driver and its client on one thread at one end of the cable: sends checked messages to the other end and checks those
+ * from there. Arguments: where the driver's wire is (a PCI address, or `kernel`), its address, the peer's, how many
+ * messages each way, seconds at most. Ends with a line of JSON.
+ */
+import { Aeron } from '../../src/client/aeron.ts';
+import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
+import { loadConfiguration } from '../../src/driver/configuration.ts';
+import { MediaDriver } from '../../src/driver/media-driver.ts';
+import { CheckedMessageVerifier, CheckedMessageWriter } from '../../test/support/checked-message.ts';
+
+const [wire, local, remote, count, limitSeconds] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
+const MESSAGES = Number(count);
+const MESSAGE_STREAM = { seed: 7, maxLength: 8192 };
+const STREAM = 1001;
+const PORT = 40456;
+const TERM_LENGTH = 256 * 1024;
+/** Work of one kind before the other gets its turn. */
+const BURST = 32;
+const PROGRESS_MS = 10_000;
+
+const settings = [`-Daeron.dir=/dev/shm/aeron-${local}`, '-Daeron.threading.mode=INVOKER'];
+// A guest stands still now and then: nobody is dead because nothing was heard of him for some seconds.
+settings.push(
+  '-Daeron.client.liveness.timeout=120s',
+  '-Daeron.publication.unblock.timeout=180s',
+  '-Daeron.image.liveness.timeout=60s',
+);
+settings.push('-Daeron.publication.connection.timeout=60s', '-Daeron.driver.timeout=120000');
+const args =
+  wire === 'kernel'
+    ? [...settings, '-Daeron.transport=kernel']
+    : ['-a', wire, '--', ...settings, `-Daeron.dpdk.local.ipv4.address=${local}/24`];
+const driver = await MediaDriver.launch(loadConfiguration({ env: {}, args }));
+const aeron = await Aeron.connect({
+  directory: driver.directory,
+  driver,
+  useConductorInvoker: true,
+  driverTimeoutMs: 120_000,
+});
+const subscription = await aeron.addSubscription(`aeron:udp?endpoint=${local}:${PORT}`, STREAM);
+const publication = await aeron.addExclusivePublication(
+  `aeron:udp?endpoint=${remote}:${PORT}|term-length=${TERM_LENGTH}`,
+  STREAM,
+);
+console.log('ready');
+
+const writer = new CheckedMessageWriter(MESSAGE_STREAM, 0);
+const verifier = new CheckedMessageVerifier(MESSAGE_STREAM, 1, MESSAGES);
+const assembler = new FragmentAssembler((buffer, offset, length) => {
+  verifier.onMessage(new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength), offset, length);
+});
+const message = Buffer.alloc(MESSAGE_STREAM.maxLength);
+const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+let sent = 0;
+let length = writer.write(view, 0, 0);
+
+/** Sends until the window is full or the burst is over. */
+function send(): void {
+  for (let i = 0; i < BURST && sent < MESSAGES; i++) {
+    if (publication.offer(message, 0, length) < 0) return;
+    sent++;
+    length = writer.write(view, 0, sent);
+  }
+}
+
+const startMs = performance.now();
+let progressMs = startMs;
+let nowMs = startMs;
+while (nowMs - startMs < Number(limitSeconds) * 1000) {
+  send();
+  driver.doWork();
+  subscription.poll(assembler.handler, BURST);
+  aeron.doWork();
+  nowMs = performance.now();
+  if (nowMs - progressMs > PROGRESS_MS) {
+    progressMs = nowMs;
+    console.log(`sent ${sent}, received ${verifier.received}`);
+  }
+  if (verifier.isComplete && sent === MESSAGES && !subscription.isConnected) break;
+  // Nothing more to say: the peer sees the end of the stream once it has everything.
+  if (sent === MESSAGES && verifier.isComplete && !publication.isClosed) await publication.close();
+}
+verifier.finish();
+const seconds = Math.round(performance.now() - startMs) / 1000;
+console.log(JSON.stringify({ sent, ...verifier.summary(), seconds }));
+await aeron.close();
+await driver.close();
