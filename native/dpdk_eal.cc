@@ -6,6 +6,7 @@
 #include <rte_log.h>
 #include <rte_timer.h>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -150,6 +151,9 @@ void initialise(const Arguments& args) {
   static std::vector<char*> pointers;
   for (std::string& text : texts) pointers.push_back(text.data());
   captureLog();
+  // VFIO counts the memory that a card reaches against this limit, except for root, who may become somebody else later.
+  const rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_MEMLOCK, &unlimited);  // Refused to all but root, who need not care then.
   const PeerWait wait(stringAt(args, 2), int32At(args, 3));
   if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0) {
     ealState = EalState::kFailed;

@@ -154,6 +154,14 @@ export interface DriverOptions {
   readonly dpdkMtu: number;
   readonly dpdkRxQueueSize: number;
   readonly dpdkTxQueueSize: number;
+  readonly dpdkRxMempoolCacheSize: number;
+  readonly dpdkRxMempoolOps: string;
+  readonly dpdkVlanId: number;
+  readonly dpdkPromiscuous: boolean;
+  readonly dpdkOffloads: boolean;
+  readonly dpdkUser: string;
+  readonly dpdkGroup: string;
+  readonly dpdkExtendedStats: boolean;
   /** Arguments for DPDK's environment abstraction layer: what stands before `--` on the command line. */
   readonly ealArguments: readonly string[];
 }

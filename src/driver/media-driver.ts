@@ -8,6 +8,7 @@ import { shm } from '../native/addons.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { AeronError, codeOf, messageOf } from '../util/errors.ts';
 import { AgentSharing } from './agent-sharing.ts';
+import { changeUser } from './change-user.ts';
 import { Conductor } from './conductor/conductor.ts';
 import { DutyCycleTracker } from './conductor/duty-cycle-tracker.ts';
 import { EventTransmitter, LoggedEventTransmitter } from './conductor/event-transmitter.ts';
@@ -99,6 +100,7 @@ export class MediaDriver {
         options.threadingMode === 'INVOKER' ? null : newRunner(options, machine, extensions, files, agent);
       // Now that the network thread is there: it would have inherited the CPU.
       if (options.conductorCpuAffinity >= 0 && runner !== null) shm.pin(options.conductorCpuAffinity);
+      changeUser({ user: options.dpdkUser, group: options.dpdkGroup }, options.dir);
       driver = new MediaDriver(options, machine, files, network, conductor, agent, runner, promise);
     } catch (error) {
       await network?.close();

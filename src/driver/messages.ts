@@ -7,7 +7,8 @@
  */
 
 import type { ResolutionEntry } from '../protocol/resolution-frame.ts';
-import type { HandOverConfig } from '../transport/bypass/hand-over.ts';
+import type { BypassConfig } from '../transport/bypass/bypass-transport.ts';
+import type { PortReport } from '../transport/bypass/port-report.ts';
 import type { EndpointOptions, IpAddress } from '../transport/transport.ts';
 import type { EventLogConfig } from './event-log/event-log.ts';
 
@@ -313,6 +314,8 @@ export type NetworkCommand =
 export type NetworkEvent =
   /** The agent runs; the transport's largest datagram bounds the MTU. */
   | { readonly kind: 'started'; readonly maxDatagramLength: number }
+  /** The agent's transport has a queue pair of a DPDK port. */
+  | { readonly kind: 'portOpened'; readonly port: PortReport }
   | { readonly kind: 'startFailed'; readonly code: string; readonly message: string }
   | {
       readonly kind: 'endpointOpened';
@@ -488,22 +491,4 @@ export type TransportConfig =
       readonly receiveBurstLength?: number;
       readonly coalesceDatagrams: boolean;
     }
-  | { readonly kind: 'bypass'; readonly dpdk: DpdkConfig };
-
-/** A DPDK port and the addresses our stack uses on it. */
-export interface DpdkConfig {
-  readonly ealArguments: readonly string[];
-  readonly portId: number;
-  readonly localAddress: IpAddress;
-  readonly prefixLength: number;
-  /** 0: no gateway, off-link destinations are unreachable. */
-  readonly gatewayAddress: IpAddress;
-  /** IP MTU of the port, bytes. 0 keeps the device's. */
-  readonly mtu: number;
-  readonly rxQueueSize: number;
-  readonly txQueueSize: number;
-  /** The agent's queue pair, of so many, and its ways to the agents of the others; `null`: there are none. */
-  readonly queue: number;
-  readonly queues: number;
-  readonly handOver: HandOverConfig | null;
-}
+  | { readonly kind: 'bypass'; readonly dpdk: BypassConfig };

@@ -42,6 +42,7 @@ class NetworkThread {
       this.idleStrategy = extensions.get('idleStrategy', idleStrategy)(idleStrategyInitArgs, status);
       const transport = await openTransport(config, clock, extensions);
       this.agent = new NetworkAgent(config, transport, clock, this.emit, transport?.statistics, extensions);
+      for (const port of transport?.portReports ?? []) this.emit({ kind: 'portOpened', port });
     } catch (error) {
       this.isClosed = true;
       this.emit({ kind: 'startFailed', code: codeOf(error), message: messageOf(error) });

@@ -1,4 +1,5 @@
 import type { Clock } from '../concurrent/clock.ts';
+import type { PortReport } from '../transport/bypass/port-report.ts';
 import { InterceptedTransport } from '../transport/interceptors.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
@@ -11,8 +12,11 @@ import type { NamedExtension, NetworkAgentConfig, TransportConfig } from './mess
 /** The same datagrams are lost in every run in which they come in the same order. */
 const LOSS_SEED = 1;
 
-/** A transport that may count what it does; readable after it was closed too. */
-export type OpenedTransport = Transport & { readonly statistics: TransportStatistics | null };
+/** A transport that may count what it does, readable after it was closed too, and may be over DPDK ports. */
+export type OpenedTransport = Transport & {
+  readonly statistics: TransportStatistics | null;
+  readonly portReports?: readonly PortReport[];
+};
 
 type Opener<Kind extends TransportConfig['kind']> = (
   config: Extract<TransportConfig, { kind: Kind }>,
@@ -29,7 +33,9 @@ const OPENERS: { readonly [Kind in TransportConfig['kind']]: Opener<Kind> } = {
   },
   bypass: async ({ dpdk }, clock) => {
     const { openBypassTransport } = await import('../transport/bypass/bypass-transport.ts');
-    return openBypassTransport(dpdk, clock);
+    const { portReport } = await import('../transport/bypass/port-report.ts');
+    const transport = openBypassTransport(dpdk, clock);
+    return Object.assign(transport, { portReports: [portReport(dpdk, transport)] });
   },
   extension: async ({ name }, clock, extensions) => {
     const transport = await extensions.get('transport', name)(clock);
@@ -49,7 +55,7 @@ export async function openTransport(
   const open = OPENERS[config.transport.kind] as Opener<TransportConfig['kind']>;
   const opened = await open(config.transport, clock, extensions);
   if (opened === null) return null;
-  const { statistics } = opened;
+  const { statistics, portReports = [] } = opened;
   let transport: Transport = opened;
   try {
     if (config.receiveLossRate > 0) transport = await lossy(transport, clock, config.receiveLossRate);
@@ -59,7 +65,7 @@ export async function openTransport(
     opened.close();
     throw error;
   }
-  return transport === opened ? opened : Object.assign(transport, { statistics });
+  return transport === opened ? opened : Object.assign(transport, { statistics, portReports });
 }
 
 /** The log stands before the interceptors: it sees what they are given to send, and what they let arrive. */

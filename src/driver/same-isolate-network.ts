@@ -39,6 +39,7 @@ export class SameIsolateNetwork implements RunningNetwork {
       assert(events.offer(event), 'the conductor keeps up with the network agent');
     };
     const agent = new NetworkAgent(config, transport, clock, emit, transport?.statistics, extensions);
+    for (const port of transport?.portReports ?? []) emit({ kind: 'portOpened', port });
     return new SameIsolateNetwork(agent, events, transport);
   }
 

@@ -347,9 +347,22 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   dpdkGatewayIpv4Address: setting('aeron.dpdk.gateway.ipv4.address', 'ipv4', '',
     'router for addresses outside the prefix'),
   dpdkPortId: int('aeron.dpdk.port.id', '0', 0, 65535, 'DPDK port'),
-  dpdkMtu: size('aeron.dpdk.mtu', '0', 0, 65535, 'IP MTU of the port; 0: as the device has it'),
+  dpdkMtu: size('aeron.dpdk.mtu', '0', 0, 65535, 'IP MTU of the port, to 9000 on most; 0: as the device has it'),
   dpdkRxQueueSize: int('aeron.dpdk.rx.queue.size', '1024', 32, 65536, 'receive descriptors'),
   dpdkTxQueueSize: int('aeron.dpdk.tx.queue.size', '1024', 32, 65536, 'transmit descriptors'),
+  dpdkRxMempoolCacheSize: int('aeron.dpdk.rx.mempool.cache.size', '256', 0, 512,
+    'packet buffers that a thread keeps at hand'),
+  dpdkRxMempoolOps: setting('aeron.dpdk.rx.mempool.ops', 'string', '',
+    'who manages packet buffers: ring_mp_mc, stack …; empty: DPDK chooses'),
+  dpdkVlanId: int('aeron.dpdk.vlan.id', '0', 0, 4094, 'VLAN of everything that is sent and heard; 0: frames have no tag'),
+  dpdkPromiscuous: setting('aeron.dpdk.promiscuous', 'bool', 'false', 'let in frames to others too'),
+  dpdkOffloads: setting('aeron.dpdk.offloads', 'bool', 'true',
+    'let the card see to checksums and VLAN tags where it can'),
+  dpdkUser: setting('aeron.dpdk.user', 'string', '',
+    'user that a driver of root becomes when it has started; empty: it stays root'),
+  dpdkGroup: setting('aeron.dpdk.group', 'string', '', 'and the group; empty: the user’s own'),
+  dpdkExtendedStats: setting('aeron.dpdk.extended.stats', 'bool', 'true',
+    'have a counter for everything that the card counts'),
 };
 
 /**
@@ -372,14 +385,11 @@ export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   ],
   'experimental features': ['aeron.enable.experimental.features'],
   'event logging': ['aeron.event.log.file.max.length'],
-  'DPDK memory pools': [
+  'memory pools of their own for what is sent over DPDK': [
     'aeron.dpdk.tx.mempool.per.queue',
     'aeron.dpdk.tx.mempool.ops',
-    'aeron.dpdk.rx.mempool.ops',
     'aeron.dpdk.tx.mempool.cache.size',
-    'aeron.dpdk.rx.mempool.cache.size',
   ],
-  'changing the user after start': ['aeron.dpdk.user', 'aeron.dpdk.group'],
   Kubernetes: ['aeron.dpdk.threads.from.cgroup'],
 };
 

@@ -15,6 +15,7 @@ import { Endpoints } from './endpoints.ts';
 import { Images } from './images.ts';
 import { Linker } from './linker.ts';
 import type { PendingCommand } from './pending-command.ts';
+import { Ports } from './ports.ts';
 import { Publications } from './publications.ts';
 import { ReceiveDestinations } from './receive-destinations.ts';
 import { Streams } from './streams.ts';
@@ -41,6 +42,7 @@ export class Conductor {
   private readonly publications: Publications;
   private readonly images: Images;
   private readonly linker: Linker;
+  private readonly ports: Ports;
   private readonly dutyCycle: DutyCycleTracker;
   private readonly commandHandler: MessageHandler;
   private pending: PendingCommand | null = null;
@@ -76,6 +78,7 @@ export class Conductor {
       this.publications,
       this.linker,
     );
+    this.ports = new Ports(context);
     this.dutyCycle = new DutyCycleTracker(
       clock,
       systemCounter(SystemCounter.CONDUCTOR_MAX_CYCLE_TIME),
@@ -268,6 +271,9 @@ export class Conductor {
       case 'error':
         this.context.errors.record(event.code, event.message);
         break;
+      case 'portOpened':
+        this.ports.onOpened(event.port);
+        break;
       case 'started':
       case 'startFailed':
       case 'closed':
@@ -332,6 +338,7 @@ export class Conductor {
     this.publications.onTimer(nowNs);
     this.endpoints.onTimer(nowNs, this.isConnected);
     this.destinations.onTimer();
+    this.ports.update();
     this.unblockCommands(nowNs);
   }
 

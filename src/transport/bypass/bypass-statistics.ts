@@ -45,13 +45,19 @@ const TRANSPORT_STATISTICS: readonly string[] = [
  * shared with other isolates. The device's part is brought up to date once a second.
  */
 export class BypassStatistics implements TransportStatistics {
-  readonly transport: Float64Array = new Float64Array(
-    new SharedArrayBuffer(TRANSPORT_STATISTICS.length * Float64Array.BYTES_PER_ELEMENT),
-  );
+  readonly transport: Float64Array;
   readonly net: Float64Array;
   readonly device: Float64Array;
 
-  constructor(net: Float64Array, device: Float64Array) {
+  /** `transport` is that of the same statistics, when another isolate reads them. */
+  constructor(
+    net: Float64Array,
+    device: Float64Array,
+    transport: Float64Array = new Float64Array(
+      new SharedArrayBuffer(TRANSPORT_STATISTICS.length * Float64Array.BYTES_PER_ELEMENT),
+    ),
+  ) {
+    this.transport = transport;
     this.net = net;
     this.device = device;
   }

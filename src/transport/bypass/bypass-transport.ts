@@ -55,6 +55,9 @@ export interface BypassConfig extends DpdkDeviceOptions {
   readonly handOver?: HandOverConfig | null;
 }
 
+/** A bypass transport over a DPDK port. */
+export type DpdkTransport = BypassTransport & { readonly device: DpdkDevice };
+
 /**
  * Opens the port that `config` names, on the calling thread, which alone may use the transport.
  *
@@ -63,7 +66,7 @@ export interface BypassConfig extends DpdkDeviceOptions {
  * @throws AeronError `NATIVE_NOT_BUILT`, `DPDK_NO_HUGEPAGES`, `DPDK_INIT`, `DPDK_ALREADY_INITIALISED`, `DPDK_NO_PORT`,
  * `DPDK_PORT`.
  */
-export function openBypassTransport(config: BypassConfig, clock: Clock): BypassTransport {
+export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTransport {
   return new BypassTransport(
     DpdkDevice.open(config),
     {
@@ -73,7 +76,7 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): BypassT
     },
     clock,
     config.handOver ?? null,
-  );
+  ) as DpdkTransport;
 }
 
 /**

@@ -1,0 +1,48 @@
+import { offloadNames } from '../../device/dpdk/port-plan.ts';
+import type { BypassConfig, DpdkTransport } from './bypass-transport.ts';
+
+/** What there is to say of a network agent's queue pair of a port, to those in other isolates. Plain data. */
+export interface PortReport {
+  readonly portId: number;
+  readonly queue: number;
+  readonly queues: number;
+  readonly driverName: string;
+  readonly mac: string;
+  readonly localAddress: number;
+  readonly mtu: number;
+  readonly rxRingLength: number;
+  readonly txRingLength: number;
+  readonly bufferCount: number;
+  readonly offloads: readonly string[];
+  /** What is not as it was configured, a sentence each. */
+  readonly notes: readonly string[];
+  /** As in `BypassStatistics`: what transport, stack and device count, as they count it. */
+  readonly transport: SharedArrayBuffer;
+  readonly net: SharedArrayBuffer;
+  readonly device: SharedArrayBuffer;
+}
+
+export function portReport(
+  { queue = 0, localAddress }: BypassConfig,
+  { device, statistics }: DpdkTransport,
+): PortReport {
+  const { plan, portId, mtu, macHigh, macLow, capabilities } = device;
+  const octets = [macHigh >> 8, macHigh, macLow >> 24, macLow >> 16, macLow >> 8, macLow];
+  return {
+    portId,
+    queue,
+    queues: plan.queues,
+    driverName: capabilities.driverName,
+    mac: octets.map((octet) => (octet & 0xff).toString(16)).join(':'),
+    localAddress,
+    mtu,
+    rxRingLength: capabilities.rxRingLength,
+    txRingLength: capabilities.txRingLength,
+    bufferCount: plan.bufferCount,
+    offloads: offloadNames(plan.offloads),
+    notes: plan.notes,
+    transport: statistics.transport.buffer as SharedArrayBuffer,
+    net: statistics.net.buffer as SharedArrayBuffer,
+    device: statistics.device.buffer as SharedArrayBuffer,
+  };
+}
