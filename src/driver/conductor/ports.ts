@@ -4,7 +4,7 @@ import type { CountersManager } from '../../concurrent/counters.ts';
 import { type DpdkAddon, loadDpdk } from '../../native/dpdk-addon.ts';
 import { BypassStatistics } from '../../transport/bypass/bypass-statistics.ts';
 import type { PortReport } from '../../transport/bypass/port-report.ts';
-import { formatIpv4 } from '../../util/ipv4.ts';
+import { formatIpAddress } from '../../util/ip-text.ts';
 import type { ConductorContext } from './conductor-context.ts';
 
 const NO_OWNER = -1;
@@ -143,7 +143,7 @@ export class Ports {
     return this.allocate(
       report,
       CounterType.DPDK_PORT_INFO,
-      `DPDK - local: ${formatIpv4(localAddress)}/${mac} rx: ${queues}/${rxRingLength} tx: ${queues}/${txRingLength} ` +
+      `DPDK - local: ${formatIpAddress(localAddress)}/${mac} rx: ${queues}/${rxRingLength} tx: ${queues}/${txRingLength} ` +
         `${bufferCount * queues} mtu: ${report.mtu} ${report.driverName} ${report.offloads.join(' ')}`.trimEnd(),
     );
   }
