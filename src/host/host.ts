@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  writeSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 
 /** What a program said. */
@@ -80,7 +90,13 @@ export class Host {
 
   /** Writes to a file that is there. Throws what the operating system answers, with its code. */
   write(path: string, text: string): void {
-    writeFileSync(this.at(path), text, { flag: 'r+' });
+    // Many files of sysfs can only be written: the kernel refuses to open them for both.
+    const fd = openSync(this.at(path), constants.O_WRONLY);
+    try {
+      writeSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Runs a program to its end, for at most 30 s. */

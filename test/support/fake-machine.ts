@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -55,8 +55,6 @@ const OK: ProgramResult = { status: 0, stdout: '', stderr: '' };
  */
 export class FakeMachine extends Host {
   readonly folder: string;
-  /** Modules on disk that `modprobe` finds, apart from those of the cards' drivers. */
-  availableModules: string[] = ['vfio-pci', 'vfio_iommu_type1', 'uio_pci_generic'];
   /** Whether vfio has a switch for doing without an IOMMU. */
   hasNoIommuMode = false;
   /** Drivers that refuse any card, by the code they refuse with. */
@@ -67,21 +65,31 @@ export class FakeMachine extends Host {
   /** Every change, in order. */
   readonly changes: string[] = [];
   private readonly cards: readonly FakeCard[];
+  private availableModules: readonly string[] = [];
   private readonly interfaces = new Map<string, FakeInterface>();
   private readonly drivers = new Map<string, string>();
   private readonly overrides = new Map<string, string>();
   private nextIndex = 2;
 
   constructor(t: TestContext, cards: readonly FakeCard[]) {
-    const folder = mkdtempSync(join(tmpdir(), 'aeron-bypass-machine-'));
+    // In memory where there is a folder that is: tests make hundreds of machines.
+    const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'aeron-bypass-machine-'));
     super(folder);
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     this.folder = folder;
     this.cards = cards;
     this.file('/proc/sys/kernel/osrelease', '6.1.0-fake');
     this.file('/proc/sys/kernel/random/boot_id', 'boot-1');
+    this.setModules('vfio-pci', 'vfio_iommu_type1', 'uio_pci_generic');
     for (const card of cards) this.plug(card);
     this.boot();
+  }
+
+  /** The modules that `modprobe` finds, apart from those of the cards' drivers. */
+  setModules(...names: string[]): void {
+    this.availableModules = names;
+    const lines = names.map((name) => `kernel/drivers/${name}.ko.xz:`);
+    this.file('/lib/modules/6.1.0-fake/modules.dep', lines.join('\n'));
   }
 
   /** Puts a file there, with its folders. */

@@ -134,7 +134,7 @@ export function mlx5Server(t: TestContext): FakeMachine {
       interface: { name: 'ens3f0', mac: 'b8:00:00:00:00:01' },
     },
   ]);
-  machine.availableModules.push('ib_uverbs', 'mlx5_ib');
+  machine.setModules('vfio-pci', 'ib_uverbs', 'mlx5_ib');
   const one = machine.interface('ens3f0');
   one.isUp = true;
   one.addresses = [address('10.2.0.1', 24, '10.2.0.255', 'ens3f0')];
@@ -153,7 +153,7 @@ export function azureMachine(t: TestContext): FakeMachine {
       interface: { name: 'eth1', mac: '00:0d:3a:6c:58:f5' },
     },
   ]);
-  machine.availableModules.push('uio_hv_generic');
+  machine.setModules('uio_hv_generic');
   const one = machine.interface('eth1');
   one.isUp = true;
   one.addresses = [address('10.3.0.4', 24, '10.3.0.255', 'eth1')];

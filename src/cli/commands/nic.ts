@@ -12,6 +12,21 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     summary: 'show every network device, who has it, and whether it can be taken',
     load: async () => (await import('../nic/list.ts')).list,
   },
+  {
+    name: 'bind',
+    summary: 'take a card from the kernel, for DPDK',
+    load: async () => (await import('../nic/bind.ts')).bind,
+  },
+  {
+    name: 'unbind',
+    summary: 'give a card back to the kernel',
+    load: async () => (await import('../nic/unbind.ts')).unbind,
+  },
+  {
+    name: 'restore',
+    summary: 'give back every card that was taken, with its configuration',
+    load: async () => (await import('../nic/restore.ts')).restore,
+  },
 ];
 
 /** Names of all of them, for the reference page. */
