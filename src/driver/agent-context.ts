@@ -24,11 +24,19 @@ import {
 import { Prng } from '../util/prng.ts';
 import { AgentCounters } from './agent-counters.ts';
 import type { CongestionControl } from './congestion/congestion-control.ts';
+import { type EventLog, openEventLog } from './event-log/event-log.ts';
 import { Extensions } from './extensions/extensions.ts';
-import type { ImageSpec, NetworkAgentConfig, NetworkEvent } from './messages.ts';
+import type {
+  ImageSpec,
+  NetworkAgentConfig,
+  NetworkEvent,
+  NetworkPublicationSpec,
+  SubscriberPosition,
+} from './messages.ts';
 import { PositionCounter } from './position-counter.ts';
 import { InsertBurst } from './receiver/insert-burst.ts';
 import { FixedNakDelay, MulticastNakDelay, type NakDelay } from './receiver/nak-delay.ts';
+import type { Resender } from './sender/retransmit-handler.ts';
 import { SendScratch } from './sender/send-scratch.ts';
 import { SubscriberPositions } from './subscriber-positions.ts';
 
@@ -41,6 +49,8 @@ export class AgentContext {
   readonly clock: Clock;
   readonly emit: (event: NetworkEvent) => void;
   readonly extensions: Extensions;
+  /** Null: nothing is logged. */
+  readonly eventLog: EventLog | null;
   readonly counters: AgentCounters;
   readonly lossReport: LossReport;
   readonly inserts: InsertBurst = new InsertBurst();
@@ -57,6 +67,8 @@ export class AgentContext {
     extensions: Extensions = new Extensions(),
   ) {
     this.extensions = extensions;
+    const { eventLog } = config.extensions;
+    this.eventLog = eventLog === undefined ? null : openEventLog(eventLog, clock);
     this.config = config;
     this.clock = clock;
     this.emit = emit;
@@ -140,6 +152,40 @@ export class AgentContext {
 
   responseConnected(registrationId: number): void {
     this.emit({ kind: 'responseConnected', registrationId });
+  }
+
+  /** An untethered subscriber went from one state to another. */
+  untetheredChanged(
+    registrationId: number,
+    { counterId, subscriptionId }: SubscriberPosition,
+    from: string,
+    to: string,
+  ): void {
+    const change = `${from} -> ${to}`;
+    this.eventLog?.record('UNTETHERED_SUBSCRIPTION_STATE_CHANGE', {
+      subscriptionId,
+      counterId,
+      registrationId,
+      change,
+    });
+  }
+
+  /** The sender of an image has revoked its publication. */
+  imageRevoked({ sessionId, streamId, channel }: ImageSpec, revokedPosition: number): void {
+    this.counters.publicationImagesRevoked.increment();
+    this.eventLog?.record('PUBLICATION_IMAGE_REVOKE', { revokedPosition, sessionId, streamId, channel });
+  }
+
+  /** What sends again what was lost, and says so if that is wanted. */
+  resender(next: Resender, { sessionId, streamId }: NetworkPublicationSpec): Resender {
+    const { eventLog } = this;
+    if (eventLog === null || !eventLog.logs('RESEND')) return next;
+    return {
+      resend: (termId, termOffset, length) => {
+        eventLog.record('RESEND', { sessionId, streamId, termId, termOffset, length });
+        next.resend(termId, termOffset, length);
+      },
+    };
   }
 
   streamUnavailable(registrationId: number): void {

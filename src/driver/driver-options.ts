@@ -29,6 +29,7 @@ export interface DriverOptions {
   readonly eventLog: readonly string[];
   readonly eventLogDisable: readonly string[];
   readonly eventLogFilename: string;
+  readonly eventLogFileMaxLength: number;
   readonly printConfiguration: boolean;
   readonly driverTerminationValidator: string;
   readonly driverDynamicLibraries: readonly string[];

@@ -20,7 +20,8 @@ import { prepareDirectory } from './driver-directory.ts';
 import { DriverFiles } from './driver-files.ts';
 import { type DriverMachine, THIS_DRIVER_MACHINE } from './driver-machine.ts';
 import type { DriverOptions } from './driver-options.ts';
-import { openEventLog } from './event-log/event-log.ts';
+import { type EventLog, openEventLog } from './event-log/event-log.ts';
+import { loggedLookup } from './event-log/logged-lookup.ts';
 import { type Extensions, loadExtensions } from './extensions/extensions.ts';
 import type { NetworkAgentConfig } from './messages.ts';
 import { DriverNameResolver } from './names/driver-name-resolver.ts';
@@ -280,7 +281,7 @@ function newConductor(
   );
   const dpdkAddress = options.dpdkLocalIpv4Address;
   const eventLog = openEventLog(eventLogConfig(options), clock);
-  const { lookup, driverNames } = nameLookup(options, machine, extensions, files, network);
+  const { lookup, driverNames } = nameLookup(options, machine, extensions, files, network, eventLog);
   return new Conductor(
     {
       options,
@@ -316,12 +317,14 @@ function nameLookup(
   extensions: Extensions,
   { clock, counters, errors }: DriverFiles,
   network: RunningNetwork,
+  eventLog: EventLog | null,
 ): { lookup: HostLookup; driverNames: DriverNameResolver | null } {
   const { nameResolverSupplier, nameResolverInitArgs, resolverInterface } = options;
   const supply = extensions.get('nameResolver', nameResolverSupplier);
-  const lookup = supply(nameResolverInitArgs, machine.lookup, counters);
+  const supplied = supply(nameResolverInitArgs, machine.lookup, counters);
+  const lookup = eventLog === null ? supplied : loggedLookup(supplied, eventLog, clock, nameResolverSupplier);
   if (resolverInterface === '') return { lookup, driverNames: null };
-  const driverNames = new DriverNameResolver({ options, clock, counters, errors, network, lookup });
+  const driverNames = new DriverNameResolver({ options, clock, counters, errors, network, lookup, eventLog });
   return { lookup: driverNames.lookup, driverNames };
 }
 

@@ -21,6 +21,8 @@ export interface SharedRegion {
 /** A subscriber's position counter on one stream. */
 export interface SubscriberPosition {
   readonly counterId: number;
+  /** Whose it is: for the event log. */
+  readonly subscriptionId?: number;
   /** False: it is left behind when it holds the stream back for too long. */
   readonly tether: boolean;
   /** Whether it is taken back after it was left behind and has rested; true when absent. */

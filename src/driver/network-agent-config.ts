@@ -48,6 +48,7 @@ export function eventLogConfig(options: DriverOptions): EventLogConfig {
     events: options.eventLog,
     disabledEvents: options.eventLogDisable,
     filename: options.eventLogFilename,
+    fileLengthMax: options.eventLogFileMaxLength,
   };
 }
 

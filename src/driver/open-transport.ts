@@ -5,7 +5,12 @@ import type { Transport } from '../transport/transport.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { ConfigurationError } from '../util/errors.ts';
 import { type EventLogConfig, openEventLog } from './event-log/event-log.ts';
-import { IncomingFrameLogger, OutgoingFrameLogger } from './event-log/frame-logger.ts';
+import {
+  IncomingFrameLogger,
+  logsIncoming,
+  logsOutgoing,
+  OutgoingFrameLogger,
+} from './event-log/frame-logger.ts';
 import type { Extensions, InterceptorSupplier } from './extensions/extensions.ts';
 import type { NamedExtension, NetworkAgentConfig, TransportConfig } from './messages.ts';
 
@@ -71,8 +76,8 @@ export async function openTransport(
 /** The log stands before the interceptors: it sees what they are given to send, and what they let arrive. */
 function logged(transport: Transport, clock: Clock, config: EventLogConfig | undefined): Transport {
   const log = config === undefined ? null : openEventLog(config, clock);
-  const logsIn = log?.logs('FRAME_IN') ?? false;
-  const logsOut = log?.logs('FRAME_OUT') ?? false;
+  const logsIn = log !== null && logsIncoming(log);
+  const logsOut = log !== null && logsOutgoing(log);
   if (log === null || (!logsIn && !logsOut)) return transport;
   return new InterceptedTransport(
     transport,

@@ -114,6 +114,8 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     'events to log, a line each: all, admin (no frames, no keepalives), FRAME_IN, FRAME_OUT, CMD_IN_ADD_PUBLICATION …, CMD_OUT_*'),
   eventLogDisable: setting('aeron.event.log.disable', 'list', '', 'events of these not to log'),
   eventLogFilename: setting('aeron.event.log.filename', 'string', '', 'file that lines are added to; empty: standard output'),
+  eventLogFileMaxLength: size('aeron.event.log.file.max.length', '0', 0, LARGEST,
+    'a file that has become so long is put aside as .0, .1 …, and a new one begins; 0: never'),
   printConfiguration: setting('aeron.print.configuration', 'bool', 'false', 'print every setting at start'),
   driverTerminationValidator: setting('aeron.driver.termination.validator', 'string', 'deny',
     'whether a client may terminate the driver: allow, deny, or what a module registered'),
@@ -384,7 +386,6 @@ export const IGNORED_SETTINGS: Readonly<Record<string, readonly string[]>> = {
     'aeron.agent.on.start.function',
   ],
   'experimental features': ['aeron.enable.experimental.features'],
-  'event logging': ['aeron.event.log.file.max.length'],
   'memory pools of their own for what is sent over DPDK': [
     'aeron.dpdk.tx.mempool.per.queue',
     'aeron.dpdk.tx.mempool.ops',

@@ -6,6 +6,7 @@ import type { SubscriberPositions } from './subscriber-positions.ts';
 const ACTIVE = 0;
 const LINGER = 1;
 const RESTING = 2;
+const STATE_NAMES: readonly string[] = ['ACTIVE', 'LINGER', 'RESTING'];
 
 /** A subscriber with `tether=false`. */
 interface Untethered {
@@ -109,6 +110,7 @@ export class UntetheredSubscribers {
       this.enter(one, RESTING);
     } else {
       this.removeAt(index);
+      this.context.untetheredChanged(this.registrationId, one.subscriber, 'LINGER', 'CLOSED');
       this.context.subscriberRefused(this.registrationId, counterId);
     }
   }
@@ -126,6 +128,12 @@ export class UntetheredSubscribers {
   }
 
   private enter(one: Untethered, state: number): void {
+    this.context.untetheredChanged(
+      this.registrationId,
+      one.subscriber,
+      STATE_NAMES[one.state]!,
+      STATE_NAMES[state]!,
+    );
     one.state = state;
     one.timeOfLastUpdateNs = this.context.clock.nanoTime;
   }

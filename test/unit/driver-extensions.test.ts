@@ -251,7 +251,10 @@ test('should make flow control and congestion control that a module registered',
   const receiversCounterId = agent.claimCounter().id;
   const spec = maxFlowControl({ strategy: 'mine', receiversCounterId, groupMinSize: 2 });
   const context = new AgentContext(agent.config, agent.clock, () => {}, extensions);
-  makeFlowControl(spec, context, context.position(agent.claimCounter().id, 64));
+  makeFlowControl(spec, context, context.position(agent.claimCounter().id, 64), {
+    sessionId: 1,
+    streamId: 2,
+  });
   const image = { sessionId: 1, streamId: 2, termLength: 65536, mtu: 1408, windowLength: 32768 };
   context.congestionControl({ ...image, congestionControl: 'mine' } as ImageSpec);
   assert.deepEqual(seen, [{ receivers: 0, groupMinSize: 2, start: 64 }, image]);

@@ -199,6 +199,7 @@ export class Endpoints {
     const endpoint = this.endpoints.get(endpointId);
     if (endpoint === undefined) return;
     endpoint.state = 'active';
+    this.record(endpoint, 'CREATION');
     endpoint.lastActiveNs = this.context.clock.nanoTime;
     endpoint.receiveBufferLength = receiveBufferLength;
     const isBound = !endpoint.channel.isMultiDestination;
@@ -224,7 +225,19 @@ export class Endpoints {
   onClosed(endpointId: number): void {
     const endpoint = this.endpoints.get(endpointId);
     if (endpoint === undefined) return;
+    this.record(endpoint, 'CLOSE');
     this.forget(endpoint);
+  }
+
+  /** What the event log says of an endpoint: `SEND_CHANNEL_CREATION`, for instance. */
+  private record({ kind, addresses, channel }: ChannelEndpoint, what: 'CREATION' | 'CLOSE'): void {
+    const { localAddress, localPort, remoteAddress, remotePort, multicast } = addresses;
+    this.context.eventLog?.record(`${kind.toUpperCase()}_CHANNEL_${what}`, {
+      localData: formatSocketAddress(localAddress, localPort),
+      remoteData: formatSocketAddress(remoteAddress, remotePort),
+      ttl: multicast?.ttl ?? 0,
+      channel: channel.text,
+    });
   }
 
   private forget(endpoint: ChannelEndpoint): void {

@@ -196,7 +196,10 @@ export class Images {
 
   /** The network agent has let go of it. */
   onReleased(image: Image): void {
-    this.streams.images.delete(image.registrationId);
+    const { registrationId: id, sessionId, streamId, endpoint } = image;
+    this.streams.images.delete(id);
+    const channel = endpoint?.channel.text;
+    this.context.eventLog?.record('REMOVE_IMAGE_CLEANUP', { sessionId, streamId, id, channel });
     releaseAddress(image.sourceAddress);
     for (const { counterId } of image.links) this.context.counters.free(counterId);
     for (const id of image.counterIds) this.context.counters.free(id);

@@ -197,7 +197,10 @@ export function subscriberPositions(links: readonly SubscriberLink[]): Subscribe
   return links.map(({ subscription, counterId }) => subscriberPosition(subscription, counterId));
 }
 
-function subscriberPosition({ parameters }: Subscription, counterId: number): SubscriberPosition {
+function subscriberPosition(
+  { registrationId, parameters }: Subscription,
+  counterId: number,
+): SubscriberPosition {
   const { tether, rejoin } = parameters;
-  return { counterId, tether, rejoin };
+  return { counterId, subscriptionId: registrationId, tether, rejoin };
 }

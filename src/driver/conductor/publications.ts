@@ -400,7 +400,11 @@ export class Publications {
     publication.references--;
     if (publication.isDraining || (publication.references > 0 && !revoke)) return;
     publication.isDraining = true;
-    const { registrationId } = publication;
+    const { registrationId, sessionId, streamId, channel } = publication;
+    if (revoke) {
+      const revokedPosition = publication.log.producerPosition();
+      this.context.eventLog?.record('PUBLICATION_REVOKE', { revokedPosition, sessionId, streamId, channel });
+    }
     this.context.network.send({ kind: 'drainPublication', registrationId, revoke });
   }
 
@@ -413,6 +417,8 @@ export class Publications {
   /** The network agent has let go of it. */
   onReleased(publication: Publication): void {
     this.publications.delete(publication.registrationId);
+    const { sessionId, streamId, channel } = publication;
+    this.context.eventLog?.record('REMOVE_PUBLICATION_CLEANUP', { sessionId, streamId, channel });
     for (const { counterId } of publication.links) this.context.counters.free(counterId);
     for (const id of publication.counterIds) this.context.counters.free(id);
     this.context.logs.remove(publication.logPath, publication.log);

@@ -237,8 +237,9 @@ export class Subscriptions {
   }
 
   private end(subscription: Subscription): void {
-    const { registrationId, endpoint, streamId } = subscription;
+    const { registrationId, endpoint, streamId, channel } = subscription;
     this.subscriptions.delete(registrationId);
+    this.context.eventLog?.record('REMOVE_SUBSCRIPTION_CLEANUP', { streamId, id: registrationId, channel });
     for (const stream of this.streams.ofStream(streamId)) this.linker.leave(stream, subscription);
     for (const destination of this.locals) {
       if (destination.registrationId !== registrationId) continue;

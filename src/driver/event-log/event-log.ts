@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, renameSync, statSync } from 'node:fs';
 import type { Command, MalformedCommand } from '../../cnc/commands.ts';
 import type { DriverEvent } from '../../cnc/events.ts';
 import type { Clock } from '../../concurrent/clock.ts';
@@ -21,6 +21,8 @@ export interface EventLogConfig {
   readonly disabledEvents: readonly string[];
   /** `''`: standard output. */
   readonly filename: string;
+  /** A file that has become so long gets another name, and a new one begins; 0: none does. Bytes. */
+  readonly fileLengthMax: number;
 }
 
 /** What a driver hears, says and does, a line each, for people. Every line is written before the driver goes on. */
@@ -30,11 +32,7 @@ export class EventLog {
   private readonly write: (line: string) => void;
 
   /** `write` is for tests. */
-  constructor(
-    config: EventLogConfig,
-    clock: Clock,
-    write: (line: string) => void = lineWriter(config.filename),
-  ) {
+  constructor(config: EventLogConfig, clock: Clock, write: (line: string) => void = lineWriter(config)) {
     this.config = config;
     this.clock = clock;
     this.write = write;
@@ -61,7 +59,11 @@ export class EventLog {
 
   private logFields(prefix: string, { type, ...fields }: Command | MalformedCommand | DriverEvent): void {
     const snake = `${prefix}_${type.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-    const name = OFFICIAL_NAMES[snake] ?? snake;
+    this.record(OFFICIAL_NAMES[snake] ?? snake, fields);
+  }
+
+  /** Writes an event, if it is wanted. */
+  record(name: string, fields: object): void {
     if (!this.logs(name)) return;
     const words = Object.entries(fields).map(([key, value]) => `${key}=${formatField(value)}`);
     this.log(name, words.join(' '));
@@ -76,6 +78,7 @@ export function openEventLog(config: EventLogConfig, clock: Clock): EventLog | n
 function covers(wanted: string, name: string): boolean {
   if (wanted === 'all') return true;
   if (wanted === 'admin') return !name.startsWith('FRAME_') && name !== 'CMD_IN_KEEPALIVE_CLIENT';
+  if (wanted === 'SEND_NAK_MESSAGE') return name === 'NAK_SENT'; // As it was called once.
   return wanted.endsWith('*') ? name.startsWith(wanted.slice(0, -1)) : name === wanted;
 }
 
@@ -85,6 +88,18 @@ function formatField(value: unknown): string {
 }
 
 /** File descriptor 1 of the process, whichever thread writes: a line goes out whole. */
-function lineWriter(filename: string): (line: string) => void {
-  return (line) => appendFileSync(filename === '' ? 1 : filename, line);
+function lineWriter({ filename, fileLengthMax }: EventLogConfig): (line: string) => void {
+  if (filename === '') return (line) => appendFileSync(1, line);
+  if (fileLengthMax === 0) return (line) => appendFileSync(filename, line);
+  return (line) => {
+    appendFileSync(filename, line);
+    if (statSync(filename, { throwIfNoEntry: false })!.size >= fileLengthMax) putAside(filename);
+  };
+}
+
+/** Gives a file the first free of the names `.0`, `.1` … that start with its own. */
+function putAside(filename: string): void {
+  let index = 0;
+  while (existsSync(`${filename}.${index}`)) index++;
+  renameSync(filename, `${filename}.${index}`);
 }

@@ -2,7 +2,7 @@ import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
 import type { GroupTag } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
-import type { FlowControl } from './flow-control.ts';
+import type { FlowControl, ReceiverListener } from './flow-control.ts';
 import { MaxFlowControl } from './max-flow-control.ts';
 import { MinFlowControl } from './min-flow-control.ts';
 
@@ -16,6 +16,8 @@ export interface FlowControlledStream {
   readonly groupTag: GroupTag;
   readonly groupMinSize: number;
   readonly receiverTimeoutNs: number;
+  /** To be told of receivers that are waited for; null: nobody listens. */
+  readonly receiverListener: ReceiverListener | null;
 }
 
 /** Makes the flow control of one publication. */
@@ -29,8 +31,9 @@ export const FLOW_CONTROL: Readonly<Record<string, FlowControlSupplier>> = {
 };
 
 function minFlowControl(
-  { senderLimit, clock, receivers, groupMinSize, receiverTimeoutNs }: FlowControlledStream,
+  { senderLimit, clock, receivers, groupMinSize, receiverTimeoutNs, receiverListener }: FlowControlledStream,
   groupTag: GroupTag | null,
 ): FlowControl {
-  return new MinFlowControl(senderLimit, clock, receivers!, { groupTag, groupMinSize, receiverTimeoutNs });
+  const options = { groupTag, groupMinSize, receiverTimeoutNs, receiverListener };
+  return new MinFlowControl(senderLimit, clock, receivers!, options);
 }

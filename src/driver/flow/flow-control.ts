@@ -19,3 +19,9 @@ export interface FlowControl {
   /** A receiver rejects the stream. */
   onError(receiverIdLow: number, receiverIdHigh: number): void;
 }
+
+/** Hears which receivers a strategy waits for: how many there are now, and the two halves of the id of one. */
+export interface ReceiverListener {
+  onReceiverAdded(count: number, receiverIdLow: number, receiverIdHigh: number): void;
+  onReceiverRemoved(count: number, receiverIdLow: number, receiverIdHigh: number): void;
+}

@@ -3,7 +3,7 @@ import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
 import type { GroupTag } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
-import type { FlowControl } from './flow-control.ts';
+import type { FlowControl, ReceiverListener } from './flow-control.ts';
 import type { StatusMessage } from './status-message.ts';
 
 /** Receivers beyond so many are not waited for, so that forged receiver ids cannot grow the table. */
@@ -17,6 +17,8 @@ export interface MinFlowControlOptions {
   readonly groupMinSize: number;
   /** A receiver not heard of for so long is no longer waited for. */
   readonly receiverTimeoutNs: number;
+  /** Left out or null: nobody listens. */
+  readonly receiverListener?: ReceiverListener | null;
 }
 
 /**
@@ -29,6 +31,7 @@ export class MinFlowControl implements FlowControl {
   private readonly clock: Clock;
   private readonly options: MinFlowControlOptions;
   private readonly receivers: AtomicCounter;
+  private readonly listener: ReceiverListener | null;
   private readonly idsLow: Int32Array = new Int32Array(CAPACITY);
   private readonly idsHigh: Int32Array = new Int32Array(CAPACITY);
   private readonly limits: Float64Array = new Float64Array(CAPACITY);
@@ -52,6 +55,7 @@ export class MinFlowControl implements FlowControl {
     this.senderLimit = senderLimit;
     this.clock = clock;
     this.receivers = receivers;
+    this.listener = options.receiverListener ?? null;
     this.options = options;
     this.hasRequiredReceivers = options.groupMinSize === 0;
   }
@@ -135,6 +139,7 @@ export class MinFlowControl implements FlowControl {
     this.updateAt(index, message);
     this.setupLimit = Number.POSITIVE_INFINITY;
     this.updateCount();
+    this.listener?.onReceiverAdded(this.count, message.receiverIdLow, message.receiverIdHigh);
   }
 
   private findMinimum(): void {
@@ -157,6 +162,7 @@ export class MinFlowControl implements FlowControl {
 
   private removeAt(index: number): void {
     const last = --this.count;
+    this.listener?.onReceiverRemoved(last, this.idsLow[index]!, this.idsHigh[index]!);
     this.idsLow[index] = this.idsLow[last]!;
     this.idsHigh[index] = this.idsHigh[last]!;
     this.limits[index] = this.limits[last]!;

@@ -15,6 +15,7 @@ import { formatIpAddress, formatIpv6, formatSocketAddress, ipAddressBytes } from
 import type { ErrorReporter } from '../conductor/error-reporter.ts';
 import type { HostLookup } from '../conductor/name-resolver.ts';
 import type { DriverOptions } from '../driver-options.ts';
+import type { EventLog } from '../event-log/event-log.ts';
 import type { NetworkEvent } from '../messages.ts';
 import type { NetworkLink } from '../network-link.ts';
 import { NameCache } from './name-cache.ts';
@@ -36,6 +37,8 @@ export interface DriverNameResolverContext {
   readonly network: NetworkLink;
   /** For names that are no driver's, and for the hosts of bootstrap neighbours. */
   readonly lookup: HostLookup;
+  /** Null: nothing is logged. */
+  readonly eventLog?: EventLog | null;
 }
 
 /**

@@ -67,16 +67,23 @@ export class Neighbours {
       if (isSelf) known.lastActivityMs = lastActivityMs;
     } else if (this.all.length < NEIGHBOURS_MAX && address !== 0 && port !== 0) {
       this.all.push({ address: retainAddress(address), port, lastActivityMs });
+      this.record('NAME_RESOLUTION_NEIGHBOR_ADDED', address, port);
     }
   }
 
   /** Forgets those who have been silent for too long. */
   expire(nowMs: number): void {
     for (let i = this.all.length - 1; i >= 0; i--) {
-      if (this.all[i]!.lastActivityMs + this.timeoutMs > nowMs) continue;
-      releaseAddress(this.all[i]!.address);
+      const { address, port, lastActivityMs } = this.all[i]!;
+      if (lastActivityMs + this.timeoutMs > nowMs) continue;
       this.all.splice(i, 1);
+      this.record('NAME_RESOLUTION_NEIGHBOR_REMOVED', address, port);
+      releaseAddress(address);
     }
+  }
+
+  private record(name: string, address: IpAddress, port: number): void {
+    this.context.eventLog?.record(name, { address: formatSocketAddress(address, port) });
   }
 
   /** Looks up the hosts of configured neighbours that are not heard of: they may have moved. */

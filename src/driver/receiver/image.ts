@@ -257,7 +257,7 @@ export class Image implements InsertTarget {
     if ((flags & FLAG_REVOKED) !== 0) {
       this.isRevoked = true;
       this.log.setRevoked();
-      this.counters.publicationImagesRevoked.increment();
+      this.context.imageRevoked(this.spec, position);
     }
     this.log.setEndOfStreamPosition(position);
   }

@@ -70,7 +70,7 @@ function retransmitHandler(
   const { clock, config, counters } = context;
   const { termLength, flowControl, isGroup, maxResend } = spec;
   const windowLength = Math.min(config.initialWindowLength, termLength / 2);
-  return new RetransmitHandler(resender, clock, counters.retransmitOverflows, {
+  return new RetransmitHandler(context.resender(resender, spec), clock, counters.retransmitOverflows, {
     delayNs: config.retransmitDelayNs,
     lingerNs: config.retransmitLingerNs,
     termLength,
@@ -194,7 +194,7 @@ export class NetworkPublication implements Resender {
     const receivers = isGroup ? GROUP_RECEIVERS : UNICAST_RECEIVERS;
     this.liveness = new ReceiverLiveness(clock, publicationConnectionTimeoutNs, receivers);
     this.untethered = new UntetheredSubscribers(context, spec.registrationId, this.spies, spec.untethered);
-    this.flowControl = makeFlowControl(spec.flowControl, context, this.senderLimit);
+    this.flowControl = makeFlowControl(spec.flowControl, context, this.senderLimit, spec);
     this.statusMessage = scratch.statusMessage;
     this.timeOfLastSetupNs = clock.nanoTime - SETUP_INTERVAL_NS - 1;
     this.timeOfLastSendNs = clock.nanoTime - HEARTBEAT_INTERVAL_NS - 1;
