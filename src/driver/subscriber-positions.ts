@@ -63,6 +63,12 @@ export class SubscriberPositions {
     this.add(counterId, position);
   }
 
+  /** Where a subscriber is; NaN when it is not there. Cold. */
+  positionOf(counterId: number): number {
+    const index = this.counterIds.indexOf(counterId);
+    return index >= 0 ? this.positions[index]! : Number.NaN;
+  }
+
   /** Whether the subscriber is there, and further than `position`. Cold. */
   isBeyond(counterId: number, position: number): boolean {
     const index = this.counterIds.indexOf(counterId);

@@ -13,6 +13,8 @@ interface Untethered {
   readonly subscriber: SubscriberPosition;
   state: number;
   timeOfLastUpdateNs: number;
+  /** Where it was when the draining stream was looked at last. */
+  drainPosition: number;
 }
 
 /**
@@ -54,7 +56,13 @@ export class UntetheredSubscribers {
   /** Watches a subscriber that the stream has, if it is untethered. Cold. */
   add(subscriber: SubscriberPosition): void {
     if (subscriber.tether) return;
-    this.untethered.push({ subscriber, state: ACTIVE, timeOfLastUpdateNs: this.context.clock.nanoTime });
+    const { nanoTime } = this.context.clock;
+    this.untethered.push({
+      subscriber,
+      state: ACTIVE,
+      timeOfLastUpdateNs: nanoTime,
+      drainPosition: Number.NaN,
+    });
   }
 
   /** Watches the untethered ones of the subscribers a stream starts with. Cold. */
@@ -91,6 +99,34 @@ export class UntetheredSubscribers {
       }
     }
     return hasChanged;
+  }
+
+  /**
+   * For a stream that ends at `endPosition` and drains: who stands still before it is left behind too, nobody comes back, and
+   * who was told that the stream is gone is not waited for beyond its linger time.
+   */
+  checkDraining(endPosition: number): void {
+    for (let i = this.untethered.length - 1; i >= 0; i--) {
+      const one = this.untethered[i]!;
+      if (one.state === ACTIVE) {
+        this.checkStandingStill(one, endPosition);
+      } else if (one.state === LINGER && this.hasPassed(one, this.timeouts.lingerNs)) {
+        this.positions.remove(one.subscriber.counterId);
+        this.removeAt(i);
+      }
+    }
+  }
+
+  private checkStandingStill(one: Untethered, endPosition: number): void {
+    const { counterId } = one.subscriber;
+    const position = this.positions.positionOf(counterId);
+    if (position >= endPosition || position !== one.drainPosition) {
+      one.drainPosition = position;
+      one.timeOfLastUpdateNs = this.context.clock.nanoTime;
+    } else if (this.hasPassed(one, this.timeouts.windowLimitNs)) {
+      this.enter(one, LINGER);
+      this.context.subscriberLeftBehind(this.registrationId, counterId);
+    }
   }
 
   private checkActive(one: Untethered): void {

@@ -17,5 +17,6 @@ export {
   SimulatedNetwork,
   type Station,
 } from './simulated-network.ts';
+export { SimulatedSwitch, type SwitchOptions } from './simulated-switch.ts';
 export { SimulatedThread } from './simulated-thread.ts';
 export { SimulatedTransport, type SocketBehaviour } from './simulated-transport.ts';

@@ -1,6 +1,8 @@
 import type { Clock } from '../concurrent/clock.ts';
 import { RX_LENGTH, RX_OFFSET, RX_WORDS } from '../device/device.ts';
 import { SimulatedDevice } from '../device/simulated-device.ts';
+import { MULTICAST_HIGH, multicastLow } from '../net/ethernet.ts';
+import { ALL_SYSTEMS } from '../net/igmp.ts';
 import { BypassTransport } from '../transport/bypass/bypass-transport.ts';
 import type { IpAddress } from '../transport/transport.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
@@ -25,9 +27,9 @@ class SimulatedCard implements Station {
     this.network.attach(this);
   }
 
-  /** A full ring loses it. */
-  receive(packet: Packet): void {
-    this.device.inject(packet.bytes);
+  /** A full ring loses it, and what is for groups that the driver has not asked for is not let in. */
+  receive({ bytes }: Packet): void {
+    if (this.isWanted(bytes)) this.device.inject(bytes);
   }
 
   transmit(): void {
@@ -46,6 +48,14 @@ class SimulatedCard implements Station {
     this.network.detach(this);
   }
 
+  private isWanted(bytes: Uint8Array): boolean {
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    if (view.getUint16(0) !== MULTICAST_HIGH) return true;
+    const low = view.getInt32(DESTINATION_MAC_LOW);
+    const { groups } = this.device;
+    return groups.length > 0 && [ALL_SYSTEMS, ...groups].some((group) => multicastLow(group) === low);
+  }
+
   /** A switch looks at the destination: everybody's, or the card's whose address it is. */
   private send(bytes: Uint8Array): void {
     const packet = {
@@ -58,8 +68,11 @@ class SimulatedCard implements Station {
       isFrame: true,
     };
     if ((bytes[0]! & BROADCAST_BIT) !== 0) {
-      for (const to of this.network.addresses())
-        if (to !== this.address) this.network.send({ ...packet, to });
+      const { switch: between } = this.network;
+      if (between !== null && !between.hear(bytes, this.address)) return;
+      for (const to of this.network.addresses()) {
+        if (to !== this.address && (between?.passes(bytes, to) ?? true)) this.network.send({ ...packet, to });
+      }
     } else {
       const to = new DataView(bytes.buffer, bytes.byteOffset).getInt32(DESTINATION_MAC_LOW);
       this.network.send({ ...packet, to });

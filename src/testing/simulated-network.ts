@@ -1,6 +1,7 @@
 import type { IpAddress } from '../transport/transport.ts';
 import type { Prng } from '../util/prng.ts';
 import type { SimulatedTime } from './simulated-machine.ts';
+import type { SimulatedSwitch } from './simulated-switch.ts';
 
 const ETHERNET_TYPE = 12;
 const ETHERNET_HEADER_LENGTH = 14;
@@ -75,6 +76,8 @@ interface Flight {
 /** Carries packets between stations: datagrams, or Ethernet frames. What goes wrong on the way follows from the seed. */
 export class SimulatedNetwork {
   tap: NetworkTap | null = null;
+  /** Between cards; null: a hub, which sends frames to groups to everybody. */
+  switch: SimulatedSwitch | null = null;
   readonly prng: Prng;
   readonly time: SimulatedTime;
   droppedCount = 0;

@@ -29,10 +29,10 @@ const LOSING_CODES: readonly string[] = [
   'BROADCAST_LAPPED',
   'CLIENT_CLOSED',
 ];
-/** While a network thread closes an endpoint, its address is not free; whoever wants it tries again. */
-const BUSY_CODE = 'RESOURCE_TEMPORARILY_UNAVAILABLE';
+/** Until the network agent has closed an endpoint, its address is not free; who wants it tries again. */
+const BUSY = /^(RESOURCE_TEMPORARILY_UNAVAILABLE|GENERIC_ERROR: addReceiveDestination: EADDRINUSE)/;
 const LOSING_FAULTS: readonly Fault[] = ['driver-pause', 'agent-pause', 'driver-death', 'client-pause'];
-const RETRY_NS = 5e6;
+const RETRY_NS = 20e6;
 
 /** A client process: connects, does what its roles do, and connects again when it lost its driver. */
 export class ClientActor extends Actor {
@@ -41,6 +41,8 @@ export class ClientActor extends Actor {
   isFinished = false;
   private isConnecting = false;
   private readonly opening: Set<Role> = new Set();
+  /** When those that could not be opened try again. */
+  private readonly reopenNs: Map<Role, number> = new Map();
   private incarnation = 1;
   private retryNs = 0;
 
@@ -82,7 +84,8 @@ export class ClientActor extends Actor {
 
   private run(role: Role, aeron: Aeron): void {
     if (role.isOpen) role.doWork();
-    else if (!this.opening.has(role)) void this.open(role, aeron, this.incarnation);
+    else if (!this.opening.has(role) && this.world.time.nowNs >= (this.reopenNs.get(role) ?? 0))
+      void this.open(role, aeron, this.incarnation);
   }
 
   private async open(role: Role, aeron: Aeron, incarnation: number): Promise<void> {
@@ -90,6 +93,7 @@ export class ClientActor extends Actor {
     try {
       await role.open(aeron);
     } catch (error) {
+      this.reopenNs.set(role, this.world.time.nowNs + RETRY_NS);
       if (incarnation === this.incarnation) this.onError(error as Error);
     } finally {
       if (incarnation === this.incarnation) this.opening.delete(role);
@@ -124,10 +128,6 @@ export class ClientActor extends Actor {
     }
   }
 
-  private get isBusyPossible(): boolean {
-    return this.world.plan.drivers.some(({ threadRates }) => threadRates.length > 0);
-  }
-
   private onClosed(aeron: Aeron): void {
     this.world.note(`${this.name} lost its driver: ${aeron.lostReason?.code}`);
     void aeron.close();
@@ -138,8 +138,9 @@ export class ClientActor extends Actor {
     for (const role of this.roles) role.onLost();
   }
 
-  private onError(error: Error): void {
-    if (codeOf(error) === BUSY_CODE && this.isBusyPossible) return;
+  /** Ends the run, unless the error is that of a fault. */
+  onError(error: Error): void {
+    if (BUSY.test(messageOf(error))) return;
     if (error instanceof SimulationFailure || !LOSING_CODES.includes(codeOf(error))) {
       this.world.failure ??= `${this.name}: ${codeOf(error)} ${messageOf(error)}`;
       return;

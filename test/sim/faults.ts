@@ -136,6 +136,11 @@ export class FaultSchedule {
         this.pick(this.simulation.subscribers)?.churn();
         return () => {};
       },
+      'destination-churn': () => {
+        const { publishers, subscribers } = this.simulation;
+        const having = [...publishers, ...subscribers].filter(({ destinations }) => destinations.count > 0);
+        return this.pick(having)?.destinations.leave() ?? (() => {});
+      },
       'slow-consumer': () => {
         const subscriber = this.pick(this.simulation.subscribers)!;
         subscriber.isSlow = true;

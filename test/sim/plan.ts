@@ -1,7 +1,7 @@
 /** What a seed stands for: machines, settings, streams and faults. Nothing else of a run is drawn before it starts. */
 import type { DriverOptions } from '../../src/driver/driver-options.ts';
-import { formatIpv4 } from '../../src/util/ipv4.ts';
 import { Prng } from '../../src/util/prng.ts';
+import { StreamDraw, type StreamPlan } from './stream-plan.ts';
 
 export const FAULTS = [
   'drop',
@@ -20,36 +20,11 @@ export const FAULTS = [
   'client-death',
   'driver-death',
   'receiver-churn',
+  'destination-churn',
   'slow-consumer',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
-
-/** How a stream gets to its subscribers. */
-export type StreamKind = 'udp' | 'ipc' | 'spy' | 'multi-destination-cast' | 'multicast';
-
-export interface StreamPlan {
-  readonly index: number;
-  readonly name: string;
-  readonly kind: StreamKind;
-  readonly streamId: number;
-  readonly publicationChannel: string;
-  readonly subscriptionChannel: string;
-  readonly isReliable: boolean;
-  readonly isExclusive: boolean;
-  /** Null: as the driver's settings say. */
-  readonly lingerMs: number | null;
-  readonly publisherHost: number;
-  readonly subscriberHost: number;
-  readonly publisherCount: number;
-  readonly subscriberCount: number;
-  /** Bytes of the longest message, as a share of the longest there can be. */
-  readonly messageLengths: 'tiny' | 'small' | 'mixed' | 'long';
-  /** Probability of offering in a step, and messages at most then. */
-  readonly offerRate: number;
-  readonly burst: number;
-  readonly claimShare: number;
-}
 
 /** Who runs the agents of a driver. */
 export interface DriverPlan {
@@ -67,6 +42,8 @@ export interface Plan {
   readonly hostCount: number;
   readonly addresses: readonly number[];
   readonly isBypass: boolean;
+  /** What the router between cards speaks. */
+  readonly igmpVersion: 2 | 3;
   readonly readsAtFlush: boolean;
   readonly linkDelayNs: number;
   readonly clientsPerHost: number;
@@ -87,10 +64,8 @@ export function planOf(seed: number): Plan {
   const addresses = Array.from({ length: hostCount }, (_, i) => 0x0a000001 + i);
   const isBypass = hostCount > 1 && chance(0.3);
   const options = optionsOf(pick, isBypass);
-  const streams: StreamPlan[] = [];
-  const streamCount = 1 + prng.nextBelow(4);
-  for (let index = 0; index < streamCount; index++)
-    streams.push(streamOf(index, isBypass, hostCount, addresses, pick, chance, prng));
+  const draw = new StreamDraw(prng, addresses);
+  const streams = Array.from({ length: 1 + prng.nextBelow(4) }, (_, index) => draw.stream(index));
   // Each seed has some of the faults: rare combinations come up that all of them together would hide.
   const share = pick(0, 0.15, 0.3, 0.5);
   const faults = new Set(FAULTS.filter(() => chance(share)));
@@ -100,6 +75,7 @@ export function planOf(seed: number): Plan {
     hostCount,
     addresses,
     isBypass,
+    igmpVersion: pick(2, 3),
     readsAtFlush: chance(0.5),
     linkDelayNs: pick(5_000, 50_000, 200_000, 1_000_000),
     clientsPerHost: pick(1, 2, 2),
@@ -164,90 +140,12 @@ function optionsOf(pick: <T>(...values: readonly T[]) => T, isBypass: boolean): 
     retransmitUnicastLingerNs: pick(100_000, 2 * MS, 10 * MS),
     sendToStatusPollRatio: pick(1, 6),
     networkPublicationMaxMessagesPerSend: pick(0, 1, 3),
+    untetheredWindowLimitTimeoutNs: pick(20, 100) * MS,
+    untetheredLingerTimeoutNs: pick(5, 50) * MS,
+    untetheredRestingTimeoutNs: pick(20, 200) * MS,
+    cubicMeasureRtt: pick(true, false),
+    cubicTcpMode: pick(true, false),
     performStorageChecks: true,
     lowFileStoreWarningThreshold: 0,
-  };
-}
-
-function kindOf(hostCount: number, isBypass: boolean, pick: <T>(...values: readonly T[]) => T): StreamKind {
-  if (hostCount === 1) return pick('ipc', 'ipc', 'udp', 'spy');
-  // A simulated card has no switch that knows of groups.
-  return isBypass
-    ? pick('udp', 'udp', 'ipc', 'spy', 'multi-destination-cast')
-    : pick('udp', 'udp', 'udp', 'ipc', 'spy', 'multi-destination-cast', 'multicast');
-}
-
-/** What the stream is published and subscribed as. */
-function channelsOf(kind: StreamKind, publisher: number, subscriber: number, port: number): [string, string] {
-  const endpoint = `aeron:udp?endpoint=${formatIpv4(subscriber)}:${port}`;
-  const control = `control=${formatIpv4(publisher)}:${port + 1_000}`;
-  switch (kind) {
-    case 'ipc':
-      return ['aeron:ipc', 'aeron:ipc'];
-    case 'udp':
-      return [endpoint, endpoint];
-    case 'spy':
-      return [`${endpoint}|ssc=true`, `aeron-spy:${endpoint}`];
-    case 'multi-destination-cast':
-      return [
-        `aeron:udp?${control}|control-mode=dynamic|fc=max`,
-        `${endpoint}|${control}|control-mode=dynamic`,
-      ];
-    case 'multicast': {
-      const group = `aeron:udp?endpoint=224.20.0.1:${port + 2_000}|interface=`;
-      return [`${group}${formatIpv4(publisher)}`, `${group}${formatIpv4(subscriber)}`];
-    }
-  }
-}
-
-function streamOf(
-  index: number,
-  isBypass: boolean,
-  hostCount: number,
-  addresses: readonly number[],
-  pick: <T>(...values: readonly T[]) => T,
-  chance: (probability: number) => boolean,
-  prng: Prng,
-): StreamPlan {
-  const kind = kindOf(hostCount, isBypass, pick);
-  const publisherHost = prng.nextBelow(hostCount);
-  const subscriberHost =
-    kind === 'ipc' || kind === 'spy' ? publisherHost : (publisherHost + (hostCount > 1 ? 1 : 0)) % hostCount;
-  const isExclusive = chance(0.5);
-  const isReliable = kind === 'ipc' || kind === 'spy' || chance(0.8);
-  // Streams of one kind may share an endpoint.
-  const port = (kind === 'udp' || kind === 'spy' ? 20_000 : 24_000) + (chance(0.3) ? 0 : index);
-  const [base, subscribed] = channelsOf(kind, addresses[publisherHost]!, addresses[subscriberHost]!, port);
-  const parameters: string[] = [];
-  if (chance(0.2)) parameters.push(`term-length=${pick(65_536, 131_072, 262_144)}`);
-  const lingerMs = chance(0.3) ? pick(10, 300) : null;
-  if (lingerMs !== null) parameters.push(`linger=${lingerMs}ms`);
-  if (isExclusive && chance(0.3)) {
-    const initialTermId = pick(0x7fffffff, -1, 0, 0x7ffffffe);
-    const terms = pick(0, 1, 2, 3);
-    parameters.push(`init-term-id=${initialTermId}`, `term-id=${(initialTermId + terms) | 0}`);
-    parameters.push(`term-offset=${pick(0, 32, 64, 65_536 - 64, 65_536 - 32)}`);
-  }
-  const separator = kind === 'ipc' ? '?' : '|';
-  const publicationChannel = parameters.length === 0 ? base : `${base}${separator}${parameters.join('|')}`;
-  const subscriptionChannel = isReliable ? subscribed : `${subscribed}|reliable=false`;
-  return {
-    index,
-    name: `${kind} stream ${index}`,
-    kind,
-    streamId: 1000 + index,
-    publicationChannel,
-    subscriptionChannel,
-    isReliable,
-    isExclusive,
-    lingerMs,
-    publisherHost,
-    subscriberHost,
-    publisherCount: isExclusive ? 1 : pick(1, 1, 2),
-    subscriberCount: pick(1, 1, 2),
-    messageLengths: pick('tiny', 'small', 'mixed', 'long'),
-    offerRate: pick(0.02, 0.1, 0.5, 1),
-    burst: pick(1, 3, 10),
-    claimShare: pick(0, 0.2, 0.7),
   };
 }

@@ -6,9 +6,10 @@ import {
 } from '../../src/client/index.ts';
 import { ADMIN_ACTION, BACK_PRESSURED, CLOSED, NOT_CONNECTED } from '../../src/client/offer-result.ts';
 import type { ClientActor, Role } from './client-actor.ts';
+import { Destinations } from './destinations.ts';
 import { check, fail } from './failure.ts';
 import type { Message, SessionLedger } from './ledger.ts';
-import type { StreamPlan } from './plan.ts';
+import type { StreamEnd, StreamPlan } from './stream-plan.ts';
 import type { World } from './world.ts';
 
 const CLAIM_STEPS_MAX = 20;
@@ -18,18 +19,24 @@ const ABORT_SHARE = 0.2;
 export class Publisher implements Role {
   readonly stream: StreamPlan;
   readonly client: ClientActor;
+  readonly destinations: Destinations;
   publication: Publication | ExclusivePublication | null = null;
   ledger: SessionLedger | null = null;
   private isFinished = false;
   private readonly world: World;
+  private readonly channel: string;
   private readonly claim: BufferClaim = new BufferClaim();
   private claimed: Message | null = null;
   private claimSteps = 0;
 
-  constructor(world: World, client: ClientActor, stream: StreamPlan) {
+  constructor(world: World, client: ClientActor, stream: StreamPlan, { channel, destinations }: StreamEnd) {
     this.world = world;
     this.client = client;
     this.stream = stream;
+    this.channel = channel;
+    this.destinations = new Destinations(world, client, destinations, (removed) =>
+      world.wire.isUsed(this.publication!.sessionId, removed) ? 'data still goes there' : null,
+    );
   }
 
   get isOpen(): boolean {
@@ -37,10 +44,11 @@ export class Publisher implements Role {
   }
 
   async open(aeron: Aeron): Promise<void> {
-    const { publicationChannel, streamId, isExclusive, index } = this.stream;
+    const { streamId, isExclusive, index } = this.stream;
     const publication = isExclusive
-      ? await aeron.addExclusivePublication(publicationChannel, streamId)
-      : await aeron.addPublication(publicationChannel, streamId);
+      ? await aeron.addExclusivePublication(this.channel, streamId)
+      : await aeron.addPublication(this.channel, streamId);
+    await this.destinations.open(publication);
     if (aeron !== this.client.aeron) return;
     this.publication = publication;
     this.ledger = this.world.ledgers[index]!.session(publication.sessionId, publication.maxPayloadLength);
@@ -50,6 +58,7 @@ export class Publisher implements Role {
   doWork(): void {
     const { publication, world, stream } = this;
     if (publication === null || publication.isClosed || this.isFinished) return;
+    this.destinations.doWork();
     if (this.claimed !== null && !this.endClaim()) return;
     if (world.phase === 'drain' || world.phase === 'close' || !world.chance(stream.offerRate)) return;
     const count = 1 + world.prng.nextBelow(stream.burst);
@@ -63,6 +72,7 @@ export class Publisher implements Role {
     this.claimed = null;
     this.publication = null;
     this.ledger = null;
+    this.destinations.onLost();
   }
 
   /** Closes the publication, and adds it no more. */

@@ -4,12 +4,20 @@
  */
 import { AgentSharing } from '../../src/driver/agent-sharing.ts';
 import { Clients } from '../../src/driver/conductor/clients.ts';
+import { CubicCongestionControl } from '../../src/driver/congestion/cubic-congestion-control.ts';
 import { FrameSender } from '../../src/driver/frame-sender.ts';
 import { LogCleaner } from '../../src/driver/log-cleaner.ts';
+import { ImageConnections } from '../../src/driver/receiver/image-connections.ts';
 import { LossDetector } from '../../src/driver/receiver/loss-detector.ts';
+import { ReceiveEndpoint } from '../../src/driver/receiver/receive-endpoint.ts';
+import { Destinations } from '../../src/driver/sender/destinations.ts';
 import { IpcPublication } from '../../src/driver/sender/ipc-publication.ts';
 import { NetworkPublication } from '../../src/driver/sender/network-publication.ts';
 import { RetransmitHandler } from '../../src/driver/sender/retransmit-handler.ts';
+
+import { UntetheredSubscribers } from '../../src/driver/untethered-subscribers.ts';
+import { ArpHost } from '../../src/net/arp-host.ts';
+import { GroupMembership } from '../../src/net/group-membership.ts';
 
 type Method = (this: never, ...args: never[]) => unknown;
 
@@ -69,6 +77,31 @@ export const SABOTAGES: Readonly<Record<string, readonly Replacement[]>> = {
   'no-client-timeout': [replaced(Clients.prototype, 'onTimer', nothing)],
   /** What network threads count stays with them. */
   'no-sum': [replaced(AgentSharing.prototype, 'sumUp', nothing)],
+  /** Manual destinations are not sent to. */
+  'no-destination': [replaced(Destinations.prototype, 'add', nothing)],
+  /** They are sent to for ever. */
+  'keep-destination': [replaced(Destinations.prototype, 'remove', nothing)],
+  /** Destinations of subscriptions keep their port. */
+  'keep-port': [replaced(ReceiveEndpoint.prototype, 'closeDestination', nothing)],
+  /** An image that comes by several ways knows only its first. */
+  'one-way': [replaced(ImageConnections.prototype, 'onFrame', nothing)],
+  /** Who is untethered holds its stream back like others. */
+  'no-leaving-behind': [replaced(UntetheredSubscribers.prototype, 'check', () => () => false)],
+  /** A stream that ends waits for who was told that it is gone. */
+  'no-end-without': [replaced(UntetheredSubscribers.prototype, 'checkDraining', nothing)],
+  /** Spies do not stand for receivers. */
+  'no-spy-connection': [replaced(NetworkPublication.prototype, 'followSpies', nothing)],
+  /** A loss changes no window. */
+  'no-congestion': [replaced(CubicCongestionControl.prototype, 'shrink', nothing)],
+  /** A card does not say what its Ethernet address is. */
+  'no-arp': [replaced(ArpHost.prototype, 'onArp', nothing)],
+  /** Nobody hears which groups a card wants. */
+  'no-group-report': [
+    replaced(GroupMembership.prototype, 'announce', nothing),
+    replaced(GroupMembership.prototype, 'onQuery', nothing),
+  ],
+  /** Nobody hears that it still wants them. */
+  'no-group-answer': [replaced(GroupMembership.prototype, 'onQuery', nothing)],
   /** Small frames are overwritten before the transport has read them. */
   'one-frame-slot': [replaced(FrameSender.prototype, 'claim', () => () => 0)],
   /** Logs are cleaned before everybody has read them. */

@@ -7,6 +7,7 @@ import { FaultSchedule } from './faults.ts';
 import { type Plan, planOf } from './plan.ts';
 import { Publisher } from './publisher.ts';
 import { sabotage } from './sabotage.ts';
+import type { StreamKind } from './stream-plan.ts';
 import { Subscriber } from './subscriber.ts';
 import { World } from './world.ts';
 
@@ -20,6 +21,13 @@ export const CLOSE_BOUND_NS = 6e9;
 const HEALED_STEP_NS = 200_000;
 /** What network threads have counted is added up within this. */
 const SUM_NS = 15e6;
+/** Kinds of streams that send the same once for each way. */
+const COPIED: readonly StreamKind[] = [
+  'multi-destination-cast',
+  'manual-multi-destination-cast',
+  'merged-subscription',
+  'multi-destination-subscription',
+];
 const STEPS_PER_CHECK = 50;
 /** Files of a machine at most: more means that something is not given back. */
 const FILE_BYTES_MAX = 256 << 20;
@@ -119,15 +127,15 @@ export class Simulation {
       }
     }
     for (const stream of plan.streams) {
-      for (let i = 0; i < stream.publisherCount; i++) {
-        const client = this.clientOf(stream.publisherHost, i + stream.index);
-        const publisher = new Publisher(world, client, stream);
+      for (const [i, end] of stream.publishers.entries()) {
+        const client = this.clientOf(end.host, i + stream.index);
+        const publisher = new Publisher(world, client, stream, end);
         this.publishers.push(publisher);
         client.roles.push(publisher);
       }
-      for (let i = 0; i < stream.subscriberCount; i++) {
-        const client = this.clientOf(stream.subscriberHost, i + stream.index + 1);
-        const subscriber = new Subscriber(world, client, stream);
+      for (const [i, end] of stream.subscribers.entries()) {
+        const client = this.clientOf(end.host, i + stream.index + 1);
+        const subscriber = new Subscriber(world, client, stream, end);
         this.subscribers.push(subscriber);
         client.roles.push(subscriber);
       }
@@ -145,8 +153,8 @@ export class Simulation {
       await this.step();
     }
     this.heal();
-    await this.runFor(this.settlingNs());
     await this.runUntil('progress', progressBoundNs, () => this.stalled());
+    await this.runFor(this.settlingNs());
     world.phase = 'drain';
     world.note('publishers stop');
     await this.runUntil('the end', DRAIN_BOUND_NS, () => this.undelivered());
@@ -167,7 +175,7 @@ export class Simulation {
     world.note('everything is healed');
   }
 
-  /** What was given up before the healing is gone after this: an image tells its end five times first. */
+  /** What was given up before all streams moved is gone after this: an image tells its end five times first. */
   private settlingNs(): number {
     const { timerIntervalNs, rcvStatusMessageTimeoutNs } = this.world.plan.options;
     return 2 * timerIntervalNs! + 6 * rcvStatusMessageTimeoutNs!;
@@ -199,10 +207,10 @@ export class Simulation {
     }
   }
 
-  /** Whether what is on the wire tells what a driver counts: not of a card, nor of copies for several destinations. */
+  /** Whether what is on the wire tells what a driver counts: not of a card, nor of copies for several ways. */
   private get countsAreSeen(): boolean {
     const { isBypass, streams } = this.world.plan;
-    return !isBypass && streams.every(({ kind }) => kind !== 'multi-destination-cast');
+    return !isBypass && streams.every(({ kind }) => !COPIED.includes(kind));
   }
 
   private async checkDrivers(): Promise<void> {
@@ -256,7 +264,7 @@ export class Simulation {
   private everyPair(find: (publisher: Publisher, subscriber: Subscriber) => string | null): string | null {
     for (const publisher of this.publishers) {
       for (const subscriber of this.subscribers) {
-        if (publisher.stream !== subscriber.stream) continue;
+        if (publisher.stream !== subscriber.stream || !subscriber.isReading) continue;
         const found = find(publisher, subscriber);
         if (found !== null) return found;
       }

@@ -1,12 +1,19 @@
 import { type Aeron, FragmentAssembler, type Image, type Subscription } from '../../src/client/index.ts';
 import type { ClientActor, Role } from './client-actor.ts';
+import { Destinations } from './destinations.ts';
 import { check, fail } from './failure.ts';
 import type { Message, SessionLedger } from './ledger.ts';
-import type { StreamPlan } from './plan.ts';
-import type { World } from './world.ts';
+import type { Fault } from './plan.ts';
+import type { StreamPlan, SubscriberEnd } from './stream-plan.ts';
+import { RECEIVERS_END, type World } from './world.ts';
 
 /** The end of a stream is told every 100 ms: a publication that lingers for less may be gone before. */
 const END_OF_STREAM_LINGER_MS = 250;
+
+/** Faults that make images end. */
+const IMAGES_END: readonly Fault[] = [...RECEIVERS_END, 'drop', 'corrupt', 'slow-consumer'];
+/** And those from which an image with another way is safe. */
+const WAYS_END: readonly Fault[] = ['destination-churn'];
 
 /** What one image has delivered. */
 interface Reading {
@@ -22,6 +29,7 @@ interface Reading {
 export class Subscriber implements Role {
   readonly stream: StreamPlan;
   readonly client: ClientActor;
+  readonly destinations: Destinations;
   subscription: Subscription | null = null;
   /** Takes less than it could, for a slow consumer. */
   isSlow = false;
@@ -29,15 +37,22 @@ export class Subscriber implements Role {
   readonly receivedSinceHealing: Map<number, number> = new Map();
   private isToChurn = false;
   private readonly world: World;
+  private readonly end: SubscriberEnd;
   private readonly readings: Map<number, Reading> = new Map();
   /** How far earlier images of a session went, while this subscription lasts. */
   private readonly ends: Map<number, number> = new Map();
   private readonly assembler: FragmentAssembler;
 
-  constructor(world: World, client: ClientActor, stream: StreamPlan) {
+  constructor(world: World, client: ClientActor, stream: StreamPlan, end: SubscriberEnd) {
     this.world = world;
     this.client = client;
     this.stream = stream;
+    this.end = end;
+    this.destinations = new Destinations(world, client, end.destinations, (removed) => {
+      const port = world.plan.isBypass ? null : portOf(removed);
+      const isBound = port !== null && world.network.isBound(client.machine.address, port);
+      return isBound ? `port ${port} is still bound` : null;
+    });
     this.assembler = new FragmentAssembler((buffer, offset, length, header) => {
       this.onMessage(header.image as Image, buffer, offset, length, header.position);
     });
@@ -47,17 +62,23 @@ export class Subscriber implements Role {
     return `${this.client.name}'s ${this.stream.name}`;
   }
 
+  /** Whether it is to get what is sent, now. */
+  get isReading(): boolean {
+    return !this.end.isStuck || this.world.phase === 'close';
+  }
+
   get isOpen(): boolean {
     return this.subscription !== null;
   }
 
   async open(aeron: Aeron): Promise<void> {
-    const { subscriptionChannel, streamId } = this.stream;
+    const { streamId } = this.stream;
     this.ends.clear();
-    const subscription = await aeron.addSubscription(subscriptionChannel, streamId, {
+    const subscription = await aeron.addSubscription(this.end.channel, streamId, {
       onAvailableImage: (image) => this.onAvailable(image),
       onUnavailableImage: (image) => this.onUnavailable(image),
     });
+    await this.destinations.open(subscription);
     if (aeron !== this.client.aeron) return;
     this.subscription = subscription;
     this.world.note(`${this.name} is subscribed`);
@@ -66,11 +87,13 @@ export class Subscriber implements Role {
   doWork(): void {
     const { subscription, world } = this;
     if (subscription === null || subscription.isClosed) return;
+    this.destinations.doWork();
     if (this.isToChurn) {
       this.isToChurn = false;
       this.close();
       return;
     }
+    if (!this.isReading) return;
     if (this.isSlow && !world.chance(0.02)) return;
     const limit = this.isSlow ? 1 : 1 + world.prng.nextBelow(20);
     subscription.poll(this.assembler.handler, limit);
@@ -84,6 +107,7 @@ export class Subscriber implements Role {
   onLost(): void {
     this.subscription = null;
     this.readings.clear();
+    this.destinations.onLost();
     this.assembler.clear();
   }
 
@@ -133,16 +157,29 @@ export class Subscriber implements Role {
     this.world.note(`${this.name}: image of session ${image.sessionId} is gone at ${image.position}`);
     this.ends.set(image.sessionId, image.position);
     if (this.world.endingSessions.has(image.sessionId)) this.checkEnd(image);
+    else this.checkLoss(image);
     this.readings.delete(image.correlationId);
     this.assembler.freeSessionBuffer(image.sessionId);
+  }
+
+  /** Images of streams that go on stay, unless a fault explains it. */
+  private checkLoss(image: Image): void {
+    const { world, end, stream } = this;
+    if (!end.isTethered || stream.isPacedByFastest || this.isToChurn || this.subscription === null) return;
+    const explanations = stream.kind === 'merged-subscription' ? IMAGES_END : [...IMAGES_END, ...WAYS_END];
+    if (explanations.some((fault) => world.has(fault))) return;
+    world.failure ??= `${this.name}: the image of session ${image.sessionId} ends, though nothing explains it`;
   }
 
   /** The publisher has closed its stream, after everything had been read. */
   private checkEnd(image: Image): void {
     const { position, endOfStreamPosition } = image;
+    const isOfSeveral = this.stream.kind === 'multi-destination-subscription';
     if (position === endOfStreamPosition) return;
     const lingerMs = this.stream.lingerMs ?? this.world.plan.options.publicationLingerTimeoutNs! / 1e6;
     if (endOfStreamPosition === Number.POSITIVE_INFINITY && lingerMs < END_OF_STREAM_LINGER_MS) return;
+    // It waits in vain that every destination tells the end, as in official drivers: then it ends by silence.
+    if (endOfStreamPosition === Number.POSITIVE_INFINITY && isOfSeveral) return;
     this.world.failure ??= `${this.name}: ends at ${position}, the stream at ${endOfStreamPosition}`;
   }
 
@@ -194,4 +231,10 @@ export class Subscriber implements Role {
     if (message.sentNs < world.healedNs) return;
     this.receivedSinceHealing.set(sessionId, (this.receivedSinceHealing.get(sessionId) ?? 0) + 1);
   }
+}
+
+/** The UDP port of a destination; null: it has none of its own. */
+function portOf(channel: string): number | null {
+  const port = /^aeron:udp\?endpoint=[\d.]+:(\d+)/.exec(channel)?.[1];
+  return port === undefined ? null : Number(port);
 }

@@ -24,11 +24,13 @@ import {
   NAK_TERM_OFFSET,
 } from '../../src/protocol/nak-frame.ts';
 import {
+  SETUP_ACTIVE_TERM_ID,
   SETUP_INITIAL_TERM_ID,
   SETUP_MTU,
   SETUP_SESSION_ID,
   SETUP_STREAM_ID,
   SETUP_TERM_LENGTH,
+  SETUP_TERM_OFFSET,
 } from '../../src/protocol/setup-frame.ts';
 import {
   STATUS_MESSAGE_CONSUMPTION_TERM_ID,
@@ -39,11 +41,15 @@ import {
   STATUS_MESSAGE_SESSION_ID,
   STATUS_MESSAGE_STREAM_ID,
 } from '../../src/protocol/status-message-frame.ts';
-import type { NetworkTap, Packet } from '../../src/testing/index.ts';
+import type { NetworkTap, Packet, SimulatedTime } from '../../src/testing/index.ts';
 import { align } from '../../src/util/bits.ts';
 import { messageOf } from '../../src/util/errors.ts';
+import { formatSocketAddress } from '../../src/util/ip-text.ts';
 import { check } from './failure.ts';
 
+const USE_NS = 1e6;
+/** CUBIC's first window. */
+const CUBIC_FRAMES = 10;
 const TYPE_IPV4 = 0x0800;
 const PROTOCOL_UDP = 17;
 /** Ethernet, IPv4 and UDP. */
@@ -54,12 +60,27 @@ interface WireSession {
   readonly initialTermId: number;
   readonly termLength: number;
   readonly mtu: number;
-  /** The end of what was sent. */
+  /** The end of what was sent, or announced. */
   sentEnd: number;
-  /** The furthest that any receiver has allowed. */
+  /** The furthest that any receiver has allowed, or asked for. */
   limit: number;
   /** What each receiver has said it consumed. */
   readonly consumed: Map<bigint, number>;
+  /** The smallest and the largest window that each machine has told; for congestion control. */
+  readonly windows: Map<number, { min: number; max: number }>;
+}
+
+/** What there is to see on the wire. */
+export interface WireExpectations {
+  /**
+   * No subscription ends while its stream goes on. An image that is given up and the one after it both speak for a while,
+   * as they do in official drivers.
+   */
+  readonly hasSteadyReceivers: boolean;
+  /** Stream ids whose receivers lower their window when something is lost, and say so before they ask for it. */
+  readonly cubicStreams: ReadonlySet<number>;
+  /** Of receivers, at first. */
+  readonly windowLength: number;
 }
 
 /** What a machine has sent since its driver started. */
@@ -73,16 +94,21 @@ export class SentCounts {
 export class WireCheck implements NetworkTap {
   private readonly sessions: Map<string, WireSession> = new Map();
   private readonly counts: Map<number, SentCounts> = new Map();
+  /** When data of a session last went to an address, for sessions that somebody has asked for. */
+  private readonly uses: Map<string, number> = new Map();
+  private readonly watched: Set<number> = new Set();
+  private readonly time: SimulatedTime;
   private readonly hasSteadyReceivers: boolean;
+  private readonly cubicStreams: ReadonlySet<number>;
+  private readonly windowLength: number;
   private readonly report: (failure: string) => void;
 
-  /**
-   * What a driver throws it also catches: failures are told to `report`. `hasSteadyReceivers`: no subscription ends while
-   * its stream goes on. An image that is given up and the one after it both speak for a while, as they do in official
-   * drivers.
-   */
-  constructor(hasSteadyReceivers: boolean, report: (failure: string) => void) {
-    this.hasSteadyReceivers = hasSteadyReceivers;
+  /** What a driver throws it also catches: failures are told to `report`. */
+  constructor(time: SimulatedTime, expectations: WireExpectations, report: (failure: string) => void) {
+    this.time = time;
+    this.hasSteadyReceivers = expectations.hasSteadyReceivers;
+    this.cubicStreams = expectations.cubicStreams;
+    this.windowLength = expectations.windowLength;
     this.report = report;
   }
 
@@ -101,6 +127,14 @@ export class WireCheck implements NetworkTap {
     this.counts.delete(address);
   }
 
+  /** Whether data of a session has just gone to a channel's endpoint. From the first question on, it is looked at. */
+  isUsed(sessionId: number, channel: string): boolean {
+    this.watched.add(sessionId);
+    const address = /endpoint=([\d.]+:\d+)/.exec(channel)?.[1];
+    const lastNs = this.uses.get(`${sessionId} ${address}`) ?? Number.NEGATIVE_INFINITY;
+    return this.time.nowNs - lastNs < USE_NS;
+  }
+
   onSent(packet: Packet): void {
     try {
       this.look(packet);
@@ -109,22 +143,21 @@ export class WireCheck implements NetworkTap {
     }
   }
 
-  private look({ bytes, isFrame, from }: Packet): void {
+  private look({ bytes, isFrame, from, destination, destinationPort }: Packet): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (!isFrame) this.onDatagram(view, bytes.length, from);
-    else if (view.getUint16(12) === TYPE_IPV4 && view.getUint8(23) === PROTOCOL_UDP) {
-      this.onDatagram(
-        new DataView(bytes.buffer, bytes.byteOffset + UDP_PAYLOAD),
-        view.getUint16(38) - 8,
-        from,
-      );
+    if (!isFrame) {
+      this.onDatagram(view, bytes.length, from, destination, destinationPort);
+    } else if (view.getUint16(12) === TYPE_IPV4 && view.getUint8(23) === PROTOCOL_UDP) {
+      const payload = new DataView(bytes.buffer, bytes.byteOffset + UDP_PAYLOAD);
+      this.onDatagram(payload, view.getUint16(38) - 8, from, view.getInt32(30), view.getUint16(36));
     }
   }
 
-  private onDatagram(view: DataView, length: number, from: number): void {
+  private onDatagram(view: DataView, length: number, from: number, address: number, port: number): void {
     switch (frameType(view, 0)) {
       case TYPE_DATA:
       case TYPE_PAD:
+        this.onUse(view.getInt32(DATA_SESSION_ID, true), address, port);
         this.onData(view, length, from);
         break;
       case TYPE_SETUP:
@@ -141,9 +174,18 @@ export class WireCheck implements NetworkTap {
     }
   }
 
+  private onUse(sessionId: number, address: number, port: number): void {
+    if (!this.watched.has(sessionId)) return;
+    this.uses.set(`${sessionId} ${formatSocketAddress(address, port)}`, this.time.nowNs);
+  }
+
   private onSetup(view: DataView): void {
     const key = keyOf(view, SETUP_SESSION_ID, SETUP_STREAM_ID);
-    if (this.sessions.has(key)) return;
+    const known = this.sessions.get(key);
+    if (known !== undefined) {
+      this.announce(known, view.getInt32(SETUP_ACTIVE_TERM_ID, true), view.getInt32(SETUP_TERM_OFFSET, true));
+      return;
+    }
     this.sessions.set(key, {
       initialTermId: view.getInt32(SETUP_INITIAL_TERM_ID, true),
       termLength: view.getInt32(SETUP_TERM_LENGTH, true),
@@ -151,6 +193,7 @@ export class WireCheck implements NetworkTap {
       sentEnd: 0,
       limit: 0,
       consumed: new Map(),
+      windows: new Map(),
     });
   }
 
@@ -160,6 +203,7 @@ export class WireCheck implements NetworkTap {
     check(session !== undefined, () => `data of session ${key} before its setup`);
     const { termLength, mtu } = session!;
     if (frameLength(view, 0) === 0) {
+      this.announce(session!, view.getInt32(DATA_TERM_ID, true), view.getInt32(DATA_TERM_OFFSET, true));
       this.countsOf(from).heartbeats++;
       return;
     }
@@ -198,6 +242,11 @@ export class WireCheck implements NetworkTap {
     session!.sentEnd = Math.max(session!.sentEnd, end + lengthOfPadding);
   }
 
+  /** What spies have read while nobody else listened counts as sent. */
+  private announce(session: WireSession, termId: number, termOffset: number): void {
+    session.sentEnd = Math.max(session.sentEnd, positionAt(session, termId, termOffset));
+  }
+
   private onStatusMessage(view: DataView, from: number): void {
     this.countsOf(from).statusMessages++;
     if ((view.getUint8(FLAGS) & STATUS_MESSAGE_FLAG_SEND_SETUP) !== 0) return;
@@ -216,7 +265,10 @@ export class WireCheck implements NetworkTap {
       () => `session ${key}: a receiver consumed ${before}, and now ${consumed}`,
     );
     session!.consumed.set(receiver, consumed);
-    const limit = consumed + view.getInt32(STATUS_MESSAGE_RECEIVER_WINDOW, true);
+    const window = view.getInt32(STATUS_MESSAGE_RECEIVER_WINDOW, true);
+    const limit = consumed + window;
+    const { min, max } = session!.windows.get(from) ?? { min: window, max: window };
+    session!.windows.set(from, { min: Math.min(min, window), max: Math.max(max, window) });
     session!.limit = Math.max(session!.limit, limit);
   }
 
@@ -232,6 +284,19 @@ export class WireCheck implements NetworkTap {
     check(
       end <= session!.sentEnd,
       () => `session ${key}: a NAK up to ${end}, sent was up to ${session!.sentEnd}`,
+    );
+    session!.limit = Math.max(session!.limit, end);
+    if (this.cubicStreams.has(view.getInt32(NAK_STREAM_ID, true))) this.checkCongestion(session!, key, from);
+  }
+
+  /** Who asks again for something by congestion control has lowered its window for it. */
+  private checkCongestion({ windows, mtu, termLength }: WireSession, key: string, from: number): void {
+    const { min = 0, max = 0 } = windows.get(from) ?? {};
+    const atFirst =
+      Math.min(CUBIC_FRAMES, Math.floor(Math.min(this.windowLength, termLength / 2) / mtu)) * mtu;
+    check(
+      min < max || min < atFirst || min <= mtu,
+      () => `session ${key}: a NAK, and the receiver's window of ${max} was never lowered`,
     );
   }
 }

@@ -6,6 +6,7 @@ import {
   Prng,
   SimulatedMachine,
   SimulatedNetwork,
+  SimulatedSwitch,
   SimulatedTime,
   SimulatedTransport,
   type SocketBehaviour,
@@ -13,12 +14,14 @@ import {
 import { fail } from './failure.ts';
 import { StreamLedger } from './ledger.ts';
 import type { Fault, Plan } from './plan.ts';
-import { WireCheck } from './wire-check.ts';
+import { WireCheck, type WireExpectations } from './wire-check.ts';
 
 const RING_LENGTH = 256;
+const ROUTER_ADDRESS = 0x0a0000fe;
+const QUERY_INTERVAL_NS = 100e6;
 
 /** Faults by which a subscription or its image ends while the stream goes on. */
-const RECEIVERS_END: readonly Fault[] = [
+export const RECEIVERS_END: readonly Fault[] = [
   'receiver-churn',
   'client-death',
   'client-pause',
@@ -60,11 +63,15 @@ export class World {
     this.plan = plan;
     this.prng = new Prng(plan.seed ^ 0x5bd1e995);
     this.network = new SimulatedNetwork(this.time, new Prng(plan.seed ^ 0x1b873593));
-    const hasSteadyReceivers = !RECEIVERS_END.some((fault) => plan.faults.has(fault));
-    this.wire = new WireCheck(hasSteadyReceivers, (failure) => {
+    this.wire = new WireCheck(this.time, expectationsOf(plan), (failure) => {
       this.failure ??= failure;
     });
     this.network.tap = this.wire;
+    if (plan.isBypass) {
+      const { igmpVersion } = plan;
+      const options = { address: ROUTER_ADDRESS, igmpVersion, queryIntervalNs: QUERY_INTERVAL_NS };
+      this.network.switch = new SimulatedSwitch(this.network, options);
+    }
     this.sockets = { shortSend: 0, readsAtFlush: plan.readsAtFlush };
     this.machines = plan.addresses.map(
       (address, i) =>
@@ -113,4 +120,15 @@ export class World {
     if (this.plan.isBypass) return bypassWire(machine, clock, RING_LENGTH);
     return new SimulatedTransport(machine, this.sockets);
   }
+}
+
+function expectationsOf({ faults, streams, options, isBypass }: Plan): WireExpectations {
+  const ending: readonly Fault[] = [...RECEIVERS_END, 'destination-churn'];
+  // What is not accepted to be sent is not seen.
+  const isSeen = !isBypass && !faults.has('short-send');
+  return {
+    hasSteadyReceivers: !ending.some((fault) => faults.has(fault)),
+    cubicStreams: new Set(streams.filter(({ isCubic }) => isCubic && isSeen).map(({ streamId }) => streamId)),
+    windowLength: options.rcvInitialWindowLength!,
+  };
 }

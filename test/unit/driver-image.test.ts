@@ -798,6 +798,38 @@ test('a receiver of a group waits at random before it asks, and asks nothing tha
   assert.ok(waits.filter((waitMs) => waitMs > 6).length > 20, `waits ${waits}`);
 });
 
+/** Of an image with so many bytes, one subscriber has read all and an untethered one nothing: is that left behind? */
+function isLeftBehind(length: number, overrides: Partial<ImageSpec>): boolean {
+  const subscribers = [
+    { counterId: 201, tether: true },
+    { counterId: 202, tether: false },
+  ];
+  using receiver = new Receiver({ ...overrides, subscribers });
+  receiver.receive(data(0, length));
+  receiver.agent.counter(201).set(length);
+  receiver.agent.run(8000);
+  return receiver.agent.takeEvents().some(({ kind }) => kind === 'subscriberLeftBehind');
+}
+
+test('an untethered subscriber is left behind where the rest of the window has no room for a frame', () => {
+  assert.equal(isLeftBehind(96, { mtu: 64, windowLength: 128 }), true, 'three quarters of the window');
+  assert.equal(isLeftBehind(96, { mtu: 64, windowLength: 256 }), false);
+  assert.equal(isLeftBehind(96, { mtu: 192, windowLength: 256 }), true, 'no room for 192 bytes behind 96');
+});
+
+test('an untethered subscriber is left behind that holds up the window of congestion control', () => {
+  const congestion = {
+    measuresRtt: false,
+    initialRttNs: 1e12,
+    isTcpFriendly: false,
+    rttCounterId: 90,
+    windowCounterId: 91,
+  };
+  const cubic = { congestionControl: 'cubic', congestion };
+  assert.equal(isLeftBehind(288, { mtu: 32, windowLength: 32_768 }), false);
+  assert.equal(isLeftBehind(288, { ...cubic, mtu: 32, windowLength: 32_768 }), true, 'ten frames at first');
+});
+
 test('with cubic congestion control the window shrinks by a loss, and senders hear of it at once', () => {
   const congestion = {
     measuresRtt: true,

@@ -139,6 +139,15 @@ test('when the last subscriber leaves the publication disconnects; the next join
   assert.equal(messages, 2);
 });
 
+test('what a subscriber read just before it left is not read again by the next one', () => {
+  using ipc = new Ipc(1);
+  for (let i = 0; i < 3; i++) ipc.publisher.offer(Buffer.alloc(32));
+  ipc.subscribers[0]!.poll(() => {});
+  ipc.agent.command({ kind: 'removeSubscriber', registrationId: 1, counterId: ipc.counters[0]!.id });
+  const { event } = ipc.join();
+  assert.equal(event?.kind === 'subscriberAdded' && event.joinPosition, 192);
+});
+
 test('a subscriber position that makes no sense is not believed', () => {
   using ipc = new Ipc(1);
   ipc.publisher.offer(Buffer.alloc(992));

@@ -72,6 +72,10 @@ class Spied {
     return this.spy.poll(() => {});
   }
 
+  leave(): void {
+    this.agent.command({ kind: 'removeSubscriber', registrationId: 1, counterId: this.counterId });
+  }
+
   connect(position: number, window = WINDOW): void {
     const termId = INITIAL_TERM_ID + Math.floor(position / TERM_LENGTH);
     this.transport.deliver(0, statusMessage(termId, position % TERM_LENGTH, window));
@@ -243,4 +247,14 @@ test('an untethered spy that does not want to come back is gone', () => {
     spied.agent.run(100);
   }
   assert.deepEqual(spied.eventKinds(), ['subscriberLeftBehind', 'subscriberRefused']);
+});
+
+test('what a spy that stands for a receiver read just before it left counts as sent', () => {
+  using spied = new Spied({ spiesSimulateConnection: true });
+  spied.publisher.offer(MESSAGE);
+  spied.publisher.offer(MESSAGE);
+  assert.equal(spied.read(), 2);
+  assert.equal(spied.senderPosition, 0);
+  spied.leave();
+  assert.equal(spied.senderPosition, 2 * FRAME_LENGTH);
 });

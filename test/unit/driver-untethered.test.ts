@@ -51,6 +51,56 @@ test('of two IPC subscribers the untethered one is left behind, and the other go
   agent.close();
 });
 
+/** An IPC stream with a tethered subscriber that reads and an untethered one that does not, and what comes of it. */
+function endingStream(): {
+  agent: TestAgent;
+  publisher: TestPublisher;
+  run: (ms: number) => string[];
+  end: () => void;
+} {
+  const agent = new TestAgent(null);
+  const log = directory.createLog(`untethered-${logCount++}`);
+  const counters = [agent.claimCounter(), agent.claimCounter()];
+  const spec = agent.addIpcPublication(log, counters, {
+    subscribers: [
+      { counterId: counters[0]!.id, tether: true },
+      { counterId: counters[1]!.id, tether: false },
+    ],
+  });
+  const { registrationId } = spec;
+  const publisher = new TestPublisher(log, agent.position(spec.publisherLimitCounterId));
+  const tethered = new TestSubscriber(log, agent.position(counters[0]!.id));
+  const run = (ms: number): string[] => {
+    for (let i = 0; i < ms; i++) {
+      tethered.poll(() => {});
+      agent.run(1);
+    }
+    return agent.takeEvents().map(({ kind }) => kind);
+  };
+  const end = (): void => agent.command({ kind: 'drainPublication', registrationId, revoke: false });
+  agent.agent.doWork();
+  agent.takeEvents();
+  return { agent, publisher, run, end };
+}
+
+test('a stream that ends while a subscriber is being left behind does not wait for it', () => {
+  const { agent, publisher, run, end } = endingStream();
+  while (publisher.offer(Buffer.alloc(992)));
+  for (let i = 0; i < 7000 && run(1).length === 0; i++);
+  end();
+  assert.deepEqual(run(8000), ['streamUnavailable', 'streamReleased']);
+  agent.close();
+});
+
+test('a stream that has ended waits for an untethered subscriber only as long as that reads', () => {
+  const { agent, publisher, run, end } = endingStream();
+  publisher.offer(Buffer.alloc(992));
+  end();
+  assert.deepEqual(run(4000), []);
+  assert.deepEqual(run(12_000), ['subscriberLeftBehind', 'streamUnavailable', 'streamReleased']);
+  agent.close();
+});
+
 test('the only subscriber of a stream is never left behind, tethered or not', () => {
   const agent = new TestAgent(null);
   const log = directory.createLog(`untethered-${logCount++}`);

@@ -13,7 +13,7 @@ import {
   ERROR_TEXT_LENGTH_MAX,
   writeError,
 } from '../../protocol/error-frame.ts';
-import { FLAGS } from '../../protocol/frame.ts';
+import { FLAGS, FRAME_ALIGNMENT } from '../../protocol/frame.ts';
 import { writeNak } from '../../protocol/nak-frame.ts';
 import { writeResponseSetup } from '../../protocol/response-setup-frame.ts';
 import {
@@ -573,6 +573,7 @@ export class Image implements InsertTarget {
         this.checkActive();
         break;
       case DRAINING:
+        if (this.untethered.count > 0) this.untethered.checkDraining(this.rcvPos.value);
         this.checkDrained();
         break;
       case LINGER:
@@ -584,9 +585,10 @@ export class Image implements InsertTarget {
   }
 
   private checkUntethered(): void {
-    const { untethered, subscribers } = this;
-    const { windowLength } = this.spec;
-    untethered.windowLimit = subscribers.max - windowLength + windowLength / 4;
+    const { untethered, subscribers, windowLength } = this;
+    // In what is left of the window there must be room for a frame, or the sender stands still before this limit.
+    const roomLength = Math.max(windowLength / 4, Math.min(this.spec.mtu, windowLength - FRAME_ALIGNMENT));
+    untethered.windowLimit = subscribers.max - windowLength + roomLength;
     untethered.joinPosition = this.joinPosition();
     untethered.check();
   }

@@ -155,6 +155,9 @@ export class IpcPublication {
 
   /** Cold. */
   removeSubscriber(counterId: number): void {
+    // Whoever comes next, alone, goes on behind what this one has read.
+    this.tail.update();
+    this.readSubscribers();
     this.subscribers.remove(counterId);
     this.untethered.remove(counterId);
     this.updateConnected();
@@ -198,6 +201,7 @@ export class IpcPublication {
         if (!this.spec.isExclusive) this.checkForBlockedPublisher();
         break;
       case DRAINING:
+        if (this.untethered.count > 0) this.untethered.checkDraining(this.tail.position);
         this.checkDrained();
         break;
       case LINGER:

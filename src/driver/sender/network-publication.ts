@@ -586,6 +586,8 @@ export class NetworkPublication implements Resender {
 
   /** Cold. */
   removeSubscriber(counterId: number): void {
+    // Whoever comes next, alone, goes on behind what this one has read.
+    if (this.spies.count > 0) this.followSpies();
     this.spies.remove(counterId);
     this.untethered.remove(counterId);
     this.updateConnected();
@@ -622,6 +624,7 @@ export class NetworkPublication implements Resender {
         if (!this.spec.isExclusive) this.checkForBlockedPublisher();
         break;
       case DRAINING:
+        if (this.untethered.count > 0) this.untethered.checkDraining(this.tail.position);
         this.checkDrained();
         break;
       case LINGER:
