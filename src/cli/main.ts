@@ -50,6 +50,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/loss.ts')).loss,
   },
   {
+    name: 'capture',
+    summary: 'show the frames of a driver with a DPDK port, or keep them for Wireshark',
+    load: async () => (await import('./commands/capture.ts')).capture,
+  },
+  {
     name: 'nic',
     summary: 'show network cards, hand them to DPDK and give them back',
     load: async () => (await import('./commands/nic.ts')).nic,

@@ -1,5 +1,8 @@
+import { CaptureFile } from '../capture/capture-file.ts';
+import { FrameRecorder } from '../capture/frame-recorder.ts';
 import { ErrorCode } from '../cnc/error-codes.ts';
 import { LogBuffers } from '../logbuffer/log-buffers.ts';
+import { Region } from '../memory/region.ts';
 import type { Endpoint, EndpointOptions, Transport } from '../transport/transport.ts';
 import { AeronError, assert, codeOf, messageOf } from '../util/errors.ts';
 import type { AgentContext } from './agent-context.ts';
@@ -67,6 +70,8 @@ export class CommandHandler {
   private readonly streams: AgentStreams;
   private readonly network: Network | null;
   private receiveEndpointCount = 0;
+  /** Null: nobody captures frames. */
+  private recorder: FrameRecorder | null = null;
 
   constructor(
     context: AgentContext,
@@ -121,9 +126,34 @@ export class CommandHandler {
       case 'rejectImage':
         this.streams.rejectable(command.registrationId)?.reject(command.reason);
         break;
+      case 'startCapture':
+        this.startCapture(command.file);
+        break;
+      case 'stopCapture':
+        this.stopCapture();
+        break;
       default:
         this.onEndpointCommand(command);
     }
+  }
+
+  private startCapture({ buffer, handle }: SharedRegion): void {
+    this.stopCapture();
+    const tapPoint = this.network?.transport.tapPoint;
+    if (tapPoint === undefined) return;
+    const { clock, config } = this.context;
+    const file = CaptureFile.adopt(Region.adopt(buffer, handle));
+    this.recorder = new FrameRecorder(file, config.place?.index ?? 0, clock);
+    tapPoint.tap = this.recorder;
+  }
+
+  /** Any number of calls. */
+  stopCapture(): void {
+    const { recorder } = this;
+    if (recorder === null) return;
+    this.recorder = null;
+    this.network!.transport.tapPoint!.tap = null;
+    recorder.close();
   }
 
   private onEndpointCommand(command: EndpointCommand): void {

@@ -292,6 +292,7 @@ function newConductor(
       ...(eventLog === null ? {} : { eventLog }),
       errors,
       network,
+      files: machine.files,
       logs: new LogStore(options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED), machine.files),
       names: new NameResolver(lookup, {
         begin: () => clock.nanoTime,

@@ -310,6 +310,10 @@ export type NetworkCommand =
       readonly sessionId: number;
     }
   | { readonly kind: 'rejectImage'; readonly registrationId: number; readonly reason: string }
+  /** Frames go into the agent's ring of a capture file from now on. For every agent. */
+  | { readonly kind: 'startCapture'; readonly file: SharedRegion }
+  /** For every agent. */
+  | { readonly kind: 'stopCapture' }
   | { readonly kind: 'close' };
 
 /** Network agent → conductor. */

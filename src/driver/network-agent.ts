@@ -188,6 +188,7 @@ export class NetworkAgent {
     if (this.isClosed) return;
     this.isClosed = true;
     this.streams.close();
+    this.commands.stopCapture();
     this.traffic?.update();
     this.transport?.close();
     this.frames?.close();

@@ -8,6 +8,9 @@ import type { RunningNetwork } from './network-link.ts';
 /** How old the sums of the agents' counters get. */
 const SUM_INTERVAL_NS = 10e6;
 
+/** Commands that are not for every agent. */
+type CommandForOne = Exclude<NetworkCommand, { kind: 'startCapture' | 'stopCapture' }>;
+
 /** The agents of DEDICATED: one for endpoints that send, and IPC, and one for those that receive. */
 export const SENDER = 0;
 export const RECEIVER = 1;
@@ -64,7 +67,12 @@ export class NetworkAgents implements RunningNetwork {
   }
 
   send(command: NetworkCommand): void {
-    this.agents[this.agentFor(command)]!.send(command);
+    if (command.kind === 'startCapture' || command.kind === 'stopCapture') this.sendToAll(command);
+    else this.agents[this.agentFor(command)]!.send(command);
+  }
+
+  private sendToAll(command: NetworkCommand): void {
+    for (let i = 0; i < this.agents.length; i++) this.agents[i]!.send(command);
   }
 
   poll(): NetworkEvent | null {
@@ -94,7 +102,7 @@ export class NetworkAgents implements RunningNetwork {
   }
 
   /** What an agent no longer has, it may be asked about by mistake: then any of them can say so. */
-  private agentFor(command: NetworkCommand): number {
+  private agentFor(command: CommandForOne): number {
     switch (command.kind) {
       case 'addSendEndpoint':
       case 'addReceiveEndpoint':

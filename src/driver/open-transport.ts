@@ -60,7 +60,7 @@ export async function openTransport(
   const open = OPENERS[config.transport.kind] as Opener<TransportConfig['kind']>;
   const opened = await open(config.transport, clock, extensions);
   if (opened === null) return null;
-  const { statistics, portReports = [] } = opened;
+  const { statistics, portReports = [], tapPoint } = opened;
   let transport: Transport = opened;
   try {
     if (config.receiveLossRate > 0) transport = await lossy(transport, clock, config.receiveLossRate);
@@ -70,7 +70,8 @@ export async function openTransport(
     opened.close();
     throw error;
   }
-  return transport === opened ? opened : Object.assign(transport, { statistics, portReports });
+  if (transport === opened) return opened;
+  return Object.assign(transport, { statistics, portReports }, tapPoint === undefined ? {} : { tapPoint });
 }
 
 /** The log stands before the interceptors: it sees what they are given to send, and what they let arrive. */

@@ -1,5 +1,6 @@
 // hot
 import { type Device, setTxPayload, TX_UDP_CHECKSUM, txFrame } from '../device/device.ts';
+import type { FrameTap, TapPoint } from '../device/frame-tap.ts';
 import { writeEthernet } from './ethernet.ts';
 import { TX_DATAGRAM_BYTES, TX_DATAGRAMS, TX_FRAMES, TX_NO_ROOM } from './net-statistics.ts';
 
@@ -7,8 +8,9 @@ import { TX_DATAGRAM_BYTES, TX_DATAGRAMS, TX_FRAMES, TX_NO_ROOM } from './net-st
  * Frames written into a device's slots and not yet handed over. To queue one: ask {@link hasRoom}, write its headers at
  * {@link nextFrame}, then add what comes behind them.
  */
-export class FrameQueue {
+export class FrameQueue implements TapPoint {
   readonly device: Device;
+  tap: FrameTap | null = null;
   readonly view: DataView;
   private readonly words: Int32Array;
   private readonly statistics: Float64Array;
@@ -74,6 +76,7 @@ export class FrameQueue {
     statistics[TX_FRAMES]! += this.queued;
     statistics[TX_DATAGRAMS]! += this.queuedDatagrams;
     statistics[TX_DATAGRAM_BYTES]! += this.queuedDatagramBytes;
+    if (this.tap !== null && this.queued > 0) this.tap.onTransmit(this.device, this.queued);
     this.device.transmit(this.queued);
     this.queued = 0;
     this.queuedDatagrams = 0;

@@ -9,6 +9,7 @@ import {
   RX_SUM,
   RX_WORDS,
 } from '../device/device.ts';
+import type { FrameTap, TapPoint } from '../device/frame-tap.ts';
 import { ArpHost } from './arp-host.ts';
 import { DatagramHeader } from './datagram-header.ts';
 import {
@@ -63,7 +64,7 @@ const LINK_CHECK_INTERVAL_NS = 100e6;
  * nothing is queued here; after a second of silence it answers UNREACHABLE, so that one absent host does not hold back
  * a sender that serves several.
  */
-export class IpStack {
+export class IpStack implements TapPoint {
   readonly device: Device;
   readonly route: Route;
   readonly membership: GroupMembership;
@@ -113,6 +114,15 @@ export class IpStack {
     this.ipv4.groupListener = listener;
   }
 
+  /** Null: nobody looks at the frames. */
+  get tap(): FrameTap | null {
+    return this.queue.tap;
+  }
+
+  set tap(tap: FrameTap | null) {
+    this.queue.tap = tap;
+  }
+
   /** Puts datagrams together that come in pieces, for `listener`; they are dropped otherwise. Cold. */
   reassemble(listener: ReassembledListener): void {
     this.ipv4.reassemble(listener);
@@ -134,6 +144,8 @@ export class IpStack {
     if (!this.queue.isEmpty) this.queue.transmit();
     const words = this.rxWords;
     const frames = this.device.receive();
+    const { tap } = this.queue;
+    if (tap !== null && frames > 0) tap.onReceive(this.device, frames);
     const view = this.view;
     const address = this.address;
     const { macHigh, macLow } = this.device;

@@ -1,5 +1,6 @@
 // hot
 import type { EpochNs } from '../concurrent/clock.ts';
+import type { TapPoint } from '../device/frame-tap.ts';
 import { Region } from '../memory/region.ts';
 
 /** An IPv4 or IPv6 address as a signed 32-bit integer: see [the table](../util/ip-address.ts). */
@@ -147,6 +148,9 @@ export interface Transport {
 
   /** Ends a duty cycle: pushes out what {@link send} queued, runs time-driven work of the transport. */
   flush(): void;
+
+  /** Where frames can be seen; left out where the kernel has them. */
+  readonly tapPoint?: TapPoint;
 
   close(): void;
 }

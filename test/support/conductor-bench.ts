@@ -149,6 +149,7 @@ export class ConductorBench {
         events: new EventTransmitter(cnc),
         errors,
         network,
+        files: MAPPED_FILES,
         logs: new LogStore(this.options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED), {
           ...MAPPED_FILES,
           usableSpace: () => this.usableSpace,

@@ -2,6 +2,7 @@ import type { CncFile } from '../../cnc/cnc-file.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
 import type { CountersManager } from '../../concurrent/counters.ts';
+import type { SharedFiles } from '../../memory/shared-files.ts';
 import type { DriverOptions } from '../driver-options.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { DriverNameResolver } from '../names/driver-name-resolver.ts';
@@ -23,6 +24,7 @@ export interface ConductorContext {
   readonly errors: ErrorReporter;
   readonly network: NetworkLink;
   readonly logs: LogStore;
+  readonly files: SharedFiles;
   readonly names: NameResolver;
   /** Knows drivers by name; null unless the driver has a name itself. */
   readonly driverNames: DriverNameResolver | null;

@@ -5,6 +5,7 @@ import type { MessageHandler } from '../../concurrent/many-to-one-ring-buffer.ts
 import { codeOf, messageOf } from '../../util/errors.ts';
 import type { NetworkEvent } from '../messages.ts';
 import { RESOLVER_ENDPOINT_ID } from '../names/driver-name-resolver.ts';
+import { Captures } from './captures.ts';
 import { ClientCounters } from './client-counters.ts';
 import { type Client, Clients } from './clients.ts';
 import { CommandError } from './command-error.ts';
@@ -43,6 +44,7 @@ export class Conductor {
   private readonly images: Images;
   private readonly linker: Linker;
   private readonly ports: Ports;
+  private readonly captures: Captures;
   private readonly dutyCycle: DutyCycleTracker;
   private readonly commandHandler: MessageHandler;
   private pending: PendingCommand | null = null;
@@ -79,6 +81,7 @@ export class Conductor {
       this.linker,
     );
     this.ports = new Ports(context);
+    this.captures = new Captures(context);
     this.dutyCycle = new DutyCycleTracker(
       clock,
       systemCounter(SystemCounter.CONDUCTOR_MAX_CYCLE_TIME),
@@ -340,6 +343,7 @@ export class Conductor {
     this.destinations.onTimer();
     this.ports.update();
     this.unblockCommands(nowNs);
+    this.captures.onTimer();
   }
 
   private readonly isConnected = (endpoint: Parameters<Publications['isConnected']>[0]): boolean =>
@@ -369,6 +373,7 @@ export class Conductor {
 
   /** Takes every log away. The network agent has closed before. */
   close(): void {
+    this.captures.close();
     for (const { logPath, log } of this.streams.all()) this.context.logs.remove(logPath, log);
     this.streams.publications.clear();
     this.streams.images.clear();

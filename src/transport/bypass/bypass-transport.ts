@@ -2,6 +2,7 @@
 import type { Clock } from '../../concurrent/clock.ts';
 import type { Device } from '../../device/device.ts';
 import { DpdkDevice, type DpdkDeviceOptions } from '../../device/dpdk/dpdk-device.ts';
+import type { TapPoint } from '../../device/frame-tap.ts';
 import type { Region } from '../../memory/region.ts';
 import { IpStack, type IpStackOptions, READY, UNRESOLVED } from '../../net/ip-stack.ts';
 import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
@@ -96,6 +97,7 @@ export class BypassTransport
   readonly device: Device;
   private readonly clock: Clock;
   private readonly address: IpAddress;
+  readonly tapPoint: TapPoint;
   private readonly stack: IpStack;
   private readonly ports: PortTable;
   /** Endpoints of groups. Few: a datagram looks at each. */
@@ -110,6 +112,7 @@ export class BypassTransport
   constructor(device: Device, options: IpStackOptions, clock: Clock, handOver: HandOverConfig | null = null) {
     this.device = device;
     this.stack = new IpStack(device, options, clock);
+    this.tapPoint = this.stack;
     this.clock = clock;
     this.address = options.address;
     this.maxDatagramLength = device.mtu - IPV4_HEADER_LENGTH - UDP_HEADER_LENGTH;
