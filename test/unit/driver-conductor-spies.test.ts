@@ -28,7 +28,12 @@ test('a spy that is there first is on the publication from its first byte', (t) 
   const { label } = bench.counter(image.subscriberPositionCounterId);
   assert.equal(label, `sub-pos: ${spy.correlationId} ${ready.sessionId} 10 aeron-spy:${UDP} @0`);
   assert.deepEqual(bench.network.last('addNetworkPublication').publication.subscribers, [
-    { counterId: image.subscriberPositionCounterId, tether: true, rejoin: true },
+    {
+      counterId: image.subscriberPositionCounterId,
+      subscriptionId: spy.correlationId,
+      tether: true,
+      rejoin: true,
+    },
   ]);
 });
 

@@ -129,7 +129,12 @@ test('should give subscribers of an IPC publication an image from its first byte
   assert.equal(counter.referenceId, correlationId);
   assert.equal(counter.ownerId, bench.clientId);
   assert.deepEqual(bench.network.last('addIpcPublication').publication.subscribers, [
-    { counterId: image.subscriberPositionCounterId, tether: true, rejoin: true },
+    {
+      counterId: image.subscriberPositionCounterId,
+      subscriptionId: subscription.correlationId,
+      tether: true,
+      rejoin: true,
+    },
   ]);
 });
 
