@@ -1,3 +1,4 @@
+import { ErrorCode } from '../cnc/error-codes.ts';
 import { AtomicCounter } from '../concurrent/atomic-counter.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { LossReport } from '../concurrent/loss-report.ts';
@@ -232,6 +233,11 @@ export class AgentContext {
       sourceAddress,
       sourcePort,
     });
+  }
+
+  /** Something for the error log. */
+  report(message: string): void {
+    this.emit({ kind: 'error', code: ErrorCode.GENERIC_ERROR, message });
   }
 
   destinationSilent(endpointId: number, destinationId: number): void {

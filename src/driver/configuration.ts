@@ -10,7 +10,7 @@ import { parseCommandLine, readPropertyFile } from './command-line.ts';
 import type { DriverOptions, Ipv4Interface, PortRange } from './driver-options.ts';
 import { parseGroupTag } from './group-tag.ts';
 import { parseResolverAddress, splitHostAndPort } from './names/resolver-address.ts';
-import { transportKind } from './network-agent-config.ts';
+import { parseNeighbour, transportKind } from './network-agent-config.ts';
 import { environmentName, SETTINGS, type Setting, type SettingKind } from './settings.ts';
 
 /** The rest is for the file's metadata and its padding to a page. */
@@ -320,6 +320,9 @@ function checkNetworkAgents(options: DriverOptions): void {
 }
 
 function checkDpdk(options: DriverOptions): void {
+  for (const neighbour of options.dpdkNeighbours) {
+    checkedBy(SETTINGS.dpdkNeighbours.property, neighbour, parseNeighbour);
+  }
   if (transportKind(options) === 'dpdk' && options.dpdkLocalIpv4Address === null) {
     throw new ConfigurationError(
       'the DPDK transport has no address. Set AERON_DPDK_LOCAL_IPV4_ADDRESS, for instance to 10.0.0.1/24.',

@@ -1,5 +1,8 @@
 import type { CncFile } from '../cnc/cnc-file.ts';
 import type { Region } from '../memory/region.ts';
+import type { StaticNeighbour } from '../transport/bypass/bypass-transport.ts';
+import { parseIpv4 } from '../util/ipv4.ts';
+import { parseMac } from '../util/mac.ts';
 import type { AgentSharing } from './agent-sharing.ts';
 import type { DriverOptions } from './driver-options.ts';
 import type { EventLogConfig } from './event-log/event-log.ts';
@@ -94,6 +97,8 @@ function transportConfig(
           prefixLength:
             options.dpdkLocalIpv4Address!.prefixLength ?? (options.dpdkGatewayIpv4Address === 0 ? 0 : 24),
           gatewayAddress: options.dpdkGatewayIpv4Address,
+          addressProbes: index === 0 ? options.dpdkAddressProbes : 0,
+          neighbours: options.dpdkNeighbours.map(parseNeighbour),
           mtu: options.dpdkMtu,
           rxQueueSize: options.dpdkRxQueueSize,
           txQueueSize: options.dpdkTxQueueSize,
@@ -109,6 +114,15 @@ function transportConfig(
         },
       };
   }
+}
+
+/** Reads `10.0.0.2=02:00:00:00:00:02`. Throws RangeError for what is none. */
+export function parseNeighbour(text: string): StaticNeighbour {
+  const [address = '', mac = '', ...rest] = text.split('=');
+  const parsed = parseIpv4(address);
+  if (parsed === null || rest.length > 0) throw new RangeError(`${text} is not address=Ethernet address`);
+  const { high, low } = parseMac(mac);
+  return { address: parsed, macHigh: high, macLow: low };
 }
 
 /** What `auto` means. */

@@ -31,6 +31,7 @@ export class NetworkAgent {
   private readonly commands: CommandHandler;
   /** Null unless the agent is one of several. */
   private readonly traffic: TrafficCounters | null;
+  private readonly statistics: TransportStatistics | null;
   private readonly publicationTurns: StreamTurns = new StreamTurns();
   private readonly imageTurns: StreamTurns = new StreamTurns();
   /** Duty cycles until the next look at the clock, unless one finds work. */
@@ -62,6 +63,7 @@ export class NetworkAgent {
     this.frames = transport === null ? null : new FrameSender(transport, this.context.counters);
     this.commands = new CommandHandler(this.context, this.streams, transport, this.frames);
     this.isAlone = config.place === null;
+    this.statistics = statistics;
     this.traffic =
       config.place === null || config.place.trafficCounterIds.length === 0 || statistics === null
         ? null
@@ -165,6 +167,8 @@ export class NetworkAgent {
     for (let i = 0; i < images.length; i++) images[i]!.onTimer();
     this.streams.release(this.context);
     this.traffic?.update();
+    const report = this.statistics?.takeReport?.() ?? '';
+    if (report !== '') this.context.report(report);
   }
 
   /** The time between two cycles, idle ones in fours, is what a stall costs, whoever caused it. */

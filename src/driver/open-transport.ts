@@ -39,7 +39,9 @@ const OPENERS: { readonly [Kind in TransportConfig['kind']]: Opener<Kind> } = {
   bypass: async ({ dpdk }, clock) => {
     const { openBypassTransport } = await import('../transport/bypass/bypass-transport.ts');
     const { portReport } = await import('../transport/bypass/port-report.ts');
+    const { claimAddress } = await import('../transport/bypass/claim-address.ts');
     const transport = openBypassTransport(dpdk, clock);
+    await claimAddress(transport, clock);
     return Object.assign(transport, { portReports: [portReport(dpdk, transport)] });
   },
   extension: async ({ name }, clock, extensions) => {

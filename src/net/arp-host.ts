@@ -1,5 +1,6 @@
 // hot
 import type { Clock } from '../concurrent/clock.ts';
+import { AddressClaim, type AddressClaimSender } from './address-claim.ts';
 import {
   ARP_OPERATION,
   ARP_REPLY,
@@ -15,13 +16,15 @@ import type { FrameQueue } from './frame-queue.ts';
 import { NeighbourCache } from './neighbour-cache.ts';
 import type { NeighbourListener } from './neighbour-listener.ts';
 import {
-  ARP_CONFLICTS,
   ARP_MALFORMED,
   ARP_REPLIES,
   ARP_REPLIES_LIMITED,
   ARP_REQUESTS,
   ARP_UNSOLICITED,
+  NEIGHBOUR_CLAIMS,
   NEIGHBOURS_EVICTED,
+  NEIGHBOURS_MOVED,
+  NEIGHBOURS_REFUSED,
 } from './net-statistics.ts';
 import { RateLimit } from './rate-limit.ts';
 
@@ -30,8 +33,9 @@ const REPLIES_PER_SECOND = 1000;
 const TOLD_PER_SECOND = 1000;
 
 /** A host's side of ARP: asks for neighbours that are wanted, and answers for our own address. */
-export class ArpHost {
+export class ArpHost implements AddressClaimSender {
   readonly neighbours: NeighbourCache;
+  readonly claim: AddressClaim;
   /** Null: nobody else wants to know. */
   listener: NeighbourListener | null = null;
   private readonly queue: FrameQueue;
@@ -40,11 +44,13 @@ export class ArpHost {
   private readonly replyLimit: RateLimit;
   private readonly tellLimit: RateLimit;
 
-  constructor(queue: FrameQueue, address: number, statistics: Float64Array, clock: Clock) {
+  /** @param probes - As for {@link AddressClaim}. */
+  constructor(queue: FrameQueue, address: number, probes: number, statistics: Float64Array, clock: Clock) {
     this.queue = queue;
     this.address = address;
     this.statistics = statistics;
     this.neighbours = new NeighbourCache(clock);
+    this.claim = new AddressClaim(address, probes, this, statistics, clock);
     this.replyLimit = new RateLimit(clock, REPLIES_PER_SECOND);
     this.tellLimit = new RateLimit(clock, TOLD_PER_SECOND);
   }
@@ -64,46 +70,84 @@ export class ArpHost {
       statistics[ARP_MALFORMED]!++;
       return;
     }
-    if (sender === this.address) {
-      const ours = senderHigh === queue.device.macHigh && senderLow === queue.device.macLow;
-      if (!ours) statistics[ARP_CONFLICTS]!++;
+    const isRequest = view.getUint16(offset + ARP_OPERATION) === ARP_REQUEST;
+    const isForUs = view.getInt32(offset + ARP_TARGET_ADDRESS) === this.address;
+    // Who asks without an address, while we do, wants ours too.
+    const wantsOurs = sender === 0 && isRequest && isForUs && this.claim.isProbing;
+    if (sender === this.address || wantsOurs) {
+      const isOurCard = senderHigh === queue.device.macHigh && senderLow === queue.device.macLow;
+      if (!isOurCard) this.claim.onConflict(senderHigh, senderLow);
       return;
     }
-    const known = this.neighbours.learn(sender, senderHigh, senderLow);
-    const { listener } = this;
-    if (listener !== null && this.tellLimit.take()) listener.tell(sender, senderHigh, senderLow);
-    const forUs =
-      view.getUint16(offset + ARP_OPERATION) === ARP_REQUEST &&
-      view.getInt32(offset + ARP_TARGET_ADDRESS) === this.address;
-    if (!forUs) {
-      if (!known) statistics[ARP_UNSOLICITED]!++;
+    const isWanted = this.hear(sender, senderHigh, senderLow);
+    if (!isRequest || !isForUs) {
+      if (!isWanted) statistics[ARP_UNSOLICITED]!++;
       return;
     }
+    if (this.claim.isProbing) return;
     if (!this.replyLimit.take()) {
       statistics[ARP_REPLIES_LIMITED]!++;
       return;
     }
     if (!queue.hasRoom()) return;
-    this.send(ARP_REPLY, senderHigh, senderLow, senderHigh, senderLow, sender);
+    this.send(ARP_REPLY, senderHigh, senderLow, this.address, senderHigh, senderLow, sender);
     statistics[ARP_REPLIES]!++;
   }
 
-  /** Asks who has an address. There must be room. */
-  ask(address: number): void {
-    this.send(ARP_REQUEST, BROADCAST_HIGH, BROADCAST_LOW, 0, 0, address);
+  /** Asks for the neighbour of an entry: its own card, where it is known, so that nobody else answers. There must be room. */
+  ask(entry: number, address: number): void {
+    const { neighbours } = this;
+    if (neighbours.isResolved(entry)) {
+      const low = neighbours.macLow(entry);
+      this.send(ARP_REQUEST, neighbours.macHigh(entry), low, this.address, 0, 0, address);
+    } else {
+      this.send(ARP_REQUEST, BROADCAST_HIGH, BROADCAST_LOW, this.address, 0, 0, address);
+    }
     this.statistics[ARP_REQUESTS]!++;
-    this.statistics[NEIGHBOURS_EVICTED] = this.neighbours.evictedCount;
+    this.count();
+  }
+
+  probe(): void {
+    this.askForOurs(0);
   }
 
   /** Gratuitous: neighbours that know our address with another card learn this one. */
   announce(): void {
-    if (this.queue.hasRoom()) this.ask(this.address);
+    this.askForOurs(this.address);
+  }
+
+  /** Brings the counters of neighbours up to date. */
+  count(): void {
+    const { statistics, neighbours } = this;
+    statistics[NEIGHBOURS_EVICTED] = neighbours.evictedCount;
+    statistics[NEIGHBOUR_CLAIMS] = neighbours.claimCount;
+    statistics[NEIGHBOURS_MOVED] = neighbours.movedCount;
+    statistics[NEIGHBOURS_REFUSED] = neighbours.refusedCount;
+  }
+
+  /** What a neighbour says of itself, or somebody else of it. Returns whether anybody here wants to know. */
+  private hear(address: number, macHigh: number, macLow: number): boolean {
+    const { neighbours, listener } = this;
+    const entry = neighbours.find(address);
+    if (entry >= 0) {
+      neighbours.learn(entry, macHigh, macLow);
+      this.count();
+    }
+    if (listener !== null && this.tellLimit.take()) listener.tell(address, macHigh, macLow);
+    return entry >= 0;
+  }
+
+  private askForOurs(sender: number): void {
+    if (!this.queue.hasRoom()) return;
+    this.send(ARP_REQUEST, BROADCAST_HIGH, BROADCAST_LOW, sender, 0, 0, this.address);
+    this.statistics[ARP_REQUESTS]!++;
   }
 
   private send(
     operation: number,
     toHigh: number,
     toLow: number,
+    sender: number,
     targetHigh: number,
     targetLow: number,
     target: number,
@@ -112,7 +156,7 @@ export class ArpHost {
     const { macHigh, macLow } = queue.device;
     const offset = queue.nextFrame() + ETHERNET_HEADER_LENGTH;
     queue.writeEthernetTo(toHigh, toLow, TYPE_ARP);
-    writeArp(queue.view, offset, operation, macHigh, macLow, this.address, targetHigh, targetLow, target);
+    writeArp(queue.view, offset, operation, macHigh, macLow, sender, targetHigh, targetLow, target);
     queue.addOwn(0, 0);
   }
 }

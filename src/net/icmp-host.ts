@@ -3,21 +3,36 @@ import type { Clock } from '../concurrent/clock.ts';
 import { ETHERNET_HEADER_LENGTH, ETHERNET_SOURCE, TYPE_IPV4 } from './ethernet.ts';
 import type { FrameQueue } from './frame-queue.ts';
 import { ICMP_HEADER_LENGTH, isEchoRequest, isIcmpChecksumRight, writeEchoReply } from './icmp.ts';
+import { ICMP_DESTINATION_UNREACHABLE, IcmpErrors } from './icmp-errors.ts';
 import { IPV4_HEADER_LENGTH, PROTOCOL_ICMP, writeIpv4 } from './ipv4.ts';
 import { ICMP_IGNORED, ICMP_MALFORMED, ICMP_REPLIES, ICMP_REPLIES_LIMITED } from './net-statistics.ts';
 import { RateLimit } from './rate-limit.ts';
+import type { RecentFlows } from './recent-flows.ts';
 
 /** What anyone can cause, a second. */
 const REPLIES_PER_SECOND = 1000;
 
-/** A host's side of ICMP: answers echo requests. */
+/** Errors a second that are looked at. */
+const ERRORS_PER_SECOND = 1000;
+
+/** A host's side of ICMP: answers echo requests, and hears of what did not arrive. */
 export class IcmpHost {
+  readonly errors: IcmpErrors;
   private readonly queue: FrameQueue;
   private readonly address: number;
   private readonly statistics: Float64Array;
   private readonly replyLimit: RateLimit;
+  private readonly errorLimit: RateLimit;
 
-  constructor(queue: FrameQueue, address: number, statistics: Float64Array, clock: Clock) {
+  constructor(
+    queue: FrameQueue,
+    address: number,
+    flows: RecentFlows,
+    statistics: Float64Array,
+    clock: Clock,
+  ) {
+    this.errors = new IcmpErrors(queue.view, address, queue.device.mtu, flows, statistics);
+    this.errorLimit = new RateLimit(clock, ERRORS_PER_SECOND);
     this.queue = queue;
     this.address = address;
     this.statistics = statistics;
@@ -30,6 +45,11 @@ export class IcmpHost {
     const view = queue.view;
     if (length < ICMP_HEADER_LENGTH || !isIcmpChecksumRight(view, offset, length)) {
       statistics[ICMP_MALFORMED]!++;
+      return;
+    }
+    if (view.getUint8(offset) === ICMP_DESTINATION_UNREACHABLE) {
+      if (this.errorLimit.take()) this.errors.onMessage(offset, length);
+      else statistics[ICMP_IGNORED]!++;
       return;
     }
     if (!isEchoRequest(view, offset) || IPV4_HEADER_LENGTH + length > queue.device.mtu) {

@@ -10,6 +10,7 @@ import {
   RX_WORDS,
 } from '../device/device.ts';
 import type { FrameTap, TapPoint } from '../device/frame-tap.ts';
+import type { ConflictListener } from './address-claim.ts';
 import { ArpHost } from './arp-host.ts';
 import { DatagramHeader } from './datagram-header.ts';
 import {
@@ -25,13 +26,16 @@ import {
 } from './ethernet.ts';
 import { FrameQueue } from './frame-queue.ts';
 import type { GroupMembership } from './group-membership.ts';
+import type { UnreachableListener } from './icmp-errors.ts';
 import { IcmpHost } from './icmp-host.ts';
 import { IgmpHost } from './igmp-host.ts';
 import { TIME_TO_LIVE } from './ipv4.ts';
 import { Ipv4Receiver } from './ipv4-receiver.ts';
+import { NOT_NOW } from './neighbour-cache.ts';
 import type { NeighbourListener } from './neighbour-listener.ts';
 import * as count from './net-statistics.ts';
 import { deliverPlain, plainPayloadLength } from './plain-datagram.ts';
+import { RecentFlows } from './recent-flows.ts';
 import { Route } from './route.ts';
 import type { GroupListener, ReassembledListener, UdpListener } from './udp.ts';
 
@@ -40,6 +44,18 @@ export interface IpStackOptions {
   readonly prefixLength: number;
   /** 0: none. */
   readonly gatewayAddress: number;
+  /** How often our address is asked for when the link comes up, before it is announced; 0 when left out: not at all. */
+  readonly addressProbes?: number;
+  /** Neighbours that are not asked. */
+  readonly neighbours?: readonly StaticNeighbour[];
+}
+
+/** Who is never asked for its Ethernet address, because it was configured. */
+export interface StaticNeighbour {
+  readonly address: number;
+  /** The first two octets, and the last four. */
+  readonly macHigh: number;
+  readonly macLow: number;
 }
 
 /** What {@link IpStack.startDatagrams} says. */
@@ -55,7 +71,7 @@ const LINK_CHECK_INTERVAL_NS = 100e6;
  * A host with one IPv4 address over a {@link Device}: answers ARP and ping, sends and receives UDP. Everything that can be
  * wrong with a frame is a number in `statistics`. We never send fragments; those that come are put together where somebody
  * wants that ({@link reassemble}). IP options are skipped. Not supported, and counted: source routes, VLAN tags, IPv6,
- * broadcast UDP, ICMP other than echo.
+ * broadcast UDP, ICMP other than echo and "destination unreachable".
  *
  * Every datagram sent has a checksum, though IPv4 would let us leave it out: where the port does not fill it in, it is
  * summed up right after its bytes were copied, which costs 12 ns for 64 bytes and 40 ns for 1408, and as much to verify.
@@ -78,6 +94,8 @@ export class IpStack implements TapPoint {
   private readonly queue: FrameQueue;
   private readonly arp: ArpHost;
   private readonly igmp: IgmpHost;
+  private readonly icmp: IcmpHost;
+  private readonly flows: RecentFlows = new RecentFlows();
   private readonly ipv4: Ipv4Receiver;
   private readonly header: DatagramHeader = new DatagramHeader();
   private linkCheckNs = -1e18;
@@ -88,15 +106,18 @@ export class IpStack implements TapPoint {
 
   constructor(device: Device, options: IpStackOptions, clock: Clock) {
     const { statistics } = this;
-    const { address } = options;
+    const { address, addressProbes = 0, neighbours = [] } = options;
     this.device = device;
     this.clock = clock;
     this.queue = new FrameQueue(device, statistics);
-    this.arp = new ArpHost(this.queue, address, statistics, clock);
+    this.arp = new ArpHost(this.queue, address, addressProbes, statistics, clock);
+    for (const { address: neighbour, macHigh, macLow } of neighbours) {
+      this.arp.neighbours.addStatic(neighbour, macHigh, macLow);
+    }
     this.igmp = new IgmpHost(this.queue, address, statistics, clock);
     this.membership = this.igmp.membership;
-    const icmp = new IcmpHost(this.queue, address, statistics, clock);
-    this.ipv4 = new Ipv4Receiver(device.memory, address, statistics, clock, icmp, this.igmp);
+    this.icmp = new IcmpHost(this.queue, address, this.flows, statistics, clock);
+    this.ipv4 = new Ipv4Receiver(device.memory, address, statistics, clock, this.icmp, this.igmp);
     this.route = new Route(address, options.prefixLength, options.gatewayAddress);
     this.address = address;
     this.view = device.memory.view;
@@ -107,6 +128,27 @@ export class IpStack implements TapPoint {
   set neighbourListener(listener: NeighbourListener | null) {
     this.arp.listener = listener;
     this.igmp.listener = listener;
+    this.icmp.errors.others = listener;
+  }
+
+  /** Null: nobody wants to know who else has our address. */
+  set conflictListener(listener: ConflictListener | null) {
+    this.arp.claim.listener = listener;
+  }
+
+  /** Null: nobody wants to know what did not arrive. */
+  set unreachableListener(listener: UnreachableListener | null) {
+    this.icmp.errors.listener = listener;
+  }
+
+  /** Takes over what another stack of the port heard of a datagram of this one. */
+  onUnreachable(address: number, ports: number, code: number, mtu: number): void {
+    this.icmp.errors.onUnreachable(address, ports, code, mtu);
+  }
+
+  /** Whether our address is being asked for: it is not known yet whether it is another's. */
+  get isProbing(): boolean {
+    return this.arp.claim.isProbing;
   }
 
   /** Null: nobody sends to groups or hears them. */
@@ -174,7 +216,9 @@ export class IpStack implements TapPoint {
 
   /** Takes over what a neighbour said of itself elsewhere. */
   learnNeighbour(address: number, macHigh: number, macLow: number): void {
-    this.arp.neighbours.learn(address, macHigh, macLow);
+    const { neighbours } = this.arp;
+    const entry = neighbours.find(address);
+    if (entry >= 0) neighbours.learn(entry, macHigh, macLow);
   }
 
   /** Points the next {@link addDatagram}s at a flow. Returns READY, UNRESOLVED or UNREACHABLE. */
@@ -183,7 +227,8 @@ export class IpStack implements TapPoint {
     if (nextHop === 0) return UNREACHABLE;
     const neighbours = this.arp.neighbours;
     const entry = neighbours.locate(nextHop);
-    if (this.queue.hasRoom() && neighbours.takeRequest(entry)) this.arp.ask(nextHop);
+    if (entry < 0) return entry === NOT_NOW ? UNRESOLVED : UNREACHABLE;
+    if (this.queue.hasRoom() && neighbours.takeRequest(entry)) this.arp.ask(entry, nextHop);
     if (!neighbours.isResolved(entry)) return neighbours.isSilent(entry) ? UNREACHABLE : UNRESOLVED;
 
     const ports = (sourcePort << 16) | destinationPort;
@@ -207,6 +252,7 @@ export class IpStack implements TapPoint {
       this.headerAddress = address;
       this.headerPorts = ports;
       this.headerVersion = neighbours.version;
+      this.flows.add(address, ports);
     }
     return READY;
   }
@@ -262,6 +308,8 @@ export class IpStack implements TapPoint {
     if (nowNs - this.linkCheckNs >= LINK_CHECK_INTERVAL_NS) {
       this.linkCheckNs = nowNs;
       this.checkLink();
+      this.arp.claim.doWork();
+      this.arp.count();
     }
     if (nowNs >= this.membership.dueNs) this.igmp.report();
     // Less than full room: frames the device has not taken yet wait in it.
@@ -275,7 +323,7 @@ export class IpStack implements TapPoint {
     statistics[count.LINK_UP] = up;
     statistics[count.LINK_CHANGES]!++;
     if (up !== 1) return;
-    this.arp.announce();
+    this.arp.claim.start();
     this.membership.announceAll();
   }
 

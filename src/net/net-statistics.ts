@@ -65,6 +65,21 @@ export const IPV4_REASSEMBLIES_REFUSED = 42;
 /** Packets that name the routers they want to go through (RFC 791: source routes). */
 export const IPV4_SOURCE_ROUTED = 43;
 
+/** Times that our address was said to be ours because another claimed it. */
+export const ARP_DEFENCES = 44;
+/** Other cards' claims to the addresses of neighbours, and neighbours that did move to another card. */
+export const NEIGHBOUR_CLAIMS = 45;
+export const NEIGHBOURS_MOVED = 46;
+/** Times that a new neighbour got no entry: all are in use, or too many were new in a second. */
+export const NEIGHBOURS_REFUSED = 47;
+
+/** What was said of datagrams of ours: nobody has the port, too long for a network on the way, not delivered otherwise. */
+export const ICMP_PORT_UNREACHABLE = 48;
+export const ICMP_FRAGMENTATION_NEEDED = 49;
+export const ICMP_UNREACHABLE = 50;
+/** The same, of nothing that we sent: somebody makes it up. */
+export const ICMP_UNMATCHED = 51;
+
 /** Names by index, for tables and counters. */
 export const NET_STATISTICS: readonly string[] = [
   'rxFrames',
@@ -111,4 +126,12 @@ export const NET_STATISTICS: readonly string[] = [
   'ipv4ReassembliesEvicted',
   'ipv4ReassembliesRefused',
   'ipv4SourceRouted',
+  'arpDefences',
+  'neighbourClaims',
+  'neighboursMoved',
+  'neighboursRefused',
+  'icmpPortUnreachable',
+  'icmpFragmentationNeeded',
+  'icmpUnreachable',
+  'icmpUnmatched',
 ];

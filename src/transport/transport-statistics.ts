@@ -14,6 +14,11 @@ export interface TransportStatistics {
   /** Datagrams that arrived here and went to another network agent, whose port they are for; and those lost on that way. */
   readonly datagramsHandedOver: number;
   readonly handOversDropped: number;
+  /**
+   * Takes the oldest of what happened that an operator should know of, as a sentence; `''` when there is nothing. Few are
+   * kept, and the same is said again when it happens again. Cold.
+   */
+  takeReport?(): string;
   /** What the latest send or receive error was, `ENETUNREACH` for instance; `''` when there was none. */
   readonly lastError: string;
 }

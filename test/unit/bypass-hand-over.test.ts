@@ -41,6 +41,10 @@ class RingRecorder {
     this.records.push(`who is in ${group}? ${version} ${responseTime}`);
   }
 
+  onUnreachable(address: number, ports: number, code: number, mtu: number): void {
+    this.records.push(`${address} not reached from ${ports >>> 16} to ${ports & 0xffff}: ${code} ${mtu}`);
+  }
+
   onNeighbour(address: number, macHigh: number, macLow: number): void {
     this.records.push(`${address} is ${macHigh} ${macLow}`);
   }
@@ -64,15 +68,17 @@ describe('a ring from one agent to another', () => {
     assert.ok(writer.addDatagram(text.handle, 1, 3, ADDRESS_A, 65535, ADDRESS_B, 65534));
     assert.ok(writer.addNeighbour(ADDRESS_B, 0x0200, -5));
     assert.ok(writer.addQuery(-2, 3, 100));
+    assert.ok(writer.addUnreachable(-3, (65535 << 16) | 40123, 4, 65535));
     assert.ok(writer.addDatagram(text.handle, 0, 0, -1, 1, -2, 2));
     assert.equal(reader.read(seen, 64), 0);
     writer.publish();
     assert.equal(reader.read(seen, 2), 2);
-    assert.equal(reader.read(seen, 64), 2);
+    assert.equal(reader.read(seen, 64), 3);
     assert.deepEqual(seen.records, [
       `${ADDRESS_A}:65535 → ${ADDRESS_B}:65534: 123`,
       `${ADDRESS_B} is 512 -5`,
       'who is in -2? 3 100',
+      '-3 not reached from 65535 to 40123: 4 65535',
       '-1:1 → -2:2: ',
     ]);
   });
@@ -116,6 +122,7 @@ describe('a ring from one agent to another', () => {
       },
       onNeighbour(): void {},
       onQuery(): void {},
+      onUnreachable(): void {},
     };
     const count = Math.ceil((2 ** 32 + 2 ** 20) / 60_000);
     for (let i = 0; i < count; i++) {

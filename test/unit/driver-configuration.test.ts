@@ -73,7 +73,7 @@ test('should know every setting by its property and by its variable', () => {
         : {
             bool: 'true',
             idleStrategy: 'spin',
-            list: 'a',
+            list: setting === SETTINGS.dpdkNeighbours ? '10.0.0.2=02:00:00:00:00:02' : 'a',
             portRange: '5000 6000',
             ipv4: '10.0.0.1',
             ipv4Interface: '10.0.0.1/24',
@@ -89,6 +89,18 @@ test('should know every setting by its property and by its variable', () => {
     loadConfiguration({
       args: ['-D', `${setting.property}=${value}`, '-Daeron.dpdk.local.ipv4.address=10.0.0.1'],
     });
+  }
+});
+
+test('should refuse a neighbour that is not an address with an Ethernet address', () => {
+  const wrong = {
+    '10.0.0.2': ' is not an Ethernet address such as 02:00:00:00:00:01',
+    'x=02:00:00:00:00:02': 'x=02:00:00:00:00:02 is not address=Ethernet address',
+    '10.0.0.2=02:00': '02:00 is not an Ethernet address such as 02:00:00:00:00:01',
+    '10.0.0.2=a=b': '10.0.0.2=a=b is not address=Ethernet address',
+  };
+  for (const [neighbour, why] of Object.entries(wrong)) {
+    refused([`-Daeron.dpdk.neighbours=${neighbour}`], `aeron.dpdk.neighbours: ${why}.`);
   }
 });
 

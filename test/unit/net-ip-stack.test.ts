@@ -4,6 +4,8 @@ import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { SimulatedDevice } from '../../src/device/simulated-device.ts';
 import { IpStack, READY, UNREACHABLE, UNRESOLVED } from '../../src/net/ip-stack.ts';
 import { NET_STATISTICS } from '../../src/net/net-statistics.ts';
+import { formatIpv4 } from '../../src/util/ipv4.ts';
+import { formatMac } from '../../src/util/mac.ts';
 import { Prng } from '../../src/util/prng.ts';
 import {
   arpFrame,
@@ -51,6 +53,12 @@ function exchange(...frames: Buffer[]): Buffer[] {
     assert.equal(device.inject(frame), true);
     stack.receive(listener);
   }
+  stack.flush();
+  return receivedFrames(peer);
+}
+
+/** What the stack has sent since the last look. */
+function sent(): Buffer[] {
   stack.flush();
   return receivedFrames(peer);
 }
@@ -130,16 +138,42 @@ describe('ARP', () => {
     assert.deepEqual(counted(), { arpUnsolicited: 2, arpReplies: 1 });
   });
 
-  test('follows a known neighbour to another card', () => {
+  test('follows a known neighbour to another card when the old one is silent', () => {
     stack.startDatagrams(PEER_ADDRESS, 1, 2);
     exchange(arpFrame(2));
     assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), READY);
     const moved = '020000000099';
     exchange(arpFrame(1, { destination: BROADCAST_MAC, senderMac: moved, target: PEER_ADDRESS }));
+    const question = (destination: string): Buffer =>
+      arpFrame(1, { destination, senderMac: OUR_MAC, sender: OUR_ADDRESS, target: PEER_ADDRESS });
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), READY);
+    assert.deepEqual(sent(), [question(PEER_MAC)], 'the card it had is asked');
+    clock.advanceNs(1.01 * SECOND_NS);
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), UNRESOLVED);
+    assert.deepEqual(sent(), [question(BROADCAST_MAC)]);
+    exchange(arpFrame(2, { senderMac: moved }));
     assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), READY);
     stack.addDatagram(0, 0, 0);
     stack.flush();
     assert.equal(receivedFrames(peer).at(-1)!.toString('hex', 0, 6), moved);
+    assert.deepEqual(counted(), { neighbourClaims: 1, neighboursMoved: 1 });
+  });
+
+  test('sends to a live neighbour whatever others say to be', () => {
+    stack.startDatagrams(PEER_ADDRESS, 1, 2);
+    exchange(arpFrame(2));
+    for (let ms = 0; ms < 5000; ms += 50) {
+      clock.advanceNs(50e6);
+      assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), READY);
+      stack.addDatagram(0, 0, 0);
+      for (const frame of sent()) {
+        assert.equal(frame.toString('hex', 0, 6), PEER_MAC);
+        if (frame.readUInt16BE(12) === 0x0806) exchange(arpFrame(2));
+      }
+      exchange(arpFrame(2, { senderMac: '020000000666' }));
+    }
+    assert.equal(counted().neighbourClaims, 100);
+    assert.equal(counted().neighboursMoved, undefined);
   });
 
   test('takes no group address as a neighbour and counts who claims ours', () => {
@@ -151,7 +185,7 @@ describe('ARP', () => {
       arpFrame(2, { sender: OUR_ADDRESS, senderMac: OUR_MAC }),
     );
     assert.equal(stack.startDatagrams(PEER_ADDRESS, 1, 2), UNRESOLVED);
-    assert.deepEqual(counted(), { arpMalformed: 2, arpConflicts: 1 });
+    assert.deepEqual(counted(), { arpMalformed: 2, arpConflicts: 1, arpDefences: 1 });
   });
 
   test('answers a thousand requests a second', () => {
@@ -162,6 +196,138 @@ describe('ARP', () => {
     assert.deepEqual(counted(), { arpReplies: 1000, arpRepliesLimited: 200 });
     clock.advanceNs(SECOND_NS);
     assert.equal(exchange(arpFrame(1)).length, 1);
+  });
+});
+
+describe('our address', () => {
+  const OTHER_MAC = '020000000077';
+  const probe = arpFrame(1, { destination: BROADCAST_MAC, senderMac: OUR_MAC, sender: 0 });
+  const announcement = arpFrame(1, { destination: BROADCAST_MAC, senderMac: OUR_MAC, sender: OUR_ADDRESS });
+  let conflicts: string[];
+
+  beforeEach(() => {
+    const options = { address: OUR_ADDRESS, prefixLength: 24, gatewayAddress: 0, addressProbes: 3 };
+    stack = new IpStack(device, options, clock);
+    conflicts = [];
+    stack.conflictListener = {
+      onAddressConflict: (address, high, low) => {
+        conflicts.push(`${formatIpv4(address)} ${formatMac(high, low)}`);
+      },
+    };
+  });
+
+  function tenth(): Buffer[] {
+    clock.advanceNs(SECOND_NS / 10);
+    return sent();
+  }
+
+  test('is asked for three times, then announced; nobody is answered meanwhile', () => {
+    assert.deepEqual(sent(), [probe]);
+    assert.equal(stack.isProbing, true);
+    assert.deepEqual(exchange(arpFrame(1)), []);
+    assert.deepEqual([tenth(), tenth(), tenth(), tenth()], [[probe], [probe], [announcement], []]);
+    assert.equal(stack.isProbing, false);
+    assert.equal(exchange(arpFrame(1)).length, 1);
+    assert.deepEqual(counted(), { arpReplies: 1 });
+  });
+
+  for (const [who, frame] of [
+    ['has it', arpFrame(2, { sender: OUR_ADDRESS, senderMac: OTHER_MAC, target: 0 })],
+    ['asks for it too', arpFrame(1, { destination: BROADCAST_MAC, sender: 0, senderMac: OTHER_MAC })],
+  ] as const) {
+    test(`is not announced when somebody ${who}`, () => {
+      sent();
+      exchange(frame, arpFrame(1, { sender: 0, senderMac: OUR_MAC, destination: BROADCAST_MAC }));
+      assert.deepEqual([tenth(), tenth(), tenth()], [[probe], [probe], []]);
+      assert.deepEqual(conflicts, ['10.0.0.1 02:00:00:00:00:77']);
+      assert.deepEqual(counted(), { arpConflicts: 1 });
+    });
+  }
+
+  test('is defended once in ten seconds, whoever claims it how often', () => {
+    sent();
+    for (let i = 0; i < 5; i++) tenth();
+    const claim = arpFrame(1, { destination: BROADCAST_MAC, senderMac: OTHER_MAC, sender: OUR_ADDRESS });
+    assert.deepEqual(exchange(claim, claim, claim), [announcement]);
+    clock.advanceNs(9 * SECOND_NS);
+    assert.deepEqual(exchange(claim), []);
+    clock.advanceNs(1 * SECOND_NS);
+    assert.deepEqual(exchange(claim), [announcement]);
+    assert.deepEqual(counted(), { arpConflicts: 5, arpDefences: 2 });
+    assert.equal(conflicts.length, 2);
+  });
+});
+
+describe('ICMP errors', () => {
+  let unreachable: string[];
+
+  beforeEach(() => {
+    unreachable = [];
+    stack.unreachableListener = {
+      onDatagramUnreachable: (code, address, mtu) => {
+        unreachable.push(`${code} ${formatIpv4(address)} ${mtu}`);
+      },
+    };
+    stack.startDatagrams(PEER_ADDRESS, 40_000, 40_123);
+    exchange(arpFrame(2));
+    stack.startDatagrams(PEER_ADDRESS, 40_000, 40_123);
+  });
+
+  const quoted = (fields: Parameters<typeof udpFrame>[1] = {}, length = 1400): Buffer =>
+    udpFrame(Buffer.alloc(length), {
+      source: OUR_ADDRESS,
+      destination: PEER_ADDRESS,
+      sourcePort: 40_000,
+      destinationPort: 40_123,
+      ...fields,
+    });
+
+  /** "Destination unreachable", quoting the start of a packet. */
+  function icmpError(code: number, frame = quoted(), mtu = 0, source = 0x0a0000fe): Buffer {
+    const message = Buffer.concat([
+      Buffer.from([3, code, 0, 0, 0, 0, mtu >> 8, mtu & 0xff]),
+      frame.subarray(14, 42),
+    ]);
+    message.writeUInt16BE(internetChecksum(message), 2);
+    return ipv4Frame(1, message, { source });
+  }
+
+  test('are told when they quote a datagram of ours, whoever sends them', () => {
+    exchange(icmpError(3), icmpError(4, quoted(), 1280), icmpError(4, quoted(), 0), icmpError(1));
+    assert.deepEqual(unreachable, ['3 10.0.0.2 0', '4 10.0.0.2 1280', '4 10.0.0.2 0', '1 10.0.0.2 0']);
+    assert.deepEqual(counted(), {
+      icmpPortUnreachable: 1,
+      icmpFragmentationNeeded: 2,
+      icmpUnreachable: 1,
+    });
+    assert.equal(stack.startDatagrams(PEER_ADDRESS, 40_000, 40_123), READY, 'nothing changes');
+  });
+
+  test('are not believed when we sent no such thing', () => {
+    exchange(
+      icmpError(3, quoted({ destinationPort: 40_124 })),
+      icmpError(3, quoted({ sourcePort: 40_001 })),
+      icmpError(3, quoted({ destination: PEER_ADDRESS + 1 })),
+      icmpError(3, quoted({ source: PEER_ADDRESS })),
+      icmpError(3, quoted({ fragment: 100 })),
+      icmpError(3, quoted({}, 4000)),
+      // Too short for any network, and longer than the packet that was too long.
+      icmpError(4, quoted(), 67),
+      icmpError(4, quoted(), 1428),
+      icmpError(3, ipv4Frame(6, Buffer.alloc(40), { source: OUR_ADDRESS, destination: PEER_ADDRESS })),
+    );
+    assert.deepEqual(unreachable, []);
+    assert.deepEqual(counted(), { icmpUnmatched: 9 });
+  });
+
+  test('are malformed when there is too little of the packet, and looked at a thousand times a second', () => {
+    const short = ipv4Frame(1, Buffer.from('0303fcfc00000000', 'hex'));
+    const noPacket = icmpError(3, Buffer.alloc(100));
+    exchange(short, noPacket);
+    assert.deepEqual(counted(), { icmpMalformed: 2 });
+    for (let i = 0; i < 11; i++) exchange(...new Array(100).fill(icmpError(3)));
+    assert.equal(counted().icmpPortUnreachable, 998);
+    assert.equal(counted().icmpIgnored, 102);
   });
 });
 
@@ -185,13 +351,13 @@ describe('ICMP', () => {
   });
 
   test('ignores other messages, wrong checksums, and too many', () => {
-    const unreachable = echoRequest(PAYLOAD);
-    unreachable[34] = 3;
-    unreachable.writeUInt16BE(0, 36);
-    unreachable.writeUInt16BE(internetChecksum(unreachable.subarray(34)), 36);
+    const timeExceeded = echoRequest(PAYLOAD);
+    timeExceeded[34] = 11;
+    timeExceeded.writeUInt16BE(0, 36);
+    timeExceeded.writeUInt16BE(internetChecksum(timeExceeded.subarray(34)), 36);
     const damaged = echoRequest(PAYLOAD);
     damaged[45]! ^= 1;
-    assert.deepEqual(exchange(unreachable, damaged, ipv4Frame(1, Buffer.alloc(7))), []);
+    assert.deepEqual(exchange(timeExceeded, damaged, ipv4Frame(1, Buffer.alloc(7))), []);
     assert.deepEqual(counted(), { icmpIgnored: 1, icmpMalformed: 2 });
     let replies = 0;
     for (let i = 0; i < 11; i++) replies += exchange(...new Array(100).fill(echoRequest(PAYLOAD))).length;

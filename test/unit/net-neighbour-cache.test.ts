@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { SimulatedClock } from '../../src/concurrent/clock.ts';
-import { NEIGHBOUR_LIFETIME_NS, NeighbourCache } from '../../src/net/neighbour-cache.ts';
+import {
+  CLAIM,
+  CONFIRMED,
+  CONTEST_NS,
+  LEARNED,
+  NEIGHBOUR_LIFETIME_NS,
+  NeighbourCache,
+  NO_PLACE,
+  NOT_NOW,
+  STATIC_NEIGHBOURS_MAX,
+} from '../../src/net/neighbour-cache.ts';
 
 const ADDRESS = 0x0a000002;
 
@@ -12,6 +22,12 @@ beforeEach(() => {
   clock = new SimulatedClock();
   cache = new NeighbourCache(clock);
 });
+
+/** What is made of somebody's word on an address; -1 when nobody wants to know. */
+function learn(address: number, macHigh: number, macLow: number): number {
+  const entry = cache.find(address);
+  return entry < 0 ? -1 : cache.learn(entry, macHigh, macLow);
+}
 
 test('asks for a wanted neighbour once a second until it answers', () => {
   const entry = cache.locate(ADDRESS);
@@ -24,7 +40,7 @@ test('asks for a wanted neighbour once a second until it answers', () => {
   assert.equal(cache.takeRequest(entry), true);
   assert.equal(cache.isSilent(entry), true);
 
-  assert.equal(cache.learn(ADDRESS, 0x0200, 7), true);
+  assert.equal(learn(ADDRESS, 0x0200, 7), LEARNED);
   assert.equal(cache.locate(ADDRESS), entry);
   assert.equal(cache.isResolved(entry), true);
   assert.equal(cache.isSilent(entry), false);
@@ -36,7 +52,7 @@ test('asks for a wanted neighbour once a second until it answers', () => {
 
 test('asks again before an entry ages, and forgets it after 60 s without an answer', () => {
   const entry = cache.locate(ADDRESS);
-  cache.learn(ADDRESS, 0x0200, 7);
+  learn(ADDRESS, 0x0200, 7);
   clock.advanceNs(44e9);
   assert.equal(cache.takeRequest(entry), false);
   clock.advanceNs(1e9);
@@ -51,26 +67,117 @@ test('asks again before an entry ages, and forgets it after 60 s without an answ
 });
 
 test('learns nothing of addresses that nobody asked for', () => {
-  assert.equal(cache.learn(ADDRESS, 0x0200, 7), false);
+  assert.equal(learn(ADDRESS, 0x0200, 7), -1);
   assert.equal(cache.size, 0);
 });
 
-test('keeps 256 neighbours and gives up unresolved ones first', () => {
+test('asks a known neighbour once a second when it is due, and is satisfied by its own card alone', () => {
+  const entry = cache.locate(ADDRESS);
+  learn(ADDRESS, 0x0200, 7);
+  clock.advanceNs(45e9);
+  assert.equal(cache.takeRequest(entry), true);
+  assert.equal(learn(ADDRESS, 0x0200, 8), CLAIM);
+  assert.equal(learn(ADDRESS, 0x0200, 7), CONFIRMED);
+  clock.advanceNs(44e9);
+  assert.equal(cache.takeRequest(cache.locate(ADDRESS)), false);
+  assert.equal(cache.isResolved(entry), true);
+});
+
+test('believes no claim of another card while the neighbour answers for itself', () => {
+  const entry = cache.locate(ADDRESS);
+  learn(ADDRESS, 0x0200, 7);
+  const version = cache.version;
+  for (let round = 0; round < 100; round++) {
+    for (let i = 0; i < 50; i++) assert.equal(learn(ADDRESS, 0x0666, i), CLAIM);
+    assert.equal(cache.takeRequest(cache.locate(ADDRESS)), true, 'the neighbour is asked at once');
+    assert.equal(cache.takeRequest(cache.locate(ADDRESS)), false, 'and not for every claim');
+    clock.advanceNs(CONTEST_NS / 2);
+    assert.equal(learn(ADDRESS, 0x0200, 7), CONFIRMED);
+  }
+  clock.advanceNs(2 * CONTEST_NS);
+  assert.equal(cache.isResolved(cache.locate(ADDRESS)), true);
+  assert.deepEqual([cache.macHigh(entry), cache.macLow(entry)], [0x0200, 7]);
+  assert.deepEqual([cache.version, cache.claimCount, cache.movedCount], [version, 5000, 0]);
+});
+
+test('asks everybody for a neighbour that stays silent while another card claims its address', () => {
+  const entry = cache.locate(ADDRESS);
+  learn(ADDRESS, 0x0200, 7);
+  learn(ADDRESS, 0x0200, 8);
+  let asked = 0;
+  for (let ms = 0; ms <= 1000; ms += 10) {
+    if (cache.takeRequest(cache.locate(ADDRESS))) asked++;
+    clock.advanceNs(10e6);
+  }
+  assert.ok(asked >= 3 && asked <= 5, `${asked} times`);
+  assert.equal(cache.isResolved(cache.locate(ADDRESS)), false);
+  assert.equal(cache.isSilent(entry), false);
+  assert.equal(learn(ADDRESS, 0x0200, 8), LEARNED);
+  assert.deepEqual([cache.macLow(cache.locate(ADDRESS)), cache.movedCount], [8, 1]);
+});
+
+test('waits with giving a claimed neighbour up until it was asked', () => {
+  const entry = cache.locate(ADDRESS);
+  learn(ADDRESS, 0x0200, 7);
+  learn(ADDRESS, 0x0200, 8);
+  clock.advanceNs(10 * CONTEST_NS);
+  assert.equal(cache.isResolved(cache.locate(ADDRESS)), true);
+  assert.equal(cache.takeRequest(entry), true);
+});
+
+test('never asks for, changes or gives up a configured neighbour', () => {
+  for (let i = 1; i <= STATIC_NEIGHBOURS_MAX; i++) cache.addStatic(i, 0x0200, i);
+  assert.throws(() => cache.addStatic(1000, 0x0200, 1), { code: 'ENOBUFS' });
+  const entry = cache.locate(5);
+  assert.equal(learn(5, 0x0666, 6), CLAIM);
+  assert.equal(learn(5, 0x0200, 5), CONFIRMED);
+  clock.advanceNs(10 * NEIGHBOUR_LIFETIME_NS);
+  for (let i = 0; i < 500; i++) cache.locate(10_000 + i);
+  assert.equal(cache.takeRequest(cache.locate(5)), false);
+  assert.equal(cache.isResolved(cache.locate(5)), true);
+  assert.equal(cache.macLow(entry), 5);
+});
+
+test('keeps 256 neighbours and gives up unresolved ones first, then unused ones', () => {
   for (let i = 0; i < 256; i++) {
     cache.locate(i + 1);
-    if (i !== 100 && i !== 150) cache.learn(i + 1, 0x0200, i);
+    if (i !== 100 && i !== 150) learn(i + 1, 0x0200, i);
     clock.advanceNs(1);
   }
   cache.locate(1000);
   assert.equal(cache.evictedCount, 1);
-  assert.equal(cache.learn(101, 0x0200, 0), false, 'the unresolved entry that waited longest is gone');
-  assert.equal(cache.learn(151, 0x0200, 0), true);
-  assert.equal(cache.learn(1000, 0x0200, 0), true);
+  assert.equal(learn(101, 0x0200, 0), -1, 'the unresolved entry that waited longest is gone');
+  assert.equal(learn(151, 0x0200, 0), LEARNED);
+  assert.equal(learn(1000, 0x0200, 0), LEARNED);
 
+  assert.equal(cache.locate(2000), NO_PLACE, 'all are in use');
+  clock.advanceNs(11e9);
+  cache.locate(1);
   cache.locate(2000);
-  assert.equal(cache.learn(1, 0x0200, 0), false, 'when all are resolved, the one confirmed first goes');
-  for (let i = 1; i < 256; i++) {
+  assert.equal(learn(2, 0x0200, 0), -1, 'when all are resolved, the one unused for longest goes');
+  for (let i = 2; i < 256; i++) {
     if (i !== 100) assert.equal(cache.macHigh(cache.locate(i + 1)), 0x0200);
   }
+  assert.equal(cache.size, 256);
+});
+
+test('keeps live peers whatever strangers want to be answered, and takes a thousand new ones a second', () => {
+  for (let i = 1; i <= 20; i++) {
+    cache.locate(i);
+    learn(i, 0x0200, i);
+  }
+  let refused = 0;
+  for (let ms = 0; ms < 3000; ms++) {
+    for (let i = 1; i <= 20; i++) cache.locate(i);
+    for (let i = 0; i < 5; i++) {
+      const stranger = 0x10000 + 5 * ms + i;
+      if (cache.locate(stranger) === NOT_NOW) refused++;
+      // Every other one is there, and answers.
+      else if (i % 2 === 0) learn(stranger, 0x0666, i);
+    }
+    clock.advanceNs(1e6);
+  }
+  for (let i = 1; i <= 20; i++) assert.equal(learn(i, 0x0200, i), CONFIRMED);
+  assert.ok(refused >= 3 * 4000 - 20, `${refused} refused`);
   assert.equal(cache.size, 256);
 });

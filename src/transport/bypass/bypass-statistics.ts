@@ -1,5 +1,7 @@
 import { DEVICE_STATISTICS } from '../../device/device.ts';
 import {
+  ICMP_PORT_UNREACHABLE,
+  ICMP_UNREACHABLE,
   NET_STATISTICS,
   RX_DATAGRAM_BYTES,
   RX_DATAGRAMS,
@@ -40,6 +42,9 @@ const TRANSPORT_STATISTICS: readonly string[] = [
   'handOversDropped',
 ];
 
+/** Reports that wait to be taken. */
+const REPORTS_MAX = 16;
+
 /**
  * Everything that a bypass transport, its stack and its device count, as doubles that only grow, in memory that may be
  * shared with other isolates. The device's part is brought up to date once a second.
@@ -48,6 +53,7 @@ export class BypassStatistics implements TransportStatistics {
   readonly transport: Float64Array;
   readonly net: Float64Array;
   readonly device: Float64Array;
+  private readonly reports: string[] = [];
 
   /** `transport` is that of the same statistics, when another isolate reads them. */
   constructor(
@@ -104,7 +110,17 @@ export class BypassStatistics implements TransportStatistics {
 
   get lastError(): string {
     if (this.transport[SENDS_TOO_LONG]! > 0) return 'EMSGSIZE';
-    return this.net[TX_UNREACHABLE]! > 0 ? 'EHOSTUNREACH' : '';
+    if (this.net[TX_UNREACHABLE]! + this.net[ICMP_UNREACHABLE]! > 0) return 'EHOSTUNREACH';
+    return this.net[ICMP_PORT_UNREACHABLE]! > 0 ? 'ECONNREFUSED' : '';
+  }
+
+  /** Keeps what an operator should know of, unless there is too much of it. Cold. */
+  report(text: string): void {
+    if (this.reports.length < REPORTS_MAX && !this.reports.includes(text)) this.reports.push(text);
+  }
+
+  takeReport(): string {
+    return this.reports.length === 0 ? '' : this.reports.shift()!;
   }
 
   /** One value by its name in {@link toObject}; NaN when there is none of that name. */

@@ -4,7 +4,9 @@ import type { Device } from '../../device/device.ts';
 import { DpdkDevice, type DpdkDeviceOptions } from '../../device/dpdk/dpdk-device.ts';
 import type { TapPoint } from '../../device/frame-tap.ts';
 import type { Region } from '../../memory/region.ts';
-import { IpStack, type IpStackOptions, READY, UNRESOLVED } from '../../net/ip-stack.ts';
+import type { ConflictListener } from '../../net/address-claim.ts';
+import type { UnreachableListener } from '../../net/icmp-errors.ts';
+import { IpStack, type IpStackOptions, READY, type StaticNeighbour, UNRESOLVED } from '../../net/ip-stack.ts';
 import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
 import { LINK_UP, TX_UNREACHABLE, TX_UNRESOLVED } from '../../net/net-statistics.ts';
 import {
@@ -25,6 +27,7 @@ import {
   WORDS_PER_DATAGRAM,
 } from '../transport.ts';
 import { BypassEndpoint, type EndpointOwner } from './bypass-endpoint.ts';
+import { addressConflict, unreachableReport } from './bypass-reports.ts';
 import {
   BypassStatistics,
   LOCAL_RECEIVED,
@@ -42,6 +45,8 @@ import type { HandOverListener } from './hand-over-ring.ts';
 import { LocalDatagrams } from './local-datagrams.ts';
 import { PortTable } from './port-table.ts';
 
+export type { StaticNeighbour } from '../../net/ip-stack.ts';
+
 /** Packet memory behind one ring entry, at least: what a received frame takes up, whatever its length. */
 const PACKET_BUFFER_LENGTH = 2048;
 const STATISTICS_INTERVAL_NS = 1e9;
@@ -52,6 +57,9 @@ export interface BypassConfig extends DpdkDeviceOptions {
   readonly prefixLength: number;
   /** 0: none, and other networks cannot be reached. */
   readonly gatewayAddress: IpAddress;
+  /** As in {@link IpStackOptions}. */
+  readonly addressProbes?: number;
+  readonly neighbours?: readonly StaticNeighbour[];
   /** Among several network agents; `null` or left out: the port has one. */
   readonly handOver?: HandOverConfig | null;
 }
@@ -74,6 +82,8 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTra
       address: config.localAddress,
       prefixLength: config.prefixLength,
       gatewayAddress: config.gatewayAddress,
+      addressProbes: config.addressProbes ?? 0,
+      neighbours: config.neighbours ?? [],
     },
     clock,
     config.handOver ?? null,
@@ -89,7 +99,15 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTra
  * {@link HandOver}.
  */
 export class BypassTransport
-  implements Transport, UdpListener, GroupListener, ReassembledListener, HandOverListener, EndpointOwner
+  implements
+    Transport,
+    UdpListener,
+    GroupListener,
+    ReassembledListener,
+    HandOverListener,
+    EndpointOwner,
+    ConflictListener,
+    UnreachableListener
 {
   readonly maxDatagramLength: number;
   readonly coalescedLengthMax = 0;
@@ -108,6 +126,8 @@ export class BypassTransport
   /** Null: this agent is the only one. */
   private readonly handOver: HandOver | null;
   private statisticsNs = -1e18;
+  /** What was last said of our address being another's; `''`: nothing. */
+  conflict = '';
 
   constructor(device: Device, options: IpStackOptions, clock: Clock, handOver: HandOverConfig | null = null) {
     this.device = device;
@@ -124,6 +144,8 @@ export class BypassTransport
     this.ports = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
     this.stack.neighbourListener = this.handOver;
     this.stack.groupListener = this;
+    this.stack.conflictListener = this;
+    this.stack.unreachableListener = this;
     this.stack.reassemble(this);
     this.stack.hearsEveryGroup = handOver !== null;
   }
@@ -131,6 +153,23 @@ export class BypassTransport
   /** What the device said of its link at the last look, ten times a second. */
   get isLinkUp(): boolean {
     return this.stack.statistics[LINK_UP] === 1;
+  }
+
+  /** Whether our address is being asked for. */
+  get isProbing(): boolean {
+    return this.stack.isProbing;
+  }
+
+  /** Cold. */
+  onAddressConflict(address: IpAddress, macHigh: number, macLow: number): void {
+    this.conflict = addressConflict(address, macHigh, macLow);
+    this.statistics.report(`${this.conflict}. Give one of the two hosts another address.`);
+  }
+
+  /** Cold. */
+  onDatagramUnreachable(code: number, address: IpAddress, mtu: number): void {
+    const text = unreachableReport(code, address, mtu, this.device.mtu);
+    if (text !== '') this.statistics.report(text);
   }
 
   /**
@@ -264,6 +303,10 @@ export class BypassTransport
 
   onQuery(group: IpAddress, version: number, responseTime: number): void {
     this.stack.membership.onQuery(group, version, responseTime);
+  }
+
+  onUnreachable(address: IpAddress, ports: number, code: number, mtu: number): void {
+    this.stack.onUnreachable(address, ports, code, mtu);
   }
 
   onNeighbour(address: IpAddress, macHigh: number, macLow: number): void {

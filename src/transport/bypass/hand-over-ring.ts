@@ -12,6 +12,7 @@ const ALIGNMENT_MASK = 15;
 const PADDING = -1;
 const NEIGHBOUR = -2;
 const QUERY = -3;
+const UNREACHABLE = -4;
 
 /** Offsets from the end of the records, each on a cache line pair of its own. */
 const TAIL = 128;
@@ -34,6 +35,7 @@ export interface HandOverListener {
   ): void;
   onNeighbour(address: number, macHigh: number, macLow: number): void;
   onQuery(group: number, version: number, responseTime: number): void;
+  onUnreachable(address: number, ports: number, code: number, mtu: number): void;
 }
 
 /**
@@ -46,6 +48,7 @@ export interface HandOverListener {
  *                           | int32 destination address | payload … |
  *   neighbour:              | int32 -2                | int32 address        | int32 MAC high    | int32 MAC low |
  *   query:                  | int32 -3                | int32 group          | int32 version     | int32 response time |
+ *   did not arrive:         | int32 -4                | int32 address        | int32 ports       | uint16 MTU, code |
  *   padding to the end:     | int32 -1                |
  * ```
  * Positions are bytes, and wrap at 2^32.
@@ -117,6 +120,11 @@ export class HandOverRing {
     return this.addShort(QUERY, group, version, responseTime);
   }
 
+  /** Adds what was said of a datagram of the other agent. Returns false when there is no room. */
+  addUnreachable(address: number, ports: number, code: number, mtu: number): boolean {
+    return this.addShort(UNREACHABLE, address, ports, (mtu << 16) | code);
+  }
+
   private addShort(kind: number, a: number, b: number, c: number): boolean {
     const record = this.claim(HEADER_LENGTH);
     if (record < 0) return false;
@@ -157,6 +165,10 @@ export class HandOverRing {
       } else if (length === QUERY) {
         head = (head + HEADER_LENGTH) | 0;
         listener.onQuery(i32[index + 1]!, i32[index + 2]!, i32[index + 3]!);
+      } else if (length === UNREACHABLE) {
+        head = (head + HEADER_LENGTH) | 0;
+        const codeAndMtu = i32[index + 3]!;
+        listener.onUnreachable(i32[index + 1]!, i32[index + 2]!, codeAndMtu & 0xffff, codeAndMtu >>> 16);
       } else {
         head = (head + alignRecord(HEADER_LENGTH + length)) | 0;
         const ports = i32[index + 2]!;

@@ -123,6 +123,14 @@ export class HandOver implements NeighbourListener {
     }
   }
 
+  /** Tells the owner of a datagram's source port that the datagram did not arrive. */
+  tellUnreachable(address: number, ports: number, code: number, mtu: number): boolean {
+    const ring = this.to[ownerOf(ports >>> 16, this.agentCount)]!;
+    if (ring === null) return false;
+    if (!ring.addUnreachable(address, ports, code, mtu)) this.counts[HAND_OVERS_DROPPED]!++;
+    return true;
+  }
+
   /** Hands over what the other agents have, a bounded amount. Its memory stays until {@link endBurst}. */
   receive(listener: HandOverListener): number {
     const rings = this.from;
