@@ -152,6 +152,8 @@ ${table(
   SYSTEM_COUNTERS.map(({ id, label }) => [id, label]),
 )}
 
+2, 3 and 45 stay 0: commands to the sender and the receiver wait in queues without a bound, and no thread frees resources.
+
 ## Types
 
 The label of a stream's counter is \`name: registrationId sessionId streamId channel\`, positions of subscribers end with

@@ -35,11 +35,6 @@ export class AgentStreams {
     return withId(this.images, registrationId);
   }
 
-  /** A stream that subscribers may reject. */
-  rejectable(registrationId: number): Image | IpcPublication | undefined {
-    return withId(this.images, registrationId) ?? withId(this.ipcPublications, registrationId);
-  }
-
   checkPendingSetups(): void {
     for (const endpoint of this.receiveEndpoints.values()) endpoint.checkPendingSetups();
   }

@@ -124,7 +124,7 @@ export class CommandHandler {
         receiveEndpoints.get(command.endpointId)?.requestSetup(command.streamId, command.sessionId);
         break;
       case 'rejectImage':
-        this.streams.rejectable(command.registrationId)?.reject(command.reason);
+        this.streams.image(command.registrationId)?.reject(command.reason);
         break;
       case 'startCapture':
         this.startCapture(command.file);

@@ -293,7 +293,7 @@ function newConductor(
       errors,
       network,
       files: machine.files,
-      logs: new LogStore(options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED), machine.files),
+      logs: new LogStore(options, errors, systemCounter, machine.files),
       names: new NameResolver(lookup, {
         begin: () => clock.nanoTime,
         end: (startNs) => lookups.report(clock.nanoTime - startNs),

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { CncFile } from '../../src/cnc/cnc-file.ts';
 import { type Command, commandTypeId, encodeCommand } from '../../src/cnc/commands.ts';
-import { SystemCounter } from '../../src/cnc/counter-types.ts';
 import { type DriverEvent, decodeEvent } from '../../src/cnc/events.ts';
 import { BroadcastReceiver } from '../../src/concurrent/broadcast-receiver.ts';
 import { type Clock, SimulatedClock } from '../../src/concurrent/clock.ts';
@@ -111,6 +110,8 @@ export class ConductorBench {
   clientId = 100;
   /** Bytes free in the Aeron directory, as the conductor sees it. */
   usableSpace = 1e12;
+  /** Why logs cannot be removed; '': they can. */
+  removalFailure = '';
   private readonly files: DriverFiles;
   /** The client's own view of the file. */
   private readonly cnc: CncFile;
@@ -150,9 +151,13 @@ export class ConductorBench {
         errors,
         network,
         files: MAPPED_FILES,
-        logs: new LogStore(this.options, errors, systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED), {
+        logs: new LogStore(this.options, errors, systemCounter, {
           ...MAPPED_FILES,
           usableSpace: () => this.usableSpace,
+          remove: (path) => {
+            if (this.removalFailure !== '') throw new Error(this.removalFailure);
+            MAPPED_FILES.remove(path);
+          },
         }),
         names: new NameResolver((host, answer) => this.lookups.push({ host, answer }), {
           begin: () => clock.nanoTime,

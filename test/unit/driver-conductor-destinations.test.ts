@@ -98,9 +98,11 @@ test('destinations that make no sense are refused with the official texts', (t) 
   const bench = new ConductorBench(t);
   const manual = publish(bench, MANUAL);
   const dynamic = publish(bench, DYNAMIC);
+  const ipc = publish(bench, 'aeron:ipc');
   const { INVALID_CHANNEL, GENERIC_ERROR, UNKNOWN_PUBLICATION } = ErrorCode;
   for (const [registrationId, channel, errorCode, text] of [
     [999, DESTINATION, UNKNOWN_PUBLICATION, 'unknown publication registration_id=999'],
+    [ipc, DESTINATION, UNKNOWN_PUBLICATION, `unknown publication registration_id=${ipc}`],
     [dynamic, DESTINATION, GENERIC_ERROR, 'channel does not allow manual control of destinations: '],
     [manual, `aeron-spy:${DESTINATION}`, INVALID_CHANNEL, 'Aeron spies are invalid as send destinations'],
     [manual, 'aeron:ipc', GENERIC_ERROR, 'incorrect URI format for destination: aeron:ipc'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import { test } from 'node:test';
-import { CounterType } from '../../src/cnc/counter-types.ts';
+import { CounterType, SystemCounter } from '../../src/cnc/counter-types.ts';
 import { ErrorCode } from '../../src/cnc/error-codes.ts';
 import { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
 import { ConductorBench, LOOPBACK, only, opened, types } from '../support/conductor-bench.ts';
@@ -227,35 +227,39 @@ test('should refuse parameters that make no sense, with the official texts', (t)
     ['aeron:udp?endpoint=127.0.0.1:70000', INVALID_CHANNEL, 'endpoint=127.0.0.1:70000 is not host:port'],
     ['aeron:tcp?endpoint=127.0.0.1:1', INVALID_CHANNEL, ''],
     ['nonsense', INVALID_CHANNEL, ''],
-    [`${UDP}|mtu=1000`, GENERIC_ERROR, 'mtu=1000 is not a multiple of 32'],
+    [`${UDP}|mtu=1000`, GENERIC_ERROR, 'mtuLength must be a multiple of FRAME_ALIGNMENT: mtuLength=1000'],
     [`${UDP}|mtu=x`, GENERIC_ERROR, "mtu=x: INVALID_SIZE: 'x' is not a size"],
     [
       `${UDP}|mtu=8k|so-sndbuf=4k`,
       GENERIC_ERROR,
       'MTU greater than SO_SNDBUF for channel: mtu=8192 so-sndbuf=4096',
     ],
-    [`${UDP}|term-length=100k`, GENERIC_ERROR, 'term-length=102400 is not a power of two'],
-    [`${UDP}|term-id=1`, GENERIC_ERROR, 'init-term-id, term-id and term-offset go together'],
+    [`${UDP}|term-length=100k`, GENERIC_ERROR, 'Term length not a power of 2: length=102400'],
+    [
+      `${UDP}|term-id=1`,
+      GENERIC_ERROR,
+      'params must be used as a complete set: init-term-id term-id term-offset channel=',
+    ],
     [
       `${UDP}|init-term-id=0|term-id=-2147483648|term-offset=0`,
       GENERIC_ERROR,
-      'term-id=-2147483648 comes before init-term-id=0',
+      'difference greater than 2^31 - 1: init-term-id=0 when term-id=-2147483648 channel=',
     ],
     [
       `${UDP}|init-term-id=0|term-id=0|term-offset=33`,
       GENERIC_ERROR,
-      'term-offset=33 is not a multiple of 32',
+      'term-offset=33 must be a multiple of FRAME_ALIGNMENT',
     ],
     [`${UDP}|init-term-id=0|term-id=0|term-offset=1g`, GENERIC_ERROR, 'term-offset=1g: expected an integer'],
     [
       `${UDP}|init-term-id=0|term-id=0|term-offset=131072`,
       GENERIC_ERROR,
-      'term-offset=131072 is beyond term-length=65536',
+      'term-offset=131072 > term-length=65536: channel=',
     ],
     [`${UDP}|session-id=4294967296`, GENERIC_ERROR, 'session-id=4294967296 does not fit into 32 bits'],
-    [`${UDP}|pub-wnd=1k`, GENERIC_ERROR, 'pub-wnd=1024 is less than mtu=1408'],
-    [`${UDP}|pub-wnd=64k`, GENERIC_ERROR, 'pub-wnd=65536 is more than half of term-length=65536'],
-    [`${UDP}|max-resend=257`, GENERIC_ERROR, 'max-resend=257 is outside 1 to 256'],
+    [`${UDP}|pub-wnd=1k`, GENERIC_ERROR, 'pub-wnd=1024 cannot be less than the mtu=1408'],
+    [`${UDP}|pub-wnd=64k`, GENERIC_ERROR, 'pub-wnd=65536 must not exceed half the term-length=65536'],
+    [`${UDP}|max-resend=257`, GENERIC_ERROR, 'invalid max-resend=257, must be > 0 and <= 256'],
     [`${UDP}|linger=soon`, GENERIC_ERROR, 'linger=soon: INVALID_DURATION: '],
     [`${UDP}|sparse=maybe`, GENERIC_ERROR, 'sparse=maybe: expected true or false'],
     [`${UDP}|interface=10.0.0.7`, INVALID_CHANNEL, 'no local address matches interface=10.0.0.7'],
@@ -496,4 +500,15 @@ test('should tell publishers of an error that a receiver sent', (t) => {
   assert.deepEqual([...error.sourceAddress.subarray(0, 4)], [10, 0, 0, 2]);
   assert.equal(error.message, 'no');
   assert.equal(bench.errorLog().length, 1);
+});
+
+test('should count logs that cannot be removed, and go on', (t) => {
+  const bench = new ConductorBench(t);
+  const { correlationId } = bench.call({ type: 'addPublication', streamId: 10, channel: IPC });
+  bench.removalFailure = 'EBUSY';
+  bench.network.emit({ kind: 'streamReleased', registrationId: correlationId });
+  bench.run();
+  assert.equal(bench.counter(SystemCounter.FREE_FAILS).value, 1);
+  assert.match(bench.errorLog().at(-1)!, /cannot remove log .*: EBUSY/);
+  bench.removalFailure = '';
 });

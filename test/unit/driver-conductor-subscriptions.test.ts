@@ -72,6 +72,35 @@ test('should give every subscription with port 0 an endpoint of its own', (t) =>
   assert.deepEqual(ports, [6000, 6001]);
 });
 
+test('should not choose a port of the range that a channel has named, until that is closed', (t) => {
+  const bench = new ConductorBench(t, { receiverWildcardPortRange: { low: 6000, high: 6001 } });
+  const named = bench.call({ ...SUBSCRIBE, channel: 'aeron:udp?endpoint=127.0.0.1:6000' });
+  bench.call({ ...SUBSCRIBE, channel: 'aeron:udp?endpoint=127.0.0.1:0' });
+  const refused = bench.call({ ...SUBSCRIBE, channel: 'aeron:udp?endpoint=127.0.0.1:0' });
+  assert.equal(only(refused.events, 'error').message, 'no available ports in range 6000 6001');
+  bench.call({ type: 'removeSubscription', registrationId: named.correlationId });
+  bench.call({ ...SUBSCRIBE, channel: 'aeron:udp?endpoint=127.0.0.1:0' });
+  const ports = bench.network.all('addReceiveEndpoint').map(({ options }) => options.localPort);
+  assert.deepEqual(ports, [6000, 6001, 6000]);
+});
+
+test('should check a position that a channel names, though it means nothing to a subscription', (t) => {
+  const bench = new ConductorBench(t);
+  for (const [parameters, text] of [
+    ['init-term-id=1', 'params must be used as a complete set: init-term-id term-id term-offset channel='],
+    [
+      'init-term-id=1|term-id=0|term-offset=0',
+      'difference greater than 2^31 - 1: init-term-id=1 when term-id=0',
+    ],
+    ['init-term-id=1|term-id=1|term-offset=8', 'term-offset=8 must be a multiple of FRAME_ALIGNMENT'],
+  ]) {
+    const { message } = only(bench.call({ ...SUBSCRIBE, channel: `${UDP}|${parameters}` }).events, 'error');
+    assert.ok(message.startsWith(text!), message);
+  }
+  const right = `${UDP}|init-term-id=1|term-id=2|term-offset=1073741824`;
+  only(bench.call({ ...SUBSCRIBE, channel: right }).events, 'subscriptionReady');
+});
+
 test('should refuse subscriptions to one stream that do not agree', (t) => {
   const bench = new ConductorBench(t);
   bench.call({ ...SUBSCRIBE, channel: UDP });

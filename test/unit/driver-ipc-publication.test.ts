@@ -190,17 +190,6 @@ test('a revoked publication is unavailable at once', () => {
   assert.equal(ipc.agent.counter(40).get(), 1);
 });
 
-test('a rejected publication takes no subscribers for a while', () => {
-  using ipc = new Ipc(1);
-  ipc.agent.command({ kind: 'rejectImage', registrationId: 1, reason: 'unwanted' });
-  assert.deepEqual(ipc.agent.takeEvents(), [{ kind: 'streamUnavailable', registrationId: 1 }]);
-  assert.equal(ipc.log.isConnected(), false);
-  assert.equal(ipc.join().event!.kind, 'subscriberRefused');
-  ipc.agent.run(10_001);
-  assert.equal(ipc.join().event!.kind, 'subscriberAdded');
-  assert.equal(ipc.log.isConnected(), true);
-});
-
 test('a publisher that died in a message is passed over after the unblock timeout', () => {
   using ipc = new Ipc(1, { isExclusive: false });
   Atomics.store(ipc.log.region.i32, ipc.log.rawTailIndex(0), 128);

@@ -164,15 +164,14 @@ export class Destinations {
 
   /** The endpoint of a publication whose destinations clients may choose. */
   private endpointOf(registrationId: number): ChannelEndpoint {
-    const publication = this.streams.publications.get(registrationId);
-    if (publication === undefined) {
+    const endpoint = this.streams.publications.get(registrationId)?.endpoint ?? null;
+    if (endpoint === null) {
       throw new CommandError(
         ErrorCode.UNKNOWN_PUBLICATION,
         `unknown publication registration_id=${registrationId}`,
       );
     }
-    const { endpoint } = publication;
-    if (endpoint?.channel.controlMode !== 'manual') {
+    if (endpoint.channel.controlMode !== 'manual') {
       throw new CommandError(
         ErrorCode.GENERIC_ERROR,
         `channel does not allow manual control of destinations: publication_registration_id=${registrationId}`,

@@ -116,7 +116,7 @@ export class Endpoints {
     registrationId: number,
     groupTag: GroupTag | null = null,
   ): ChannelEndpoint {
-    const localPort = channel.takesManagedPort ? this.ports[kind].take() : addresses.localPort;
+    const localPort = this.ports[kind].claim(channel.takesManagedPort, addresses.localPort);
     const bound = { ...addresses, localPort };
     const endpoint = new ChannelEndpoint(this.nextId++, kind, channel, bound, buffers, registrationId);
     const { localAddress, remoteAddress, remotePort, multicast, control } = addresses;
@@ -163,11 +163,11 @@ export class Endpoints {
 
   /** An id for a destination of a receive endpoint, and the local port it is to take. */
   claimDestination(channel: UdpChannel, { localPort }: UdpAddresses): { id: number; localPort: number } {
-    return { id: this.nextId++, localPort: channel.takesManagedPort ? this.ports.receive.take() : localPort };
+    return { id: this.nextId++, localPort: this.ports.receive.claim(channel.takesManagedPort, localPort) };
   }
 
-  releaseDestination(channel: UdpChannel, localPort: number): void {
-    if (channel.takesManagedPort) this.ports.receive.giveBack(localPort);
+  releaseDestination(localPort: number): void {
+    this.ports.receive.giveBack(localPort);
   }
 
   /** False while the network agent opens it. @throws CommandError when it could not. */
@@ -247,7 +247,7 @@ export class Endpoints {
     }
     this.endpoints.delete(endpoint.id);
     this.resolutions.delete(endpoint);
-    if (endpoint.channel.takesManagedPort) this.ports[endpoint.kind].giveBack(endpoint.addresses.localPort);
+    this.ports[endpoint.kind].giveBack(endpoint.addresses.localPort);
   }
 
   private allocateCounters(endpoint: ChannelEndpoint, address: string): void {

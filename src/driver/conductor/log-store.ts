@@ -1,3 +1,4 @@
+import { SystemCounter } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import { logFileLength } from '../../logbuffer/descriptor.ts';
@@ -14,12 +15,19 @@ export class LogStore {
   private readonly options: DriverOptions;
   private readonly errors: ErrorReporter;
   private readonly bytesMapped: AtomicCounter;
+  private readonly freeFails: AtomicCounter;
   private readonly files: SharedFiles;
 
-  constructor(options: DriverOptions, errors: ErrorReporter, bytesMapped: AtomicCounter, files: SharedFiles) {
+  constructor(
+    options: DriverOptions,
+    errors: ErrorReporter,
+    systemCounter: (id: number) => AtomicCounter,
+    files: SharedFiles,
+  ) {
     this.options = options;
     this.errors = errors;
-    this.bytesMapped = bytesMapped;
+    this.bytesMapped = systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED);
+    this.freeFails = systemCounter(SystemCounter.FREE_FAILS);
     this.files = files;
   }
 
@@ -37,11 +45,16 @@ export class LogStore {
     }
   }
 
-  /** Unmaps the log and removes its file. Clients that have it mapped keep what they see. */
+  /** Unmaps the log and removes its file, which may fail. Clients that have it mapped keep what they see. */
   remove(path: string, log: LogBuffers): void {
     this.bytesMapped.add(-log.region.byteLength);
     log.close();
-    this.files.remove(path);
+    try {
+      this.files.remove(path);
+    } catch (error) {
+      this.freeFails.increment();
+      this.errors.record(ErrorCode.GENERIC_ERROR, `cannot remove log ${path}: ${messageOf(error)}`);
+    }
   }
 
   private checkSpace(length: number): void {

@@ -7,6 +7,7 @@ import {
 } from '../../logbuffer/descriptor.ts';
 import {
   type BoolKey,
+  CHANNEL_PARAMETERS,
   faultOfNumber,
   type NumberKey,
   parseBool,
@@ -166,6 +167,8 @@ export function publicationParameters(
 
 /** @throws CommandError naming the parameter and its value. */
 export function subscriptionParameters(channel: Channel, options: DriverOptions): SubscriptionParameters {
+  // Means nothing to a subscription, but must be right, as with the official Java driver.
+  startPosition(channel);
   return {
     sessionId: number(channel, 'session-id'),
     isReliable: bool(channel, 'reliable') ?? options.reliableStream,
@@ -202,19 +205,24 @@ export function positionOf(start: StartPosition | null, termLength: number): num
   return computePosition(start.termId, start.termOffset, positionBits(termLength), start.initialTermId);
 }
 
-function startPosition(channel: Channel, termLength: number): StartPosition | null {
+/** `termLength`: of a publication, which starts there. */
+function startPosition(channel: Channel, termLength = Number.POSITIVE_INFINITY): StartPosition | null {
   const initialTermId = number(channel, 'init-term-id');
   const termId = number(channel, 'term-id');
   const termOffset = number(channel, 'term-offset');
   if (initialTermId === null && termId === null && termOffset === null) return null;
   if (initialTermId === null || termId === null || termOffset === null) {
-    throw refuse('init-term-id, term-id and term-offset go together: give all of them, or none');
+    throw refuse(
+      `params must be used as a complete set: init-term-id term-id term-offset channel=${channel.text}`,
+    );
   }
   if (((termId - initialTermId) | 0) < 0) {
-    throw refuse(`term-id=${termId} comes before init-term-id=${initialTermId}`);
+    throw refuse(
+      `difference greater than 2^31 - 1: init-term-id=${initialTermId} when term-id=${termId} channel=${channel.text}`,
+    );
   }
   if (termOffset > termLength) {
-    throw refuse(`term-offset=${termOffset} is beyond term-length=${termLength}`);
+    throw refuse(`term-offset=${termOffset} > term-length=${termLength}: channel=${channel.text}`);
   }
   return { initialTermId, termId, termOffset };
 }
@@ -229,9 +237,9 @@ function publicationWindow(
   const configured = isIpc ? options.ipcPublicationTermWindowLength : options.publicationTermWindowLength;
   const wanted = number(channel, 'pub-wnd');
   if (wanted === null) return configured === 0 ? termLength / 2 : Math.min(configured, termLength / 2);
-  if (wanted < mtu) throw refuse(`pub-wnd=${wanted} is less than mtu=${mtu}`);
+  if (wanted < mtu) throw refuse(`pub-wnd=${wanted} cannot be less than the mtu=${mtu}`);
   if (wanted > termLength / 2)
-    throw refuse(`pub-wnd=${wanted} is more than half of term-length=${termLength}`);
+    throw refuse(`pub-wnd=${wanted} must not exceed half the term-length=${termLength}`);
   return wanted;
 }
 
@@ -290,8 +298,33 @@ function number(channel: Channel, key: NumberKey): number | null {
 /** What a setting of the driver stands for must be right as well. */
 function checked(key: NumberKey, value: number): number {
   const fault = faultOfNumber(key, value);
-  if (fault !== null) throw refuse(fault);
+  if (fault !== null) throw refuse(officialText(key, value) ?? fault);
   return value;
+}
+
+/** How the official drivers put it that a value is out of range, where they do. */
+function officialText(key: NumberKey, value: number): string | null {
+  const { min = 0, max = 0, multipleOf = 1 } = CHANNEL_PARAMETERS[key];
+  const isInRange = value >= min && value <= max;
+  switch (key) {
+    case 'term-length':
+      if (isInRange) return `Term length not a power of 2: length=${value}`;
+      return value < min
+        ? `Term length less than min length of ${min}: length=${value}`
+        : `Term length more than max length of ${max}: length=${value}`;
+    case 'mtu':
+      return value % multipleOf === 0
+        ? `mtuLength must be a > HEADER_LENGTH and <= MAX_UDP_PAYLOAD_LENGTH: mtuLength=${value}`
+        : `mtuLength must be a multiple of FRAME_ALIGNMENT: mtuLength=${value}`;
+    case 'term-offset':
+      return isInRange
+        ? `term-offset=${value} must be a multiple of FRAME_ALIGNMENT`
+        : `term-offset=${value} out of range`;
+    case 'max-resend':
+      return `invalid max-resend=${value}, must be > 0 and <= ${max}`;
+    default:
+      return null;
+  }
 }
 
 function bool(channel: Channel, key: BoolKey): boolean | null {

@@ -184,7 +184,7 @@ export class Publications {
     const shared =
       command.type === 'addPublication' ? this.findShared(endpoint, command.streamId, parameters) : null;
     if (shared !== null) {
-      confirmMatch(shared, parameters);
+      confirmMatch(shared, parameters, command.channel);
       this.refer(command, shared, []);
       return true;
     }
@@ -549,26 +549,25 @@ function addCommand(
 }
 
 /** What a channel says of a publication must be what the publication has. */
-function confirmMatch(existing: Publication, requested: PublicationParameters): void {
+function confirmMatch(existing: Publication, requested: PublicationParameters, channel: string): void {
   const { parameters, sessionId, initialTermId } = existing;
-  const { given } = requested;
-  if (requested.sessionId !== null) sameValue('session-id', sessionId, requested.sessionId);
-  if (given.mtu) sameValue('mtu', parameters.mtu, requested.mtu);
-  if (given.termLength) sameValue('term-length', parameters.termLength, requested.termLength);
-  if (requested.start !== null) {
-    sameValue('init-term-id', initialTermId, requested.start.initialTermId);
-    sameValue('term-id', parameters.start?.termId ?? initialTermId, requested.start.termId);
-    sameValue('term-offset', parameters.start?.termOffset ?? 0, requested.start.termOffset);
+  const { given, start } = requested;
+  const same = (key: string, existingValue: number | boolean, requestedValue: number | boolean): void => {
+    if (existingValue === requestedValue) return;
+    throw new CommandError(
+      ErrorCode.GENERIC_ERROR,
+      `existing publication has different ${key}: existing=${existingValue} requested=${requestedValue} ` +
+        `existingChannel=${existing.channel} channel=${channel}`,
+    );
+  };
+  if (given.mtu) same("'mtu'", parameters.mtu, requested.mtu);
+  if (given.termLength) same("'term-length'", parameters.termLength, requested.termLength);
+  if (requested.sessionId !== null) same("'session-id'", sessionId, requested.sessionId);
+  if (start !== null) {
+    same("'init-term-id'", initialTermId, start.initialTermId);
+    same("'term-id'", parameters.start?.termId ?? initialTermId, start.termId);
+    same("'term-offset'", parameters.start?.termOffset ?? 0, start.termOffset);
   }
-  if (!isIpc(existing)) {
-    sameValue('ssc', parameters.spiesSimulateConnection, requested.spiesSimulateConnection);
-  }
-}
-
-function sameValue(key: string, existing: number | boolean, requested: number | boolean): void {
-  if (existing === requested) return;
-  throw new CommandError(
-    ErrorCode.GENERIC_ERROR,
-    `existing publication has different '${key}': existing=${existing} requested=${requested}`,
-  );
+  if (isIpc(existing)) return;
+  same('spiesSimulateConnection', parameters.spiesSimulateConnection, requested.spiesSimulateConnection);
 }

@@ -246,10 +246,10 @@ export class ReceiveDestinations {
   }
 
   private forget(destination: UdpDestination): void {
-    const { id, localSockaddrCounterId, channel, addresses } = destination;
+    const { id, localSockaddrCounterId, addresses } = destination;
     this.destinations.delete(id);
     if (localSockaddrCounterId >= 0) this.context.counters.free(localSockaddrCounterId);
-    this.endpoints.releaseDestination(channel, addresses.localPort);
+    this.endpoints.releaseDestination(addresses.localPort);
   }
 
   private udpChannel(channel: Channel, use: UdpChannelUse): UdpChannel {

@@ -42,7 +42,6 @@ export class IpcPublication {
   private tripLimit = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
   private lastTimerPosition = Number.NaN;
-  private coolDownEndNs = Number.NaN;
 
   constructor(context: AgentContext, log: LogBuffers, spec: IpcPublicationSpec) {
     const { termLength, initialTermId, startPosition } = spec;
@@ -61,7 +60,6 @@ export class IpcPublication {
     this.tripLimit = startPosition;
     this.timeOfLastActivityNs = context.clock.nanoTime;
     this.lastTimerPosition = startPosition;
-    this.coolDownEndNs = 0;
     this.untethered = new UntetheredSubscribers(
       context,
       spec.registrationId,
@@ -149,7 +147,6 @@ export class IpcPublication {
   }
 
   private isAccepting(): boolean {
-    if (this.clock.nanoTime < this.coolDownEndNs) return false;
     return this.state === ACTIVE || (this.state === DRAINING && !this.isDrained());
   }
 
@@ -161,15 +158,6 @@ export class IpcPublication {
     this.subscribers.remove(counterId);
     this.untethered.remove(counterId);
     this.updateConnected();
-  }
-
-  /** A subscriber rejects the stream: all are dropped, and none is taken for the image liveness timeout. Cold. */
-  reject(): void {
-    if (this.state !== ACTIVE) return;
-    this.subscribers.removeAll();
-    this.updateConnected();
-    this.coolDownEndNs = this.clock.nanoTime + this.context.config.imageLivenessTimeoutNs;
-    this.context.streamUnavailable(this.registrationId);
   }
 
   /** The last client is gone: subscribers may read what it wrote, unless the publication is revoked. Cold. */
