@@ -32,3 +32,10 @@ export const EMBEDDED = {
 } as const;
 
 export const JSON_OUTPUT = { type: 'flag', help: 'print JSON' } as const;
+
+/** The file of `src/nic/nic-state.ts`. */
+export const NIC_STATE = {
+  type: 'text',
+  value: 'file',
+  help: 'where taken cards are recorded (default: /var/lib/aeron-bypass/nic.json)',
+} as const;

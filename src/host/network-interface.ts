@@ -13,6 +13,8 @@ export interface InterfaceAddress {
   readonly label: string | null;
   /** Whether it was leased or announced (DHCP, router advertisement), not configured. */
   readonly isDynamic: boolean;
+  /** Whether whoever configured it made the route to its prefix as well, instead of the kernel. */
+  readonly hasOwnPrefixRoute: boolean;
   /** How long it stays valid; null for ever. */
   readonly validSeconds: number | null;
   readonly preferredSeconds: number | null;
@@ -87,6 +89,7 @@ function readAddress(info: Readonly<Record<string, unknown>>): InterfaceAddress 
     scope: String(info.scope ?? 'global'),
     label: info.label === undefined ? null : String(info.label),
     isDynamic: info.dynamic === true,
+    hasOwnPrefixRoute: info.noprefixroute === true,
     validSeconds: seconds(info.valid_life_time),
     preferredSeconds: seconds(info.preferred_life_time),
   };

@@ -110,6 +110,7 @@ function configureActions(card: CardRecord, one: InterfaceRecord): Action[] {
 
 function addressAction(name: string, address: InterfaceAddress): Action {
   const { address: local, prefixLength, broadcast, scope, label, validSeconds, preferredSeconds } = address;
+  const { hasOwnPrefixRoute } = address;
   const words = ['ip', 'address', 'replace', `${local}/${prefixLength}`] as [string, ...string[]];
   if (broadcast !== null) words.push('broadcast', broadcast);
   words.push('dev', name, 'scope', scope);
@@ -117,6 +118,7 @@ function addressAction(name: string, address: InterfaceAddress): Action {
   if (validSeconds !== null) {
     words.push('valid_lft', String(validSeconds), 'preferred_lft', String(preferredSeconds ?? validSeconds));
   }
+  if (hasOwnPrefixRoute) words.push('noprefixroute');
   return { kind: 'run', words };
 }
 

@@ -5,7 +5,7 @@ import type { CardName } from './step.ts';
 /** What an interface was like when its card was taken. */
 export interface InterfaceRecord
   extends Pick<NetworkInterface, 'name' | 'mac' | 'mtu' | 'isUp' | 'master' | 'addresses'> {
-  /** Those that lead out by it, apart from what the kernel and routers make by themselves. */
+  /** Those that lead out by it, apart from what the kernel and routers make by themselves when it has its addresses. */
   readonly routes: readonly Route[];
 }
 
@@ -38,6 +38,8 @@ export interface Binding {
 /** What a binding should remember of an interface. */
 export function recordInterface(one: NetworkInterface, routes: readonly Route[]): InterfaceRecord {
   const { name, mac, mtu, isUp, master, addresses } = one;
+  // Such programs say that the kernel made the route to a prefix, and mean themselves.
+  const isKernels = addresses.every(({ hasOwnPrefixRoute }) => !hasOwnPrefixRoute);
   return {
     name,
     mac,
@@ -46,9 +48,9 @@ export function recordInterface(one: NetworkInterface, routes: readonly Route[])
     master,
     addresses: addresses.filter(isWorthKeeping),
     routes: routes.filter(
-      ({ type, protocol, hops }) =>
+      ({ type, protocol, destination, hops }) =>
         type === 'unicast' &&
-        protocol !== 'kernel' &&
+        (protocol !== 'kernel' || (!isKernels && !destination.startsWith('fe80:'))) &&
         protocol !== 'ra' &&
         hops.some(({ interfaceName }) => interfaceName === name),
     ),

@@ -172,6 +172,11 @@ function notesOn(host: Host, card: NetworkCard, driver: string, needsNoIommu: bo
       notes.push('igb_uio is loaded already, and does not tell whether with wc_activate=1, which ENA wants.');
     }
   } else if (card.dpdkDriver?.name === 'net_ena') {
+    if (driver === 'uio_pci_generic') {
+      notes.push(
+        'It has no interrupt for ENA: tell EAL "-a <card>,control_path_poll_interval=1000" (DPDK 24.03 or later).',
+      );
+    }
     notes.push(`${driver} of most kernels maps an ENA card without write-combining: see docs/guide/aws.md.`);
   }
   return notes;

@@ -50,7 +50,8 @@ function hintOf(path: string, code: string): string {
   if (path.endsWith('/vfio-pci/bind') && code === 'EINVAL') {
     return '. vfio-pci has no IOMMU for it: "dmesg" says more';
   }
-  return code === 'EACCES' || code === 'EPERM' || code === 'EROFS' ? '. Run it as root, on the host' : '';
+  const isForbidden = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+  return isForbidden ? '. It takes root, on the host itself; Secure Boot locks some of it ("dmesg")' : '';
 }
 
 /** By its hardware address where that stayed, else the only one of the card. Devices are renamed by udev meanwhile. */

@@ -343,6 +343,7 @@ export class FakeMachine extends Host {
         ...(broadcast === undefined ? {} : { broadcast }),
         scope,
         ...dynamic,
+        ...(words.includes('noprefixroute') ? { noprefixroute: true } : {}),
         ...(label === undefined ? {} : { label }),
         ...lifetimes,
       });

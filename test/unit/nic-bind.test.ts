@@ -360,6 +360,28 @@ test('should give back a lease with the time it had left', async (t) => {
   assert.deepEqual(machine.snapshot(), before);
 });
 
+test('should give back routes to a prefix that a network manager made in the name of the kernel', async (t) => {
+  const machine = virtualMachine(t);
+  const eth1 = machine.interface('eth1');
+  eth1.addresses = [
+    {
+      family: 'inet',
+      local: '10.0.0.5',
+      prefixlen: 24,
+      scope: 'global',
+      noprefixroute: true,
+      label: 'eth1',
+      valid_life_time: 0xffffffff,
+      preferred_life_time: 0xffffffff,
+    },
+  ];
+  machine.routes = [{ dst: '10.0.0.0/24', dev: 'eth1', protocol: 'kernel', scope: 'link', metric: 100 }];
+  const before = machine.snapshot();
+  await bind(machine, 'eth1');
+  await restore(machine);
+  assert.deepEqual(machine.snapshot(), before);
+});
+
 test('should give the configuration back after a reboot', async (t) => {
   const machine = virtualMachine(t);
   const before = machine.snapshot();

@@ -11,6 +11,7 @@ import {
   twoPortServer,
   virtualMachine,
 } from '../support/fake-machines.ts';
+import { binderOn, USUAL } from '../support/nic-bench.ts';
 
 const PID = 500;
 
@@ -192,7 +193,8 @@ test('should take names from the list of PCI ids', (t) => {
 });
 
 test('should print a paragraph for each card', (t) => {
-  const text = formatCards(cardsOf(virtualMachine(t)), (_style, plain) => plain);
+  const cards = cardsOf(virtualMachine(t)).map((card) => ({ ...card, binding: null }));
+  const text = formatCards(cards, (_style, plain) => plain);
   assert.equal(
     text,
     `0000:00:03.0  [1af4:1041]
@@ -208,4 +210,24 @@ test('should print a paragraph for each card', (t) => {
   safe to take  yes
 `,
   );
+});
+
+test('should print of a card that was taken what it was like before, and when it was left half-way', async (t) => {
+  const machine = virtualMachine(t);
+  await binderOn(machine).binder.bind('eth1', USUAL);
+  const { state } = binderOn(machine);
+  const [, card] = cardsOf(machine);
+  const [binding] = state.bindings;
+  const textOf = (phase: 'bound' | 'binding'): string =>
+    formatCards([{ ...card!, binding: { ...binding!, phase } }], (_style, plain) => plain);
+  assert.equal(
+    textOf('bound'),
+    `0000:00:04.0  [1af4:1041]
+  driver        vfio-pci; DPDK: net_virtio
+  place         IOMMU group 3
+  before        virtio-pci; eth1, MTU 9000, 10.0.0.5/24
+  safe to take  taken: a program can use it now
+`,
+  );
+  assert.match(textOf('binding'), /safe to take {2}no: it was left half-way, "aeron-bypass nic restore"/);
 });

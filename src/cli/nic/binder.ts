@@ -4,16 +4,18 @@ import { readRemoteSessions } from '../../host/remote-session.ts';
 import { NicBinder } from '../../nic/nic-binder.ts';
 import { DEFAULT_STATE_PATH, NicState } from '../../nic/nic-state.ts';
 import { AeronError } from '../../util/errors.ts';
+import { NIC_STATE } from '../options.ts';
+
+interface BinderOptions {
+  readonly 'dry-run': { readonly type: 'flag'; readonly help: string };
+  readonly state: typeof NIC_STATE;
+}
 
 /** Options of the commands that change who has a card. */
-export const BINDER_OPTIONS = {
+export const BINDER_OPTIONS: BinderOptions = {
   'dry-run': { type: 'flag', help: 'print the exact steps and change nothing' },
-  state: {
-    type: 'text',
-    value: 'file',
-    help: 'where taken cards are recorded (default: /var/lib/aeron-bypass/nic.json)',
-  },
-} as const;
+  state: NIC_STATE,
+};
 
 /** Runs `action` with a binder for this machine; with the state file locked unless it is a dry run. */
 export async function withBinder(
@@ -27,8 +29,8 @@ export async function withBinder(
       'binding cards takes root. Run it by sudo; --dry-run shows the steps.',
     );
   }
-  // Whoever gives a card back may be cut off for a moment, or may just have been: the work goes on.
-  if (!isDryRun) process.on('SIGHUP', () => {});
+  // What was begun is finished or undone, which takes a moment, also when whoever began it was cut off by it.
+  if (!isDryRun) for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => {});
   const host = new Host();
   const state = new NicState(values.state ?? DEFAULT_STATE_PATH);
   if (!isDryRun) state.lock(process.pid);
