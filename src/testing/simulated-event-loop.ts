@@ -44,7 +44,7 @@ export class SimulatedEventLoop implements EventLoop {
   runTurn(): number {
     const nowNs = this.nowNs();
     let count = 0;
-    if (this.timers.size > 0) {
+    if (this.isAnyDue(nowNs)) {
       const due = [...this.timers].filter((timer) => timer.dueNs <= nowNs).sort((a, b) => a.dueNs - b.dueNs);
       for (const timer of due) {
         if (!this.timers.has(timer)) continue;
@@ -59,6 +59,11 @@ export class SimulatedEventLoop implements EventLoop {
     this.immediates = [];
     for (const callback of immediates) callback();
     return count + immediates.length;
+  }
+
+  private isAnyDue(nowNs: number): boolean {
+    for (const { dueNs } of this.timers) if (dueNs <= nowNs) return true;
+    return false;
   }
 
   private add(callback: () => void, delayMs: number, intervalNs: number): Timer {

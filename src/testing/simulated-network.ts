@@ -3,6 +3,7 @@ import type { Prng } from '../util/prng.ts';
 import type { SimulatedTime } from './simulated-machine.ts';
 import type { SimulatedSwitch } from './simulated-switch.ts';
 
+const TWO_32 = 4294967296;
 const ETHERNET_TYPE = 12;
 const ETHERNET_HEADER_LENGTH = 14;
 
@@ -83,7 +84,7 @@ export class SimulatedNetwork {
   droppedCount = 0;
   carriedCount = 0;
   private readonly stations: Station[] = [];
-  private readonly links: Map<string, LinkConditions> = new Map();
+  private readonly links: Map<number, LinkConditions> = new Map();
   private readonly flights: Flight[] = [];
   private clogged: Packet[] = [];
   private nextOrder = 0;
@@ -114,7 +115,7 @@ export class SimulatedNetwork {
 
   /** The way from one machine to another; to change as the simulation goes on. */
   link(from: IpAddress, to: IpAddress): LinkConditions {
-    const key = `${from}>${to}`;
+    const key = from * TWO_32 + (to >>> 0);
     let link = this.links.get(key);
     if (link === undefined) {
       link = goodLink(from === to ? 2_000 : 50_000);

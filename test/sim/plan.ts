@@ -71,7 +71,7 @@ export function planOf(seed: number): Plan {
   const faults = new Set(FAULTS.filter(() => chance(share)));
   return {
     seed,
-    stepNs: pick(20_000, 50_000, 100_000),
+    stepNs: pick(50_000, 100_000, 200_000),
     hostCount,
     addresses,
     isBypass,

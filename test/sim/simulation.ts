@@ -1,5 +1,6 @@
 /** One run: what a seed stands for, from start to end. */
 import { Region } from '../../src/memory/region.ts';
+import type { Actor } from './actor.ts';
 import { ClientActor } from './client-actor.ts';
 import { DriverActor } from './driver-actor.ts';
 import { check, fail, SimulationFailure } from './failure.ts';
@@ -112,6 +113,7 @@ export class Simulation {
   readonly world: World;
   readonly drivers: DriverActor[];
   readonly clients: ClientActor[] = [];
+  private readonly actors: readonly Actor[];
   readonly publishers: Publisher[] = [];
   readonly subscribers: Subscriber[] = [];
   private readonly faults: FaultSchedule;
@@ -140,6 +142,7 @@ export class Simulation {
         client.roles.push(subscriber);
       }
     }
+    this.actors = [...this.drivers, ...this.clients];
     this.faults = new FaultSchedule(this);
   }
 
@@ -169,7 +172,7 @@ export class Simulation {
   private heal(): void {
     const { world } = this;
     this.faults.heal();
-    for (const actor of [...this.drivers, ...this.clients]) actor.heal();
+    for (const actor of this.actors) actor.heal();
     world.phase = 'recovery';
     world.healedNs = world.time.nowNs;
     world.note('everything is healed');
@@ -191,7 +194,7 @@ export class Simulation {
     const { world } = this;
     world.time.advanceNs(this.stepNs);
     world.network.deliver();
-    const actors = [...this.drivers, ...this.clients];
+    const { actors } = this;
     const first = world.prng.nextBelow(actors.length);
     for (let i = 0; i < actors.length; i++) actors[(first + i) % actors.length]!.step();
     await null;
