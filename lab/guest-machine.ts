@@ -32,7 +32,7 @@ export const ORDINARY: GuestOptions = {
 export interface Outcome {
   /** `cut`: where it should lose power. `broken`: the lab, not what it ran. */
   readonly kind: 'passed' | 'failed' | 'cut' | 'timeout' | 'broken';
-  /** One line; `''` when it passed. */
+  /** One line; of one that passed `''` or a note. */
   readonly reason: string;
 }
 

@@ -179,7 +179,8 @@ function commandOf({ program: [name, ...args] }: Boot): string[] {
 }
 
 function lineOf({ model, scenario, outcome, seconds }: Result): string {
-  const text = outcome.kind === 'passed' ? scenario.title : outcome.reason;
+  const note = outcome.reason === '' ? '' : `; ${outcome.reason}`;
+  const text = outcome.kind === 'passed' ? scenario.title + note : outcome.reason;
   return `${model.padEnd(12)}${scenario.name.padEnd(24)}${outcome.kind.padEnd(15)}${seconds.toFixed(0).padStart(4)} s  ${text}`;
 }
 

@@ -15,4 +15,12 @@ export interface Scenario {
   /** Models it can be run on. None: all. */
   readonly models?: readonly string[];
   readonly boots: readonly Boot[];
+  /** Looks at the results afterwards, on this machine. */
+  readonly check?: (folder: string) => Verdict;
+}
+
+/** What a look at the results came to. */
+export interface Verdict {
+  readonly isPassed: boolean;
+  readonly note: string;
 }
