@@ -1,12 +1,14 @@
 /**
  * A host of ours on a DPDK port, in a process of its own: answers ping, sends every datagram to port 7 back after checking
- * it, as far as it fits a frame, and prints its statistics at SIGTERM. Prints `ready` when it has found its neighbour.
+ * it, as far as it fits a frame, and prints its statistics at SIGTERM. Prints `open` when the port is, and
+ * `ready` when it has found its neighbour.
  *
  *   node bypass-echo.js <virtual device> <our address as an int32> <neighbour's> <ordinary pages | hugepages>
  */
 import { SystemClock } from '../../src/concurrent/clock.ts';
 import type { Region } from '../../src/memory/region.ts';
 import { openBypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
+import { claimAddress } from '../../src/transport/bypass/claim-address.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
 import { endpointOptions } from './bypass-pair.ts';
 import { virtualEal } from './dpdk.ts';
@@ -25,12 +27,16 @@ const transport = openBypassTransport(
     localAddress: Number(process.argv[3]),
     prefixLength: 24,
     gatewayAddress: 0,
+    addressProbes: 3,
     mtu: 1500,
     rxQueueSize: 1024,
     txQueueSize: 1024,
   },
   clock,
 );
+
+console.log('open');
+await claimAddress(transport, clock);
 
 const burst = new DatagramBurst();
 let received = 0;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { loadDpdk } from '../../src/native/dpdk-addon.ts';
 import { messageOf } from '../../src/util/errors.ts';
 
@@ -14,6 +15,11 @@ export const SKIP_WITHOUT_DPDK: string | false = (() => {
 /** Why a test that makes network namespaces cannot run here. */
 export const SKIP_WITHOUT_ROOT: string | false =
   SKIP_WITHOUT_DPDK || (process.getuid?.() === 0 ? false : 'needs root: run "sudo npm test"');
+
+/** Why a test over a tap device cannot run here. */
+export const SKIP_WITHOUT_TAP: string | false = existsSync('/dev/net/tun')
+  ? false
+  : 'needs /dev/net/tun: run "modprobe tun"';
 
 /** EAL arguments for virtual devices; those on ordinary pages work everywhere. */
 export function virtualEal(

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { reserveHugepages } from '../../src/device/dpdk/hugepages.ts';
-import { SKIP_WITHOUT_ROOT } from '../support/dpdk.ts';
+import { SKIP_WITHOUT_ROOT, SKIP_WITHOUT_TAP } from '../support/dpdk.ts';
 import { TestProcess } from '../support/processes.ts';
+import { createNamespace, setUpInterface, vethLabMissing } from '../support/veth-lab.ts';
 
 const ECHO = new URL('../support/bypass-echo.js', import.meta.url).pathname;
 const CLIENT = new URL('../support/kernel-echo-client.js', import.meta.url).pathname;
@@ -49,6 +50,19 @@ function udpCounter(namespace: string, name: string): number {
   return Number(values![names!.indexOf(name)]);
 }
 
+/** Our host over a port that a kernel host is at the other end of. */
+function startHost(
+  t: TestContext,
+  device: string,
+  memory: string,
+  namespace = '',
+  address = OUR_ADDRESS,
+): TestProcess {
+  const command = [process.execPath, ECHO, device, String(address), String(KERNEL_ADDRESS), memory];
+  const [program, ...args] = namespace === '' ? command : ['ip', 'netns', 'exec', namespace, ...command];
+  return TestProcess.start(t, 'our host', program!, args, { deadlineMs: 60_000 });
+}
+
 async function meetKernel(
   t: TestContext,
   driver: string,
@@ -56,38 +70,35 @@ async function meetKernel(
   required: boolean,
 ): Promise<void> {
   const { interfaceName, namespace } = layCable(t);
-  const device = `${driver}0,iface=${interfaceName}`;
-  const host = TestProcess.start(
-    t,
-    'our host',
-    process.execPath,
-    [ECHO, device, String(OUR_ADDRESS), String(KERNEL_ADDRESS), memory],
-    {
-      deadlineMs: 60_000,
-    },
-  );
+  const host = startHost(t, `${driver}0,iface=${interfaceName}`, memory);
   try {
     await host.waitForLine('ready');
   } catch (error) {
     if (required) throw error;
     return t.skip(`${driver} does not work here: ${/DPDK_\w+: .*/.exec(host.output)?.[0] ?? host.output}`);
   }
+  await talk(t, host, driver, namespace);
+}
 
+/** What both hosts can be seen to do for each other. */
+async function talk(t: TestContext, host: TestProcess, driver: string, namespace: string): Promise<void> {
   for (const size of ['0', '56', '1472']) {
     const ping = run(
-      'ip',
-      'netns',
-      'exec',
-      namespace,
-      'ping',
-      '-c',
-      '5',
-      '-i',
-      '0.01',
-      '-W',
-      '5',
-      '-s',
-      size,
+      ...([
+        'ip',
+        'netns',
+        'exec',
+        namespace,
+        'ping',
+        '-c',
+        '5',
+        '-i',
+        '0.01',
+        '-W',
+        '5',
+        '-s',
+        size,
+      ] as const),
       OUR_HOST,
     );
     assert.match(ping, /5 packets transmitted, 5 received/, `size ${size}`);
@@ -113,6 +124,12 @@ async function meetKernel(
   assert.equal(statistics.corrupt, 0);
   assert.equal(statistics.unanswered, 0);
   assert.equal(statistics['net.icmpReplies'], 15);
+  assert.equal(
+    statistics['net.icmpPortUnreachable'],
+    1,
+    'nobody has the port that the first datagram went to',
+  );
+  assert.equal(statistics['net.icmpUnmatched'], 0);
   assert.equal(statistics['net.udpChecksumWrong'], 0);
   assert.equal(udpCounter(namespace, 'InCsumErrors'), 0, 'the kernel agrees with every checksum of ours');
 }
@@ -128,6 +145,28 @@ function borrowHugepages(t: TestContext): string {
 describe('our host and a kernel host on one cable', { skip: SKIP_WITHOUT_ROOT }, () => {
   test('find each other, ping and exchange 10,000 datagrams over AF_PACKET', (t) =>
     meetKernel(t, 'net_af_packet', 'ordinary pages', true));
+
+  test('do the same, and put 700 together that come in pieces, over a tap device', {
+    skip: vethLabMissing() || SKIP_WITHOUT_TAP,
+  }, async (t) => {
+    const namespace = createNamespace(t);
+    const host = startHost(t, 'net_tap0,iface=tap0', 'ordinary pages', namespace);
+    await host.waitForLine('open');
+    setUpInterface(namespace, 'tap0', KERNEL_HOST);
+    await host.waitForLine('ready');
+    await talk(t, host, 'net_tap', namespace);
+  });
+
+  test('do not share an address: ours is not used when the kernel has it', async (t) => {
+    const { interfaceName } = layCable(t);
+    const device = `net_af_packet0,iface=${interfaceName}`;
+    const host = startHost(t, device, 'ordinary pages', '', KERNEL_ADDRESS);
+    await assert.rejects(host.waitForLine('ready'));
+    assert.match(
+      host.output,
+      /DPDK_ADDRESS_IN_USE: 10\.99\.0\.2 is the address of the DPDK port and of the card /,
+    );
+  });
 
   test('do the same, and put 700 together that come in pieces, over AF_XDP where the kernel has it', (t) => {
     // On ordinary pages the kernel drops what we transmit.

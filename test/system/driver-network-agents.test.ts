@@ -1,6 +1,6 @@
 /** Several network agents of a driver: every stream arrives, whichever agent has it, and each agent has its share. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { codeOf } from '../../src/util/errors.ts';
 import { startDriver } from '../interop/drivers.ts';
 import { CheckedMessageVerifier, CheckedMessageWriter } from '../support/checked-message.ts';
-import { SKIP_WITHOUT_DPDK, virtualEal } from '../support/dpdk.ts';
+import { SKIP_WITHOUT_DPDK, SKIP_WITHOUT_TAP, virtualEal } from '../support/dpdk.ts';
 import { createNamespace, setUpInterface, vethLabMissing } from '../support/veth-lab.ts';
 
 const COUNT = 500;
@@ -23,7 +23,6 @@ const STREAM_ID = 1001;
 const DEADLINE_MS = 60_000;
 const AGENTS = 2;
 const STREAM = { seed: 815, maxLength: 4000 };
-const SKIP_WITHOUT_TAP = existsSync('/dev/net/tun') ? false : 'needs /dev/net/tun: run "modprobe tun"';
 
 function freshDirectory(t: TestContext): string {
   const parent = mkdtempSync('/dev/shm/aeron-bypass-test-');
