@@ -89,11 +89,11 @@ export async function runGuest(
     timedOut = true;
     child.kill('SIGKILL');
   }, options.limitSeconds * 1000);
-  const console = fs.createWriteStream(join(folder, 'console.log'), { flags: 'a' });
-  console.write(`---- ${new Date().toISOString()} ${command.join(' ')}\n`);
+  const console = fs.openSync(join(folder, 'console.log'), 'a');
+  fs.writeSync(console, `---- ${new Date().toISOString()} ${command.join(' ')}\n`);
   let rest = '';
   child.stdout!.on('data', (chunk: Buffer) => {
-    console.write(chunk);
+    fs.writeSync(console, chunk);
     const lines = (rest + chunk.toString('latin1')).split(/\r*\n/);
     rest = lines.pop()!;
     for (const line of lines) {
@@ -112,7 +112,7 @@ export async function runGuest(
   });
   clearTimeout(timer);
   running.delete(child);
-  console.end();
+  fs.closeSync(console);
   if (cut) return { kind: 'cut', reason: '' };
   if (timedOut) {
     return {
