@@ -151,9 +151,12 @@ export class SimulatedDevice implements Device {
     return this.txRoom;
   }
 
-  /** Lets a frame arrive here, as it is. Returns false when the ring is full. For tests. */
-  inject(frame: Uint8Array): boolean {
-    const slot = this.nextSlot(frame.length);
+  /**
+   * Lets a frame arrive here, as it is: the first `length` bytes; the others lie behind it in memory. Returns false when the
+   * ring is full. For tests.
+   */
+  inject(frame: Uint8Array, length: number = frame.length): boolean {
+    const slot = this.nextSlot(length);
     if (slot < 0) return false;
     this.memory.bytes.set(frame, slot * this.slotLength);
     return true;
