@@ -55,6 +55,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/capture.ts')).capture,
   },
   {
+    name: 'doctor',
+    summary: 'look for what keeps a driver from running, or from running well',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
     name: 'nic',
     summary: 'show network cards, hand them to DPDK and give them back',
     load: async () => (await import('./commands/nic.ts')).nic,

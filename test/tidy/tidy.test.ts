@@ -34,7 +34,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   driver: ['capture', 'transport', ...FORMATS, ...FOUNDATION],
   client: [...FORMATS, ...FOUNDATION],
   testing: ['driver', 'transport', 'net', 'device', ...FORMATS, ...FOUNDATION],
+  doctor: ['driver', 'nic', 'host', 'device', 'logbuffer', ...FOUNDATION],
   cli: [
+    'doctor',
     'capture',
     'nic',
     'host',
