@@ -1,4 +1,4 @@
-/** The stack over ports that need no other host. See `bypass-veth` for those with a kernel at the other end, `net-golden` for files. */
+/** The stack over ports that need no other host. `bypass-veth` has those with a kernel at the other end, `net-golden` files. */
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { SKIP_WITHOUT_DPDK } from '../support/dpdk.ts';
