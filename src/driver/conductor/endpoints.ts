@@ -16,6 +16,7 @@ import { ChannelEndpoint, type EndpointKind } from './channel-endpoint.ts';
 import { meansByTag } from './channel-tags.ts';
 import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
+import { EndpointIndex } from './endpoint-index.ts';
 import { knownAddress, type Resolution } from './name-resolver.ts';
 import type { SocketBuffers } from './parameters.ts';
 import { checkTimestampClash } from './timestamp-offsets.ts';
@@ -35,7 +36,7 @@ const STATUS_TYPE = {
 /** The channel endpoints: opened for the first user, shared, closed after the last one. */
 export class Endpoints {
   private readonly context: ConductorContext;
-  private readonly endpoints: Map<number, ChannelEndpoint> = new Map();
+  private readonly endpoints: EndpointIndex = new EndpointIndex();
   private readonly ports: Readonly<Record<EndpointKind, WildcardPorts>>;
   private readonly resolutions: Map<ChannelEndpoint, Resolution> = new Map();
   private readonly resolutionChanges: { increment(): void };
@@ -64,9 +65,9 @@ export class Endpoints {
     buffers: SocketBuffers,
   ): ChannelEndpoint | null {
     const tagged = this.findTagged(kind, channel, addresses);
-    for (const endpoint of this.endpoints.values()) {
-      if (tagged === null ? !isSameEndpoint(endpoint, kind, channel, addresses) : endpoint !== tagged)
-        continue;
+    const candidates = tagged === null ? this.endpoints.at(kind, addresses) : [tagged];
+    for (const endpoint of candidates) {
+      if (tagged === null && !isSameEndpoint(endpoint, kind, channel, addresses)) continue;
       if (endpoint.state === 'closing') {
         throw new CommandError(
           ErrorCode.RESOURCE_TEMPORARILY_UNAVAILABLE,
@@ -92,7 +93,7 @@ export class Endpoints {
     channel: UdpChannel,
     addresses: UdpAddresses,
   ): ChannelEndpoint | null {
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of channel.tag === null ? [] : this.endpoints.tagged(channel.tag)) {
       if (endpoint.kind !== kind || endpoint.state === 'failed') continue;
       if (meansByTag(endpoint, channel, addresses)) return endpoint;
     }
@@ -122,7 +123,7 @@ export class Endpoints {
     const { localAddress, remoteAddress, remotePort, multicast, control } = addresses;
     const stamps = channel.timestamps === null ? {} : { timestamps: channel.timestamps };
     if (channel.isMultiDestination) {
-      this.endpoints.set(endpoint.id, endpoint);
+      this.endpoints.add(endpoint);
       const receiver = { control: null, groupTag, ...stamps };
       this.context.network.send({ kind: 'addMultiDestinationEndpoint', endpointId: endpoint.id, receiver });
       return endpoint;
@@ -143,7 +144,7 @@ export class Endpoints {
         receiver: { control, groupTag, ...stamps },
       });
     }
-    this.endpoints.set(endpoint.id, endpoint);
+    this.endpoints.add(endpoint);
     return endpoint;
   }
 
@@ -245,7 +246,7 @@ export class Endpoints {
     for (const id of [statusCounterId, localSockaddrCounterId, destinationsCounterId]) {
       if (id >= 0) this.context.counters.free(id);
     }
-    this.endpoints.delete(endpoint.id);
+    this.endpoints.delete(endpoint);
     this.resolutions.delete(endpoint);
     this.ports[endpoint.kind].giveBack(endpoint.addresses.localPort);
   }
@@ -281,7 +282,7 @@ export class Endpoints {
     const { reresolutionCheckIntervalNs } = this.context.options;
     if (reresolutionCheckIntervalNs === 0 || nowNs < this.nextResolutionNs) return;
     this.nextResolutionNs = nowNs + reresolutionCheckIntervalNs;
-    for (const endpoint of this.endpoints.values()) {
+    for (const endpoint of this.endpoints.all()) {
       if (endpoint.isMulticast || endpoint.state !== 'active' || this.resolutions.has(endpoint)) continue;
       const { host, port } = endpoint.remote;
       // To ask whether it is connected costs a look at every stream.
@@ -300,7 +301,7 @@ export class Endpoints {
       if (error !== null) this.context.errors.record(error.errorCode, error.message);
       const { remote } = endpoint;
       if (address === null || address === remote.address || endpoint.state !== 'active') continue;
-      endpoint.reconnected(address);
+      this.endpoints.move(endpoint, () => endpoint.reconnected(address));
       this.resolutionChanges.increment();
       this.context.network.send({
         kind: 'reconnectEndpoint',

@@ -174,10 +174,7 @@ export class Images {
       );
     }
     const { streamSessionLimit } = this.context.options;
-    let sessions = 0;
-    for (const image of this.streams.images.ofStream(streamId)) {
-      if (image.endpoint === endpoint) sessions++;
-    }
+    const sessions = [...this.streams.images.onEndpoint(endpoint, streamId)].length;
     if (sessions >= streamSessionLimit) {
       throw new CommandError(
         ErrorCode.GENERIC_ERROR,

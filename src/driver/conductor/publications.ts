@@ -205,18 +205,16 @@ export class Publications {
     streamId: number,
     { responseCorrelationId }: PublicationParameters,
   ): Publication | null {
-    for (const publication of this.publications.ofStream(streamId)) {
+    for (const publication of this.publications.onEndpoint(endpoint, streamId)) {
       const { isExclusive, isDraining, parameters } = publication;
       if (parameters.responseCorrelationId !== responseCorrelationId) continue;
-      if (publication.endpoint !== endpoint) continue;
       if (!isExclusive && !isDraining) return publication;
     }
     return null;
   }
 
   private isSessionTaken(endpoint: ChannelEndpoint | null, streamId: number, sessionId: number): boolean {
-    for (const publication of this.publications.ofStream(streamId)) {
-      if (publication.endpoint !== endpoint) continue;
+    for (const publication of this.publications.onEndpoint(endpoint, streamId)) {
       // An IPC session may be used again as soon as its subscribers have seen all of it.
       if (publication.sessionId === sessionId && (endpoint !== null || publication.isAvailable)) return true;
     }

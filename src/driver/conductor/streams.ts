@@ -1,3 +1,4 @@
+import type { ChannelEndpoint } from './channel-endpoint.ts';
 import type { Image, Publication, Stream } from './stream.ts';
 import { StreamMap } from './stream-map.ts';
 
@@ -10,9 +11,12 @@ export class Streams {
     return this.publications.get(registrationId) ?? this.images.get(registrationId) ?? null;
   }
 
-  /** Publications and images with this stream id. */
-  ofStream(streamId: number): Stream[] {
-    return [...this.publications.ofStream(streamId), ...this.images.ofStream(streamId)];
+  /** Publications and images with this stream id on an endpoint; null: IPC publications. */
+  onEndpoint(endpoint: ChannelEndpoint | null, streamId: number): Stream[] {
+    return [
+      ...this.publications.onEndpoint(endpoint, streamId),
+      ...this.images.onEndpoint(endpoint, streamId),
+    ];
   }
 
   all(): Stream[] {

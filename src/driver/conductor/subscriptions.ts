@@ -48,7 +48,9 @@ export class Subscriptions {
 
   /** Subscriptions that want a stream of this endpoint (`null`: IPC), the oldest first. */
   wanting(endpoint: ChannelEndpoint | null, streamId: number, sessionId: number): Subscription[] {
-    const candidates = [...this.subscriptions.ofStream(streamId), ...this.locals];
+    const onEndpoint = endpoint === null ? [] : this.subscriptions.onEndpoint(endpoint, streamId);
+    const spiesAndIpc = this.subscriptions.onEndpoint(null, streamId);
+    const candidates = [...onEndpoint, ...spiesAndIpc, ...this.locals];
     return candidates.filter((one) => wants(one, endpoint, streamId, sessionId));
   }
 
@@ -67,7 +69,7 @@ export class Subscriptions {
     for (const destination of this.locals) {
       if (!isThis(destination)) continue;
       this.locals.delete(destination);
-      for (const stream of this.streams.ofStream(destination.streamId)) {
+      for (const stream of this.candidates(destination)) {
         this.linker.announceUnavailable(stream, destination);
         this.linker.leave(stream, destination);
       }
@@ -150,8 +152,7 @@ export class Subscriptions {
     { streamId, channel }: AddSubscriptionCommand,
     { sessionId, isReliable, rejoin, isResponse }: SubscriptionParameters,
   ): void {
-    for (const existing of this.subscriptions.ofStream(streamId)) {
-      if (existing.endpoint !== endpoint) continue;
+    for (const existing of this.subscriptions.onEndpoint(endpoint, streamId)) {
       const { parameters } = existing;
       if (parameters.sessionId !== sessionId) continue;
       const option =
@@ -202,8 +203,15 @@ export class Subscriptions {
     return true;
   }
 
+  /** Streams that a subscription may want: a spy those of any endpoint. */
+  private candidates({ endpoint, spied, streamId }: Subscription): Stream[] {
+    return spied === null
+      ? this.streams.onEndpoint(endpoint, streamId)
+      : [...this.streams.publications.ofStream(streamId)];
+  }
+
   private joinStreams(subscription: Subscription): void {
-    for (const stream of this.streams.ofStream(subscription.streamId)) {
+    for (const stream of this.candidates(subscription)) {
       if (isJoinable(stream) && wantsStream(subscription, stream)) this.linker.join(stream, subscription);
     }
   }
@@ -240,11 +248,11 @@ export class Subscriptions {
     const { registrationId, endpoint, streamId, channel } = subscription;
     this.subscriptions.delete(registrationId);
     this.context.eventLog?.record('REMOVE_SUBSCRIPTION_CLEANUP', { streamId, id: registrationId, channel });
-    for (const stream of this.streams.ofStream(streamId)) this.linker.leave(stream, subscription);
+    for (const stream of this.candidates(subscription)) this.linker.leave(stream, subscription);
     for (const destination of this.locals) {
       if (destination.registrationId !== registrationId) continue;
       this.locals.delete(destination);
-      for (const stream of this.streams.ofStream(streamId)) this.linker.leave(stream, destination);
+      for (const stream of this.candidates(destination)) this.linker.leave(stream, destination);
     }
     if (endpoint === null) return;
     this.changeInterest(endpoint, subscription, -1);
