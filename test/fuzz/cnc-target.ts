@@ -94,7 +94,11 @@ export class CncTarget implements FuzzTarget {
     client.doWork();
   }
 
+  isMalformed = false;
+
   step(): void {
+    this.mutator.begin();
+    this.isMalformed = true;
     switch (this.prng.nextBelow(8)) {
       case 0:
       case 1:
@@ -180,6 +184,7 @@ export class CncTarget implements FuzzTarget {
     const event = this.event();
     mutator.length = encodeEvent(event, mutator.bytes);
     if (prng.nextBelow(8) > 0) mutator.mutate(EVENT_FIELDS);
+    this.isMalformed = mutator.isSpoiled;
     this.latest = `${event.type} ${mutator.bytes.toString('latin1', 0, mutator.length)}`;
     const typeId = prng.nextBelow(32) === 0 ? 0x0f00 + prng.nextBelow(16) : eventTypeId(event);
     this.transmitter.transmit(typeId, mutator.bytes, 0, mutator.length);

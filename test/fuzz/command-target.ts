@@ -155,6 +155,7 @@ export class CommandTarget implements FuzzTarget {
   private cleanUps: (() => void)[] = [];
   private commands = 0;
   private released = new Set<number>();
+  isMalformed = false;
   private latestTypeId = 0;
   private mappedAtStart = 0;
 
@@ -175,18 +176,25 @@ export class CommandTarget implements FuzzTarget {
 
   step(): void {
     const { prng } = this;
+    this.mutator.begin();
+    this.isMalformed = false;
     const command = this.command();
     const { mutator } = this;
     mutator.length = encodeCommand(command, mutator.bytes);
     let typeId = commandTypeId(command);
     if (prng.nextBelow(16) >= VALID_OF_16) mutator.mutate(FIELDS);
     if (prng.nextBelow(32) === 0) mutator.randomize(prng.nextBelow(256));
+    const knownTypeId = typeId;
     if (prng.nextBelow(32) === 0) typeId = 1 + prng.nextBelow(prng.nextBelow(2) === 0 ? 0x20 : 0x7fffffff);
     mutator.length = Math.min(mutator.length, MESSAGE_LENGTH_MAX);
     this.latestTypeId = typeId;
+    this.isMalformed = mutator.isSpoiled || typeId !== knownTypeId;
     const at = this.cnc.toDriver.producerPosition();
     this.write(typeId);
-    if (prng.nextBelow(SPOILED_ONE_OF) === 0) this.spoilRecord(at);
+    if (prng.nextBelow(SPOILED_ONE_OF) === 0) {
+      this.isMalformed = true;
+      this.spoilRecord(at);
+    }
     if (++this.commands % COMMANDS_PER_RUN === 0) this.run();
     if (this.commands % COMMANDS_PER_DRIVER === 0) this.endDriver();
   }

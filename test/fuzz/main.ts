@@ -1,6 +1,6 @@
 /**
  * `npm run fuzz -- [target…] [--seed N] [--count N | --seconds N]`: malformed frames, packets, commands and files for
- * everything that reads what strangers write. Without arguments: more than ten million frames and a million commands.
+ * everything that reads what strangers write. Without arguments: more than ten million malformed frames and a million malformed commands.
  * A seed that is printed repeats its run.
  */
 import { randomInt } from 'node:crypto';
@@ -21,6 +21,7 @@ const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed
 const milliseconds = values.seconds === undefined ? Number.POSITIVE_INFINITY : 1000 * Number(values.seconds);
 console.log(`seed ${seed}`);
 let frames = 0;
+let commands = 0;
 let others = 0;
 for (const target of TARGETS) {
   if (positionals.length > 0 && !positionals.includes(target.name)) continue;
@@ -31,11 +32,16 @@ for (const target of TARGETS) {
         ? Number.POSITIVE_INFINITY
         : target.count;
   const result = await fuzz(target, { seed, count, milliseconds });
-  if (target.isFrames) frames += result.inputs;
-  else others += result.inputs;
+  if (target.makes === 'frames') frames += result.malformed;
+  else if (target.makes === 'commands') commands += result.malformed;
+  else others += result.malformed;
   console.log(
-    `${target.name.padEnd(8)} ${result.inputs} inputs in ${(result.milliseconds / 1000).toFixed(1)} s, ` +
+    `${target.name.padEnd(8)} ${result.inputs} inputs, ${result.malformed} of them malformed, ` +
+      `in ${(result.milliseconds / 1000).toFixed(1)} s, ` +
       `heap ${Math.round(result.heapGrowth / 1024)} KiB, other memory ${Math.round(result.externalGrowth / 1024)} KiB`,
   );
 }
-console.log(`${frames} frames, ${others} commands, events and files: nothing crashed, hung or was kept`);
+console.log(
+  `malformed: ${frames} frames, ${commands} commands, ${others} events, files and messages: ` +
+    'nothing crashed, hung or was kept',
+);

@@ -23,6 +23,9 @@ export class Mutator {
   readonly view: DataView;
   /** Of the message that is being made. */
   length = 0;
+  /** Whether {@link mutate} or {@link randomize} has really changed a message since {@link begin}. */
+  isSpoiled = false;
+  private readonly original: Buffer;
   private readonly prng: Prng;
   private readonly isLittleEndian: boolean;
 
@@ -30,7 +33,13 @@ export class Mutator {
     this.prng = prng;
     this.isLittleEndian = isLittleEndian;
     this.bytes = Buffer.alloc(capacity);
+    this.original = Buffer.alloc(capacity);
     this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, capacity);
+  }
+
+  /** The next message is as it should be, until it is spoiled. */
+  begin(): void {
+    this.isSpoiled = false;
   }
 
   /** Starts with a valid message. */
@@ -41,13 +50,17 @@ export class Mutator {
 
   /** Spoils the message in one to four places. */
   mutate(fields: readonly Field[]): void {
+    const { bytes, original, length } = this;
+    original.set(bytes.subarray(0, length));
     for (let i = this.prng.nextBelow(CHANGES_MAX); i >= 0; i--) this.change(fields);
+    if (this.length !== length || original.compare(bytes, 0, length, 0, length) !== 0) this.isSpoiled = true;
   }
 
   /** Fills the message with so many random bytes. */
   randomize(length: number): void {
     for (let i = 0; i < length; i++) this.bytes[i] = this.prng.next();
     this.length = length;
+    this.isSpoiled = true;
   }
 
   /** One of several. */

@@ -106,8 +106,13 @@ export class PacketTarget implements FuzzTarget {
     this.mutator = new Mutator(prng, FRAME_LENGTH_MAX + 64, false);
   }
 
+  get isMalformed(): boolean {
+    return this.mutator.isSpoiled;
+  }
+
   step(): void {
     const { prng, mutator } = this;
+    mutator.begin();
     if (prng.nextBelow(64) === 0) {
       mutator.randomize(prng.nextBelow(128));
       mutator.bytes.write(OUR_MAC, 'hex');

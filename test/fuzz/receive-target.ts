@@ -84,8 +84,13 @@ export class ReceiveTarget implements FuzzTarget {
     }
   }
 
+  get isMalformed(): boolean {
+    return this.mutator.isSpoiled;
+  }
+
   step(): void {
     const { prng, mutator, transport } = this;
+    mutator.begin();
     if (prng.nextBelow(64) === 0) {
       mutator.randomize(prng.nextBelow(128));
     } else {

@@ -22,6 +22,8 @@ export interface FuzzOptions {
 
 export interface FuzzResult {
   readonly inputs: number;
+  /** How many of them were malformed. The others were whole, to bring what receives them into every state. */
+  readonly malformed: number;
   readonly milliseconds: number;
   /** Bytes of heap, and of memory outside of it, from the end of the warm-up on. */
   readonly heapGrowth: number;
@@ -38,6 +40,7 @@ export async function fuzz(kind: FuzzTargetKind, options: FuzzOptions): Promise<
   const before = handles();
   const target = kind.create(new Prng(seed));
   let inputs = 0;
+  let malformed = 0;
   let warm: Memory | null = null;
   try {
     while (inputs < count && Date.now() - startMs < milliseconds) {
@@ -46,6 +49,7 @@ export async function fuzz(kind: FuzzTargetKind, options: FuzzOptions): Promise<
       for (let i = 0; i < STEPS_PER_BATCH; i++) {
         inputs++;
         target.step();
+        if (target.isMalformed) malformed++;
       }
       if (Date.now() - batchMs > STEPS_PER_BATCH * STEP_MS_MAX) throw new Error('an input took too long');
       const share = Math.max(inputs / count, (Date.now() - startMs) / milliseconds);
@@ -62,7 +66,7 @@ export async function fuzz(kind: FuzzTargetKind, options: FuzzOptions): Promise<
     await new Promise((resolve) => setTimeout(resolve, 20));
     const left = handles();
     if (left > before) throw new Error(`${left} files and mappings are open, there were ${before}`);
-    return { inputs, milliseconds: Date.now() - startMs, heapGrowth, externalGrowth };
+    return { inputs, malformed, milliseconds: Date.now() - startMs, heapGrowth, externalGrowth };
   } catch (error) {
     const what = `${kind.name}, seed ${seed}, input ${inputs}: ${target.describe()}`;
     throw new Error(`${what}\n${error instanceof Error ? error.stack : error}`, { cause: error });

@@ -90,8 +90,13 @@ export class SendTarget implements FuzzTarget {
     return { spec, log, publisher };
   }
 
+  get isMalformed(): boolean {
+    return this.mutator.isSpoiled;
+  }
+
   step(): void {
     const { prng, mutator, transport } = this;
+    mutator.begin();
     if (prng.nextBelow(64) === 0) {
       mutator.randomize(prng.nextBelow(128));
     } else {

@@ -6,6 +6,8 @@ export interface FuzzTarget {
   prepare?(): Promise<void>;
   /** Makes one input and hands it over; throws when that, or anything it leads to, is not as it must be. */
   step(): void;
+  /** Whether the latest input was malformed: not as its maker had to write it. */
+  readonly isMalformed: boolean;
   /** Called now and then, and at the end: throws when something that was allocated is not in proportion. */
   check(): void;
   /** The latest inputs in words, for the report of a failure. */
@@ -15,9 +17,8 @@ export interface FuzzTarget {
 
 export interface FuzzTargetKind {
   readonly name: string;
-  /** Inputs of the full run. */
+  /** Inputs of the full run, about as many malformed ones less as the target leaves whole. */
   readonly count: number;
-  /** Whether {@link count} is of frames; otherwise of commands and files. */
-  readonly isFrames: boolean;
+  readonly makes: 'frames' | 'commands' | 'others';
   create(prng: Prng): FuzzTarget;
 }

@@ -1,5 +1,5 @@
 /** One run: what a seed stands for, from start to end. */
-import { Region } from '../../src/memory/region.ts';
+import { trackRegions } from '../support/track-regions.ts';
 import type { Actor } from './actor.ts';
 import { ClientActor } from './client-actor.ts';
 import { DriverActor } from './driver-actor.ts';
@@ -66,21 +66,6 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
     takeMemoryBack();
     repair();
   }
-}
-
-/** Processes that were killed leave their memory to the system: that is us. */
-function trackRegions(): () => void {
-  const over = Region.over;
-  const regions: Region[] = [];
-  Region.over = (buffer) => {
-    const region = over(buffer);
-    regions.push(region);
-    return region;
-  };
-  return () => {
-    Region.over = over;
-    for (const region of regions) region.close();
-  };
 }
 
 async function runPlan(seed: number, options: RunOptions): Promise<RunResult> {

@@ -127,11 +127,11 @@ export class StreamDraw {
     );
   }
 
-  /** Streams of one kind may share an endpoint; destinations that come and go are a stream's own. */
+  /** Streams of one kind may share an endpoint, unless there is more to it than a port. */
   private portOf(kind: StreamKind, index: number): number {
     const isShared = this.chance(0.3);
     if (kind === 'udp' || kind === 'spy') return 20_000 + (isShared ? 0 : 4 * index);
-    if (kind === 'multi-destination-cast' || kind === 'multicast') return 24_000 + (isShared ? 0 : 4 * index);
+    if (kind === 'multicast') return 24_000 + (isShared ? 0 : 4 * index);
     return 28_000 + 4 * index;
   }
 

@@ -141,7 +141,7 @@ export class Subscriber implements Role {
     const { joinPosition, sessionId, correlationId } = image;
     const end = this.ends.get(sessionId) ?? 0;
     this.world.note(`${this.name}: image of session ${sessionId} from ${joinPosition} on`);
-    if (joinPosition < end) {
+    if (joinPosition < end && !this.mayJoinAtSlowest) {
       this.world.failure ??= `${this.name}: session ${sessionId} joins at ${joinPosition}, and was read up to ${end} before`;
     }
     this.readings.set(correlationId, {
@@ -151,6 +151,13 @@ export class Subscriber implements Role {
       nextIndex: 0,
       lastPosition: joinPosition,
     });
+  }
+
+  /** Who comes to an IPC stream gets what any other has still to read: one that is slow, or that nobody knows to be dead. */
+  private get mayJoinAtSlowest(): boolean {
+    const { kind, subscribers } = this.stream;
+    if (kind === 'ipc') return subscribers.length > 1;
+    return kind === 'multi-destination-subscription' && RECEIVERS_END.some((fault) => this.world.has(fault));
   }
 
   private onUnavailable(image: Image): void {

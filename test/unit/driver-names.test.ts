@@ -293,3 +293,12 @@ test('should not send to IPv6 from a socket of IPv4', () => {
   assert.equal(bench.find('C'), '2001:db8::c');
   assert.deepEqual(bench.run(2), []);
 });
+
+test('an address that no host has makes nobody a neighbour', () => {
+  const bench = new ResolverBench();
+  bench.run(1);
+  bench.hears({ address: Uint8Array.of(0, 1, 0x86, 0xa0) });
+  bench.hears({ address: Uint8Array.of(0, 0xff, 0xff, 0xff) });
+  bench.hears({ address: Uint8Array.of(0, 0, 0, 1) });
+  assert.deepEqual(bench.run(10), []);
+});

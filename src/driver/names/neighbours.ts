@@ -1,7 +1,7 @@
 import { CounterType } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { IpAddress } from '../../transport/transport.ts';
-import { releaseAddress, retainAddress } from '../../util/ip-address.ts';
+import { isIpv6, releaseAddress, retainAddress } from '../../util/ip-address.ts';
 import { formatSocketAddress, ipv6FromBytes } from '../../util/ip-text.ts';
 import { knownAddress } from '../conductor/name-resolver.ts';
 import type { DriverNameResolverContext } from './driver-name-resolver.ts';
@@ -137,9 +137,13 @@ export class Neighbours {
   }
 }
 
-/** The address of 4 or 16 bytes; a link-local one is on the interface that `zone` says. 0: there is no room for it. */
+/** The address of 4 or 16 bytes; a link-local one is on the interface that `zone` says. 0: no host has it, or there is no room. */
 function addressFrom(bytes: Uint8Array, zone: number): IpAddress {
-  if (bytes.length === 4) return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0);
+  if (bytes.length === 4) {
+    const address = new DataView(bytes.buffer, bytes.byteOffset).getInt32(0);
+    // 0.x.y.z, which no host has, is how addresses of IPv6 are numbered.
+    return isIpv6(address) ? 0 : address;
+  }
   const isLinkLocal = bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
   return ipv6FromBytes(bytes, isLinkLocal ? zone : 0) ?? 0;
 }
