@@ -269,7 +269,7 @@ std::string start(uint16_t id) {
   return "";
 }
 
-// describePort(id) → { driverName, deviceName, mac, mtu, mtuMin, mtuMax, rxQueuesMax, txQueuesMax, limits of both rings,
+// describePort(id) → { driverName, deviceName, mac, mtu, mtuMin, mtuMax, frameLengthMax, rxQueuesMax, txQueuesMax, limits of both rings,
 // rxBufferLengthMin, offloads }. Throws DPDK_NO_PORT, or DPDK_PORT when the port does not answer.
 void describePort(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
@@ -293,6 +293,7 @@ void describePort(const Arguments& args) {
   setNumber(isolate, result, "mtu", mtu);
   setNumber(isolate, result, "mtuMin", RTE_MAX(info.min_mtu, static_cast<uint16_t>(RTE_ETHER_MIN_MTU)));
   setNumber(isolate, result, "mtuMax", info.max_mtu);
+  setNumber(isolate, result, "frameLengthMax", info.max_rx_pktlen);
   setNumber(isolate, result, "rxQueuesMax", info.max_rx_queues);
   setNumber(isolate, result, "txQueuesMax", info.max_tx_queues);
   setNumber(isolate, result, "rxRingMin", info.rx_desc_lim.nb_min);

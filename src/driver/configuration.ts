@@ -7,6 +7,7 @@ import { isPowerOfTwo } from '../util/bits.ts';
 import { ConfigurationError, messageOf } from '../util/errors.ts';
 import { formatIpv4, parseIpv4 } from '../util/ipv4.ts';
 import { parseCommandLine, readPropertyFile } from './command-line.ts';
+import { dpdkPorts } from './dpdk-ports.ts';
 import type { DriverOptions, Ipv4Interface, PortRange } from './driver-options.ts';
 import { parseGroupTag } from './group-tag.ts';
 import { parseResolverAddress, splitHostAndPort } from './names/resolver-address.ts';
@@ -328,6 +329,13 @@ function checkDpdk(options: DriverOptions): void {
       'the DPDK transport has no address. Set AERON_DPDK_LOCAL_IPV4_ADDRESS, for instance to 10.0.0.1/24.',
     );
   }
+  if (dpdkPorts(options).length <= 1) return;
+  const { networkAgents, dpdkRxInterruptSleepNs, dpdkFurtherPorts } = options;
+  if (networkAgents === 1 && dpdkRxInterruptSleepNs === 0) return;
+  throw new ConfigurationError(
+    `aeron.dpdk.further.ports=${dpdkFurtherPorts.join(',')} needs one network agent that does not sleep, and ` +
+      `${named('networkAgents', options)}, ${named('dpdkRxInterruptSleepNs', options)}. Set them to 1 and 0.`,
+  );
 }
 
 /** Every setting with its value, a line each. */

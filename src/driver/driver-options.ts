@@ -154,6 +154,7 @@ export interface DriverOptions {
   readonly dpdkAddressProbes: number;
   readonly dpdkNeighbours: readonly string[];
   readonly dpdkPortId: number;
+  readonly dpdkFurtherPorts: readonly string[];
   readonly dpdkMtu: number;
   readonly dpdkRxQueueSize: number;
   readonly dpdkTxQueueSize: number;
@@ -162,6 +163,7 @@ export interface DriverOptions {
   readonly dpdkVlanId: number;
   readonly dpdkPromiscuous: boolean;
   readonly dpdkOffloads: boolean;
+  readonly dpdkRxInterruptSleepNs: number;
   readonly dpdkUser: string;
   readonly dpdkGroup: string;
   readonly dpdkExtendedStats: boolean;

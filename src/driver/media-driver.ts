@@ -15,6 +15,7 @@ import { EventTransmitter, LoggedEventTransmitter } from './conductor/event-tran
 import { LogStore } from './conductor/log-store.ts';
 import { type HostLookup, NameResolver } from './conductor/name-resolver.ts';
 import { formatConfiguration, loadConfiguration, validate } from './configuration.ts';
+import { dpdkPorts } from './dpdk-ports.ts';
 import { DriverAgent } from './driver-agent.ts';
 import { prepareDirectory } from './driver-directory.ts';
 import { DriverFiles } from './driver-files.ts';
@@ -279,7 +280,6 @@ function newConductor(
     systemCounter(SystemCounter.NAME_RESOLVER_TIME_THRESHOLD_EXCEEDED),
     options.nameResolverThresholdNs,
   );
-  const dpdkAddress = options.dpdkLocalIpv4Address;
   const eventLog = openEventLog(eventLogConfig(options), clock);
   const { lookup, driverNames } = nameLookup(options, machine, extensions, files, network, eventLog);
   return new Conductor(
@@ -300,8 +300,8 @@ function newConductor(
       }),
       driverNames,
       localAddresses: () =>
-        transportKind(options) === 'dpdk' && dpdkAddress !== null
-          ? [{ name: `dpdk${options.dpdkPortId}`, address: dpdkAddress.address }]
+        transportKind(options) === 'dpdk'
+          ? dpdkPorts(options).map(({ portId, address }) => ({ name: `dpdk${portId}`, address }))
           : machine.localAddresses(),
       maxDatagramLength: network.maxDatagramLength,
       randomInt32: machine.randomInt32,

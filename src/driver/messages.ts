@@ -497,4 +497,10 @@ export type TransportConfig =
       readonly receiveBurstLength?: number;
       readonly coalesceDatagrams: boolean;
     }
-  | { readonly kind: 'bypass'; readonly dpdk: BypassConfig };
+  | {
+      readonly kind: 'bypass';
+      /** One or more. */
+      readonly ports: readonly BypassConfig[];
+      /** How long an idle agent sleeps at most unless a frame comes; 0: it idles as its strategy says. */
+      readonly rxInterruptSleepNs: number;
+    };

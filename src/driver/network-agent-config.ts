@@ -4,6 +4,7 @@ import type { StaticNeighbour } from '../transport/bypass/bypass-transport.ts';
 import { parseIpv4 } from '../util/ipv4.ts';
 import { parseMac } from '../util/mac.ts';
 import type { AgentSharing } from './agent-sharing.ts';
+import { dpdkPorts } from './dpdk-ports.ts';
 import type { DriverOptions } from './driver-options.ts';
 import type { EventLogConfig } from './event-log/event-log.ts';
 import type { ExtensionsConfig, NamedExtension, NetworkAgentConfig, TransportConfig } from './messages.ts';
@@ -90,13 +91,12 @@ function transportConfig(
     case 'dpdk':
       return {
         kind: 'bypass',
-        dpdk: {
+        ports: dpdkPorts(options).map(({ portId, address, prefixLength, gatewayAddress }) => ({
           ealArguments: options.ealArguments,
-          portId: options.dpdkPortId,
-          localAddress: options.dpdkLocalIpv4Address!.address,
-          prefixLength:
-            options.dpdkLocalIpv4Address!.prefixLength ?? (options.dpdkGatewayIpv4Address === 0 ? 0 : 24),
-          gatewayAddress: options.dpdkGatewayIpv4Address,
+          portId,
+          localAddress: address,
+          prefixLength,
+          gatewayAddress,
           addressProbes: index === 0 ? options.dpdkAddressProbes : 0,
           neighbours: options.dpdkNeighbours.map(parseNeighbour),
           mtu: options.dpdkMtu,
@@ -107,11 +107,12 @@ function transportConfig(
           vlanId: options.dpdkVlanId,
           isPromiscuous: options.dpdkPromiscuous,
           usesOffloads: options.dpdkOffloads,
-          wantsRxInterrupts: false,
+          wantsRxInterrupts: options.dpdkRxInterruptSleepNs > 0,
           queue: index,
           queues: sharing?.count ?? 1,
           handOver: sharing === null ? null : sharing.handOver(index),
-        },
+        })),
+        rxInterruptSleepNs: options.dpdkRxInterruptSleepNs,
       };
   }
 }

@@ -13,6 +13,7 @@ import type { NetworkCommand, NetworkEvent } from './messages.ts';
 import { NetworkAgent } from './network-agent.ts';
 import { COMMANDS_RUNG, EVENTS_RUNG, type NetworkWorkerData } from './network-worker-data.ts';
 import { openTransport } from './open-transport.ts';
+import { RxInterruptIdleStrategy } from './rx-interrupt-idle-strategy.ts';
 
 /** A defect that throws in every cycle must not flood the conductor. */
 const PAUSE_AFTER_ERROR_NS = 10_000_000;
@@ -41,6 +42,10 @@ class NetworkThread {
       const status = new AtomicCounter(cnc, config.countersValuesOffset, CONTROLLABLE_IDLE_STRATEGY);
       this.idleStrategy = extensions.get('idleStrategy', idleStrategy)(idleStrategyInitArgs, status);
       const transport = await openTransport(config, clock, extensions);
+      const waiter = transport?.frameWaiter ?? null;
+      if (waiter !== null && config.transport.kind === 'bypass') {
+        this.idleStrategy = new RxInterruptIdleStrategy(waiter, config.transport.rxInterruptSleepNs);
+      }
       this.agent = new NetworkAgent(config, transport, clock, this.emit, transport?.statistics, extensions);
       for (const port of transport?.portReports ?? []) this.emit({ kind: 'portOpened', port });
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Clock } from '../concurrent/clock.ts';
+import type { FrameWaiter } from '../transport/bypass/open-bypass-ports.ts';
 import type { PortReport } from '../transport/bypass/port-report.ts';
 import { InterceptedTransport } from '../transport/interceptors.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -21,6 +22,8 @@ const LOSS_SEED = 1;
 export type OpenedTransport = Transport & {
   readonly statistics: TransportStatistics | null;
   readonly portReports?: readonly PortReport[];
+  /** Where its owner may wait for frames; null, or left out: nowhere. */
+  readonly frameWaiter?: FrameWaiter | null;
 };
 
 type Opener<Kind extends TransportConfig['kind']> = (
@@ -36,13 +39,9 @@ const OPENERS: { readonly [Kind in TransportConfig['kind']]: Opener<Kind> } = {
     const { openKernelTransport } = await import('../transport/kernel/kernel-transport.ts');
     return openKernelTransport(config);
   },
-  bypass: async ({ dpdk }, clock) => {
-    const { openBypassTransport } = await import('../transport/bypass/bypass-transport.ts');
-    const { portReport } = await import('../transport/bypass/port-report.ts');
-    const { claimAddress } = await import('../transport/bypass/claim-address.ts');
-    const transport = openBypassTransport(dpdk, clock);
-    await claimAddress(transport, clock);
-    return Object.assign(transport, { portReports: [portReport(dpdk, transport)] });
+  bypass: async ({ ports }, clock) => {
+    const { openBypassPorts } = await import('../transport/bypass/open-bypass-ports.ts');
+    return openBypassPorts(ports, clock);
   },
   extension: async ({ name }, clock, extensions) => {
     const transport = await extensions.get('transport', name)(clock);
@@ -62,7 +61,7 @@ export async function openTransport(
   const open = OPENERS[config.transport.kind] as Opener<TransportConfig['kind']>;
   const opened = await open(config.transport, clock, extensions);
   if (opened === null) return null;
-  const { statistics, portReports = [], tapPoint } = opened;
+  const { statistics, portReports = [], frameWaiter = null, tapPoint } = opened;
   let transport: Transport = opened;
   try {
     if (config.receiveLossRate > 0) transport = await lossy(transport, clock, config.receiveLossRate);
@@ -73,7 +72,11 @@ export async function openTransport(
     throw error;
   }
   if (transport === opened) return opened;
-  return Object.assign(transport, { statistics, portReports }, tapPoint === undefined ? {} : { tapPoint });
+  return Object.assign(
+    transport,
+    { statistics, portReports, frameWaiter },
+    tapPoint === undefined ? {} : { tapPoint },
+  );
 }
 
 /** The log stands before the interceptors: it sees what they are given to send, and what they let arrive. */

@@ -10,6 +10,8 @@ export interface PortDescription {
   readonly mtu: number;
   readonly mtuMin: number;
   readonly mtuMax: number;
+  /** Of a received frame, frame check sequence included. */
+  readonly frameLengthMax: number;
   readonly rxQueuesMax: number;
   readonly txQueuesMax: number;
   readonly rxRingMin: number;

@@ -8,7 +8,7 @@ import { Aeron } from '../../src/client/aeron.ts';
 import type { ExclusivePublication } from '../../src/client/exclusive-publication.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
 import type { Subscription } from '../../src/client/subscription.ts';
-import { SystemCounter } from '../../src/cnc/counter-types.ts';
+import { CounterType, SystemCounter } from '../../src/cnc/counter-types.ts';
 import { sharedMemoryWire } from '../../src/device/dpdk/shared-memory-wire.ts';
 import type { DriverOptions } from '../../src/driver/driver-options.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
@@ -267,4 +267,49 @@ test('two agents with the queues of a tap device exchange streams with kernel so
   await until(() => traffic(a, 'datagrams sent').every((sent) => sent > COUNT / 4), 'both counts');
   await until(() => traffic(a, 'datagrams received').every((received) => received > 0), 'both counts');
   assert.deepEqual(traffic(a, 'hand-overs dropped'), [0, 0]);
+});
+
+// Each card is on a network of its own, where the kernel's stack answers; unbound senders go where the route leads.
+test('one driver has streams on two ports at a time, each by its address', {
+  skip: SKIP_WITHOUT_DPDK || vethLabMissing() || SKIP_WITHOUT_TAP,
+}, async (t) => {
+  const namespace = createNamespace(t);
+  const properties = {
+    'aeron.timer.interval': '50ms',
+    'aeron.image.liveness.timeout': '60s',
+    'aeron.publication.connection.timeout': '60s',
+  };
+  const onTaps = await startDriver(t, 'ours', {
+    namespace,
+    ealArguments: [...virtualEal('net_tap0,iface=tap0'), '--vdev=net_tap1,iface=tap1'],
+    properties: {
+      ...properties,
+      'aeron.dpdk.local.ipv4.address': '10.77.0.1/24',
+      'aeron.dpdk.further.ports': '1=10.78.0.1/24',
+    },
+  });
+  setUpInterface(namespace, 'tap0', '10.77.0.2');
+  setUpInterface(namespace, 'tap1', '10.78.0.2');
+  const onSockets = await startDriver(t, 'ours', { namespace, properties });
+  const [a, b] = await Promise.all([connect(t, onTaps.directory), connect(t, onSockets.directory)]);
+  const flows = ['10.77.0', '10.78.0'].flatMap((prefix, i) => [
+    Flow.start(a, `aeron:udp?endpoint=${prefix}.2:2463${i}`, b, `aeron:udp?endpoint=${prefix}.2:2463${i}`),
+    Flow.start(b, `aeron:udp?endpoint=${prefix}.1:2464${i}`, a, `aeron:udp?endpoint=${prefix}.1:2464${i}`),
+    Flow.start(
+      a,
+      `aeron:udp?endpoint=${prefix}.2:2465${i}|interface=${prefix}.0/24`,
+      b,
+      `aeron:udp?endpoint=${prefix}.2:2465${i}`,
+    ),
+  ]);
+  await run(await Promise.all(flows));
+  const longest: number[] = [];
+  a.countersReader.forEach(({ typeId, label, value, key }) => {
+    if (typeId === CounterType.DPDK_PKTS && label === 'DPDK RX packets') longest[key.readInt32LE()] = value;
+  });
+  assert.equal(longest.length, 2);
+  assert.ok(
+    longest.every((count) => count > 0),
+    longest.join(),
+  );
 });

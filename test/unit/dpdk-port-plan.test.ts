@@ -23,6 +23,7 @@ const PORT: PortDescription = {
   mtu: 1500,
   mtuMin: 68,
   mtuMax: 9216,
+  frameLengthMax: 9234,
   rxQueuesMax: 8,
   txQueuesMax: 4,
   rxRingMin: 64,
@@ -107,6 +108,10 @@ describe('the plan for a port', () => {
       message: /5 queue pairs are wanted, .* 8 receive and 4 transmit queues/,
     });
     assert.throws(() => plan({ mtu: 9217 }), { code: 'DPDK_PORT', message: /MTU 9217 .* 68 to 9216/ });
+    // net_tap names no true MTU, but a true frame.
+    const tap = { mtuMax: 65535, frameLengthMax: 1522 };
+    assert.equal(plan({ mtu: 1504 }, tap).mtu, 1504);
+    assert.throws(() => plan({ mtu: 1505 }, tap), { code: 'DPDK_PORT', message: /1505 .* 68 to 1504/ });
     assert.throws(() => plan({ mtu: 67 }), { code: 'DPDK_PORT' });
   });
 

@@ -61,6 +61,9 @@ export interface PortPlan extends PortSetup {
 
 /** Ethernet header, one VLAN tag, frame check sequence. */
 const FRAME_OVERHEAD = 22;
+/** The same without a tag. */
+const ETHERNET_OVERHEAD = 18;
+const UINT16_MAX = 65535;
 /** Room before a frame to send, beyond the room that DPDK leaves in any case: `kTxDataOffset` of the addon. */
 const TX_OFFSET_EXCESS = 22;
 /** Some cards receive in units of 1 KiB, and others halve what is not a power of two. */
@@ -86,10 +89,11 @@ export function planPort(port: PortDescription, given: Partial<PortWishes>): Por
     );
   }
   const mtu = wishes.mtu === 0 ? port.mtu : wishes.mtu;
-  if (mtu < port.mtuMin || mtu > port.mtuMax) {
+  const mtuMax = Math.min(port.mtuMax, port.frameLengthMax - frameOverhead(port));
+  if (mtu < port.mtuMin || mtu > mtuMax) {
     throw new AeronError(
       'DPDK_PORT',
-      `${port.driverName}: MTU ${mtu} is outside the port's ${port.mtuMin} to ${port.mtuMax}. Set aeron.dpdk.mtu to one of those.`,
+      `${port.driverName}: MTU ${mtu} is outside the port's ${port.mtuMin} to ${mtuMax}. Set aeron.dpdk.mtu to one of those.`,
     );
   }
   const notes: string[] = [];
@@ -118,6 +122,12 @@ export function planPort(port: PortDescription, given: Partial<PortWishes>): Por
     poolOperations: wishes.poolOperations,
     notes,
   };
+}
+
+/** What of the longest frame is not its packet, as DPDK reckons: some drivers name no true MTU, but a true frame. */
+function frameOverhead({ mtuMax, frameLengthMax }: PortDescription): number {
+  const isTold = mtuMax !== UINT16_MAX && frameLengthMax > mtuMax;
+  return isTold ? frameLengthMax - mtuMax : ETHERNET_OVERHEAD;
 }
 
 /** The largest frame, in whole units. */

@@ -40,7 +40,10 @@ export function portReport(
     txRingLength: capabilities.txRingLength,
     bufferCount: plan.bufferCount,
     offloads: offloadNames(plan.offloads),
-    notes: plan.notes,
+    notes:
+      plan.hasRxInterrupts && !capabilities.rxInterrupts
+        ? [...plan.notes, 'the port has no RX interrupts, so its idle owner does not sleep on them']
+        : plan.notes,
     transport: statistics.transport.buffer as SharedArrayBuffer,
     net: statistics.net.buffer as SharedArrayBuffer,
     device: statistics.device.buffer as SharedArrayBuffer,
