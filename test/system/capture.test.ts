@@ -22,6 +22,15 @@ const HAS_TSHARK = spawnSync('tshark', ['--version']).status === 0;
 // Where everything is installed that the tests need, a test that finds something missing has to fail.
 const SKIP_TSHARK = HAS_TSHARK || process.env.CI === 'true' ? false : 'needs tshark: apt-get install tshark';
 
+interface Named {
+  readonly name: string;
+  readonly total: number;
+}
+
+function totalOf(counts: readonly Named[], name: string): number {
+  return counts.find((count) => count.name === name)?.total ?? -1;
+}
+
 interface Station {
   readonly directory: string;
   readonly aeron: Aeron;
@@ -162,6 +171,25 @@ describe('a capture of a running driver', { skip: SKIP_WITHOUT_DPDK }, () => {
     const lines = (await capture.success()).split('\n').filter((line) => line.includes('streamId='));
     assert.equal(lines.length, 3);
     for (const line of lines) assert.match(line, / in {2}10\.0\.0\.1:\d+ > 10\.0\.0\.2:40123 (DATA|SETUP) /);
+  });
+
+  test('goes with statistics of the port: what it carries and what it drops, by reason', async (t) => {
+    const { a, b } = await startPair(t);
+    await exchange(a, b);
+    const nobody = await a.aeron.addPublication(`aeron:udp?endpoint=${ADDRESS.b}:40999`, STREAM_ID);
+    t.after(() => nobody.close());
+    const look = async (): Promise<{ traffic: Named[]; drops: Named[]; isLinkUp: boolean }> => {
+      const words = [PROGRAM, 'nic', 'stat', '--dir', b.directory, '--once', '--json', '-i', '200'];
+      const run = TestProcess.start(t, 'nic stat', process.execPath, words, { deadlineMs: DEADLINE_MS });
+      return JSON.parse(await run.success()).ports[0];
+    };
+    let last = await look();
+    // Setup frames for a port at which nobody listens come ten times a second.
+    for (let i = 0; i < 50 && totalOf(last.drops, 'RX receiver discard') === 0; i++) last = await look();
+    assert.equal(last.isLinkUp, true);
+    assert.ok(totalOf(last.traffic, 'RX packets') > 0);
+    assert.ok(totalOf(last.traffic, 'TX bytes') > 0);
+    assert.ok(totalOf(last.drops, 'RX receiver discard') > 0);
   });
 
   test('ends with the driver, and one at a time is enough', async (t) => {

@@ -13,6 +13,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('../nic/list.ts')).list,
   },
   {
+    name: 'stat',
+    summary: 'show what the ports of a running driver carry and drop, and why',
+    load: async () => (await import('../nic/stat.ts')).stat,
+  },
+  {
     name: 'bind',
     summary: 'take a card from the kernel, for DPDK',
     load: async () => (await import('../nic/bind.ts')).bind,
