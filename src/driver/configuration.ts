@@ -11,7 +11,7 @@ import { dpdkPorts } from './dpdk-ports.ts';
 import type { DriverOptions, Ipv4Interface, PortRange } from './driver-options.ts';
 import { parseGroupTag } from './group-tag.ts';
 import { parseResolverAddress, splitHostAndPort } from './names/resolver-address.ts';
-import { parseNeighbour, transportKind } from './network-agent-config.ts';
+import { parseNeighbour, parseRoute, transportKind } from './network-agent-config.ts';
 import { environmentName, SETTINGS, type Setting, type SettingKind } from './settings.ts';
 
 /** The rest is for the file's metadata and its padding to a page. */
@@ -321,6 +321,7 @@ function checkNetworkAgents(options: DriverOptions): void {
 }
 
 function checkDpdk(options: DriverOptions): void {
+  for (const route of options.dpdkRoutes) checkedBy(SETTINGS.dpdkRoutes.property, route, parseRoute);
   for (const neighbour of options.dpdkNeighbours) {
     checkedBy(SETTINGS.dpdkNeighbours.property, neighbour, parseNeighbour);
   }

@@ -151,6 +151,7 @@ export interface DriverOptions {
   readonly transport: 'auto' | 'kernel' | 'dpdk' | 'none';
   readonly dpdkLocalIpv4Address: Ipv4Interface | null;
   readonly dpdkGatewayIpv4Address: IpAddress;
+  readonly dpdkRoutes: readonly string[];
   readonly dpdkAddressProbes: number;
   readonly dpdkNeighbours: readonly string[];
   readonly dpdkPortId: number;

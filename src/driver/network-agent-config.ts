@@ -1,7 +1,7 @@
 import type { CncFile } from '../cnc/cnc-file.ts';
 import type { Region } from '../memory/region.ts';
-import type { StaticNeighbour } from '../transport/bypass/bypass-transport.ts';
-import { parseIpv4 } from '../util/ipv4.ts';
+import type { RouteOptions, StaticNeighbour } from '../transport/bypass/bypass-transport.ts';
+import { formatIpv4, parseIpv4 } from '../util/ipv4.ts';
 import { parseMac } from '../util/mac.ts';
 import type { AgentSharing } from './agent-sharing.ts';
 import { dpdkPorts } from './dpdk-ports.ts';
@@ -97,6 +97,7 @@ function transportConfig(
           localAddress: address,
           prefixLength,
           gatewayAddress,
+          routes: options.dpdkRoutes.map(parseRoute),
           addressProbes: index === 0 ? options.dpdkAddressProbes : 0,
           neighbours: options.dpdkNeighbours.map(parseNeighbour),
           mtu: options.dpdkMtu,
@@ -115,6 +116,22 @@ function transportConfig(
         rxInterruptSleepNs: options.dpdkRxInterruptSleepNs,
       };
   }
+}
+
+/** Reads `10.1.0.0/16`, a network on the link, or `10.1.0.0/16=10.0.0.253`, one behind a router. Throws RangeError for others. */
+export function parseRoute(text: string): RouteOptions {
+  const [, network, length, router] = /^([\d.]+)\/(\d{1,2})(?:=([\d.]+))?$/.exec(text) ?? [];
+  const address = parseIpv4(network ?? '');
+  const gatewayAddress = router === undefined ? 0 : parseIpv4(router);
+  const prefixLength = Number(length);
+  if (address === null || gatewayAddress === null || prefixLength > 32) {
+    throw new RangeError(`${text} is neither network/prefix nor network/prefix=router`);
+  }
+  const mask = prefixLength === 0 ? 0 : -1 << (32 - prefixLength);
+  if ((address & ~mask) !== 0) {
+    throw new RangeError(`${text} is no network: write ${formatIpv4(address & mask)}/${prefixLength}`);
+  }
+  return { network: address, prefixLength, gatewayAddress };
 }
 
 /** Reads `10.0.0.2=02:00:00:00:00:02`. Throws RangeError for what is none. */

@@ -348,6 +348,8 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     'our address on the DPDK port, with prefix: 10.0.0.1/24'),
   dpdkGatewayIpv4Address: setting('aeron.dpdk.gateway.ipv4.address', 'ipv4', '',
     'router for addresses outside the prefix'),
+  dpdkRoutes: setting('aeron.dpdk.routes', 'list', '',
+    'other networks on the link, or behind routers of their own: 10.1.0.0/16,10.2.0.0/16=10.0.0.253'),
   dpdkAddressProbes: int('aeron.dpdk.address.probes', '3', 0, 10,
     'how often our address is asked for, 100 ms apart, before it is used; another card that has it stops the driver; 0: not'),
   dpdkNeighbours: setting('aeron.dpdk.neighbours', 'list', '',

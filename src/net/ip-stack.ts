@@ -36,7 +36,7 @@ import type { NeighbourListener } from './neighbour-listener.ts';
 import * as count from './net-statistics.ts';
 import { deliverPlain, plainPayloadLength } from './plain-datagram.ts';
 import { RecentFlows } from './recent-flows.ts';
-import { Route } from './route.ts';
+import { Route, type RouteOptions } from './route.ts';
 import type { GroupListener, ReassembledListener, UdpListener } from './udp.ts';
 
 export interface IpStackOptions {
@@ -44,6 +44,8 @@ export interface IpStackOptions {
   readonly prefixLength: number;
   /** 0: none. */
   readonly gatewayAddress: number;
+  /** Networks besides that of our address, and those behind other routers than the gateway. */
+  readonly routes?: readonly RouteOptions[];
   /** How often our address is asked for when the link comes up, before it is announced; 0 when left out: not at all. */
   readonly addressProbes?: number;
   /** Neighbours that are not asked. */
@@ -118,7 +120,7 @@ export class IpStack implements TapPoint {
     this.membership = this.igmp.membership;
     this.icmp = new IcmpHost(this.queue, address, this.flows, statistics, clock);
     this.ipv4 = new Ipv4Receiver(device.memory, address, statistics, clock, this.icmp, this.igmp);
-    this.route = new Route(address, options.prefixLength, options.gatewayAddress);
+    this.route = new Route(address, options.prefixLength, options.gatewayAddress, options.routes);
     this.address = address;
     this.view = device.memory.view;
     this.rxWords = device.rxWords;

@@ -56,6 +56,15 @@ export class SummedStatistics implements TransportStatistics {
     return this.parts.find(({ lastError }) => lastError !== '')?.lastError ?? '';
   }
 
+  /** Cold. */
+  takeReport(): string {
+    for (const part of this.parts) {
+      const report = part.takeReport?.() ?? '';
+      if (report !== '') return report;
+    }
+    return '';
+  }
+
   private sum(count: Count): number {
     return this.parts.reduce((total, part) => total + part[count], 0);
   }

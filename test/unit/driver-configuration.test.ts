@@ -74,7 +74,12 @@ test('should know every setting by its property and by its variable', () => {
         : {
             bool: 'true',
             idleStrategy: 'spin',
-            list: setting === SETTINGS.dpdkNeighbours ? '10.0.0.2=02:00:00:00:00:02' : 'a',
+            list:
+              setting === SETTINGS.dpdkNeighbours
+                ? '10.0.0.2=02:00:00:00:00:02'
+                : setting === SETTINGS.dpdkRoutes
+                  ? '10.1.0.0/16'
+                  : 'a',
             portRange: '5000 6000',
             ipv4: '10.0.0.1',
             ipv4Interface: '10.0.0.1/24',
@@ -103,6 +108,19 @@ test('should refuse a neighbour that is not an address with an Ethernet address'
   for (const [neighbour, why] of Object.entries(wrong)) {
     refused([`-Daeron.dpdk.neighbours=${neighbour}`], `aeron.dpdk.neighbours: ${why}.`);
   }
+});
+
+test('should refuse a route that is not of a network', () => {
+  const wrong = {
+    '10.1.0.0': '10.1.0.0 is neither network/prefix nor network/prefix=router',
+    '10.1.0.0/33': '10.1.0.0/33 is neither network/prefix nor network/prefix=router',
+    '10.1.0.0/16=x': '10.1.0.0/16=x is neither network/prefix nor network/prefix=router',
+    '10.1.2.3/16': '10.1.2.3/16 is no network: write 10.1.0.0/16',
+  };
+  for (const [route, why] of Object.entries(wrong)) {
+    refused([`-Daeron.dpdk.routes=${route}`], `aeron.dpdk.routes: ${why}.`);
+  }
+  load('-Daeron.dpdk.routes=10.1.0.0/16,10.2.0.0/16=10.0.0.253,0.0.0.0/0');
 });
 
 test('should take what official drivers take and what nobody knows, whatever it says', () => {

@@ -8,6 +8,7 @@ import { IPV4_CHECKSUM, IPV4_MALFORMED, IPV4_SOURCE_ROUTED } from '../../src/net
 import { Route } from '../../src/net/route.ts';
 import { isUdpChecksumRight } from '../../src/net/udp.ts';
 import { addBytes, fold } from '../../src/util/internet-checksum.ts';
+import { formatIpv4, parseIpv4 } from '../../src/util/ipv4.ts';
 import { hex, internetChecksum } from '../support/frames.ts';
 
 function viewOf(bytes: Buffer): DataView {
@@ -168,6 +169,31 @@ describe('route', () => {
     const route = new Route(0x0a000001, 24, gateway);
     for (const address of [0xe0000001, 0xffffffff, 0x7f000001, 0, 0x0a0000ff]) {
       assert.equal(route.nextHop(address | 0), 0);
+    }
+  });
+
+  test('knows other networks, on the link or behind routers of their own, the smallest first', () => {
+    const at = (text: string): number => parseIpv4(text)!;
+    const route = new Route(at('10.0.0.1'), 24, at('10.0.0.254'), [
+      { network: at('10.1.0.0'), prefixLength: 16, gatewayAddress: 0 },
+      { network: at('10.1.2.0'), prefixLength: 24, gatewayAddress: at('10.0.0.253') },
+      { network: at('10.0.0.64'), prefixLength: 32, gatewayAddress: at('10.0.0.252') },
+      { network: at('192.168.0.0'), prefixLength: 31, gatewayAddress: 0 },
+    ]);
+    const hops: Record<string, string> = {
+      '10.0.0.2': '10.0.0.2',
+      '10.0.0.64': '10.0.0.252',
+      '10.1.3.4': '10.1.3.4',
+      '10.1.2.3': '10.0.0.253',
+      '192.168.0.1': '192.168.0.1',
+      '192.168.0.2': '10.0.0.254',
+      '10.0.0.255': '0.0.0.0',
+      '10.1.255.255': '0.0.0.0',
+      '10.1.2.255': '10.0.0.253',
+      '224.0.0.1': '0.0.0.0',
+    };
+    for (const [address, hop] of Object.entries(hops)) {
+      assert.equal(formatIpv4(route.nextHop(at(address))), hop, address);
     }
   });
 

@@ -9,6 +9,7 @@ import type { UnreachableListener } from '../../net/icmp-errors.ts';
 import { IpStack, type IpStackOptions, READY, type StaticNeighbour, UNRESOLVED } from '../../net/ip-stack.ts';
 import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
 import { LINK_UP, TX_UNREACHABLE, TX_UNRESOLVED } from '../../net/net-statistics.ts';
+import type { RouteOptions } from '../../net/route.ts';
 import {
   type GroupListener,
   type ReassembledListener,
@@ -46,6 +47,7 @@ import { LocalDatagrams } from './local-datagrams.ts';
 import { PortTable } from './port-table.ts';
 
 export type { StaticNeighbour } from '../../net/ip-stack.ts';
+export type { RouteOptions } from '../../net/route.ts';
 
 /** Packet memory behind one ring entry, at least: what a received frame takes up, whatever its length. */
 const PACKET_BUFFER_LENGTH = 2048;
@@ -58,6 +60,7 @@ export interface BypassConfig extends DpdkDeviceOptions {
   /** 0: none, and other networks cannot be reached. */
   readonly gatewayAddress: IpAddress;
   /** As in {@link IpStackOptions}. */
+  readonly routes?: readonly RouteOptions[];
   readonly addressProbes?: number;
   readonly neighbours?: readonly StaticNeighbour[];
   /** Among several network agents; `null` or left out: the port has one. */
@@ -82,6 +85,7 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTra
       address: config.localAddress,
       prefixLength: config.prefixLength,
       gatewayAddress: config.gatewayAddress,
+      routes: config.routes ?? [],
       addressProbes: config.addressProbes ?? 0,
       neighbours: config.neighbours ?? [],
     },

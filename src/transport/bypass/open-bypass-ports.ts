@@ -48,6 +48,7 @@ export async function openBypassPorts(
     address: configs[i]!.localAddress,
     prefixLength: configs[i]!.prefixLength,
     gatewayAddress: configs[i]!.gatewayAddress,
+    routes: configs[i]!.routes ?? [],
   }));
   const statistics = new SummedStatistics(transports.map((transport) => transport.statistics));
   return Object.assign(new RoutedTransport(ports), { statistics, portReports, frameWaiter: null });

@@ -1,7 +1,7 @@
 // hot
 import type { EpochNs } from '../../concurrent/clock.ts';
 import type { FrameTap, TapPoint } from '../../device/frame-tap.ts';
-import { Route } from '../../net/route.ts';
+import { Route, type RouteOptions } from '../../net/route.ts';
 import { AeronError } from '../../util/errors.ts';
 import { formatIpAddress } from '../../util/ip-text.ts';
 import type {
@@ -22,6 +22,8 @@ export interface RoutedPort {
   readonly prefixLength: number;
   /** 0: none. */
   readonly gatewayAddress: IpAddress;
+  /** Other networks that it reaches; none when left out. */
+  readonly routes?: readonly RouteOptions[];
 }
 
 /** Where the frames of all ports can be seen. */
@@ -64,7 +66,9 @@ export class RoutedTransport implements Transport {
       this.transports.flatMap(({ tapPoint }) => (tapPoint === undefined ? [] : [tapPoint])),
     );
     this.addresses = ports.map(({ address }) => address);
-    this.routes = ports.map((port) => new Route(port.address, port.prefixLength, port.gatewayAddress));
+    this.routes = ports.map(
+      (port) => new Route(port.address, port.prefixLength, port.gatewayAddress, port.routes),
+    );
     const byPrefix = [...ports.keys()].sort((a, b) => ports[b]!.prefixLength - ports[a]!.prefixLength);
     this.order = byPrefix;
     this.maxDatagramLength = Math.min(...this.transports.map((transport) => transport.maxDatagramLength));
