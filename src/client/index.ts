@@ -59,4 +59,5 @@ export {
 export { Publication, type SendOptions } from './publication.ts';
 export { ReadableCounter } from './readable-counter.ts';
 export type { ReservedValue, ReservedValueSupplier } from './reserved-value.ts';
+export { StatusIndicator } from './status-indicator.ts';
 export { Subscription } from './subscription.ts';

@@ -64,7 +64,7 @@ export interface CounterSpec {
 export class CountersReader {
   readonly maxCounterId: number;
   protected readonly metadata: Section;
-  protected readonly values: Section;
+  readonly values: Section;
 
   constructor(metadata: Section, values: Section) {
     const valuesCapacity = Math.floor(values.length / COUNTER_VALUE_LENGTH);

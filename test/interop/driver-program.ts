@@ -1,4 +1,4 @@
-/** Our driver until a signal or the end of standard input: the driver's own command line. */
+/** Our driver until a signal, a client's request or the end of standard input: the driver's own command line. */
 import { loadConfiguration } from '../../src/driver/configuration.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
 
@@ -7,6 +7,7 @@ console.log('READY');
 
 await new Promise<void>((resolve) => {
   process.once('SIGTERM', resolve).once('SIGINT', resolve);
+  void driver.terminated.then(resolve);
   // The test that started this program holds the other end: without it the driver would outlive a killed test.
   process.stdin.once('end', resolve).resume();
 });

@@ -19,7 +19,13 @@ const JVM_ARGUMENTS: readonly string[] = [
 
 /** Arguments for `java` that run one of the programs under test/interop/java. */
 export function javaArguments(
-  program: 'JavaMediaDriver' | 'CheckedPublisher' | 'CheckedSubscriber' | 'Transcript',
+  program:
+    | 'JavaMediaDriver'
+    | 'CheckedPublisher'
+    | 'CheckedSubscriber'
+    | 'Responses'
+    | 'Termination'
+    | 'Transcript',
   systemProperties: Readonly<Record<string, string>>,
   args: readonly string[],
 ): string[] {

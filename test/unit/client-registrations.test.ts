@@ -5,6 +5,7 @@ import type { ClientOptions } from '../../src/client/client-options.ts';
 import { requestDriverTermination } from '../../src/client/driver-termination.ts';
 import type { LifecycleEvent } from '../../src/client/lifecycle.ts';
 import { ReadableCounter } from '../../src/client/readable-counter.ts';
+import { StatusIndicator } from '../../src/client/status-indicator.ts';
 import type { Command } from '../../src/cnc/commands.ts';
 import { ErrorCode } from '../../src/cnc/error-codes.ts';
 import { AeronError } from '../../src/util/errors.ts';
@@ -205,6 +206,20 @@ describe('ReadableCounter', () => {
     assert.equal(readable.value, Number.NaN);
     assert.throws(() => new ReadableCounter(aeron.countersReader, counter.id), RangeError);
     assert.throws(() => new ReadableCounter(aeron.countersReader, -1), RangeError);
+  });
+});
+
+describe('StatusIndicator', () => {
+  test('writes a counter of the driver until it is freed', () => {
+    const id = driver.counters.allocate({ typeId: 1_501, label: 'idle strategy status' });
+    const indicator = new StatusIndicator(aeron.countersReader, id);
+    assert.equal(indicator.set(2 ** 40 + 1), true);
+    assert.equal(aeron.countersReader.value(id), 2 ** 40 + 1);
+    assert.equal(indicator.value, 2 ** 40 + 1);
+    driver.counters.free(id);
+    assert.equal(indicator.set(7), false);
+    assert.equal(aeron.countersReader.value(id), 2 ** 40 + 1);
+    assert.throws(() => new StatusIndicator(aeron.countersReader, id), RangeError);
   });
 });
 

@@ -5,7 +5,7 @@ import io.aeron.driver.ThreadingMode;
 import java.io.IOException;
 import org.agrona.concurrent.ShutdownSignalBarrier;
 
-/** The official driver until a signal or the end of standard input: dir=, the rest by -Daeron.… properties. */
+/** The official driver until a signal, a client's request or the end of standard input: dir=, the rest by -Daeron.… properties. */
 public final class JavaMediaDriver {
     private JavaMediaDriver() {
     }
@@ -18,7 +18,7 @@ public final class JavaMediaDriver {
             .dirDeleteOnStart(true)
             .dirDeleteOnShutdown(true);
         try (ShutdownSignalBarrier barrier = new ShutdownSignalBarrier();
-            MediaDriver ignored = MediaDriver.launch(context)) {
+            MediaDriver ignored = MediaDriver.launch(context.terminationHook(barrier::signalAll))) {
             System.out.println("READY");
             signalAtEndOfInput(barrier);
             barrier.await();
