@@ -67,7 +67,8 @@ export async function runGuest(
   fs.mkdirSync(folder, { recursive: true });
   for (const name of ['status', 'failure']) fs.rmSync(join(folder, name), { force: true });
   const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-  const env = `export LAB_MODEL=${model.name} LAB_KERNEL_DRIVER=${model.kernelDriver} NODE=${process.execPath}`;
+  const facts = `LAB_MODEL=${model.name} LAB_KERNEL_DRIVER=${model.kernelDriver} LAB_LIMIT=${options.limitSeconds}`;
+  const env = `export ${facts} NODE=${process.execPath}`;
   fs.writeFileSync(join(folder, 'run.sh'), `${env}\nexec ${words.join(' ')}\n`);
 
   const errors = fs.openSync(join(folder, 'qemu.log'), 'w');

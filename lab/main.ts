@@ -20,7 +20,7 @@ const USAGE = `Usage: npm run lab -- [options]
   --script FILE      instead: run FILE as root in a guest with three cards; arguments for it after --
   --iommu MODE       of the guest of --script: on, off, or no-remapping (on)
   --hugepages N      of the guest of --script, 2 MiB each (${ORDINARY.hugepages})
-  --limit SECONDS    of the guest of --script (${ORDINARY.limitSeconds})
+  --limit SECONDS    that a guest may take (${ORDINARY.limitSeconds}, of some scenarios more)
   --out FOLDER       where consoles and results go (lab-results)
   --qemu PROGRAM     another qemu-system-x86_64
   --verbose          show the guests' consoles
@@ -40,7 +40,7 @@ function parse() {
         script: { type: 'string', default: '' },
         iommu: { type: 'string', default: 'on' },
         hugepages: { type: 'string', default: String(ORDINARY.hugepages) },
-        limit: { type: 'string', default: String(ORDINARY.limitSeconds) },
+        limit: { type: 'string', default: '' },
         out: { type: 'string', default: 'lab-results' },
         qemu: { type: 'string', default: '' },
         verbose: { type: 'boolean', default: false },
@@ -75,6 +75,7 @@ function named<Item extends { readonly name: string }>(
 
 const { values: options, positionals } = parse();
 const out = resolve(options.out);
+const limit = options.limit === '' ? {} : { limitSeconds: Number(options.limit) };
 
 interface Result {
   readonly model: string;
@@ -112,7 +113,7 @@ async function runScript(files: LabFiles): Promise<number> {
     model!,
     [...interpreter, script, ...positionals],
     join(out, `script-${process.pid}`),
-    { ...ORDINARY, iommu, hugepages: Number(options.hugepages), limitSeconds: Number(options.limit) },
+    { ...ORDINARY, iommu, hugepages: Number(options.hugepages), ...limit },
     (line) => process.stdout.write(`${line}\n`),
   );
   say(
@@ -157,7 +158,7 @@ async function runBoots(files: LabFiles, model: CardModel, scenario: Scenario): 
   const folder = join(out, model.name, scenario.name);
   fs.rmSync(folder, { recursive: true, force: true });
   for (const [i, boot] of scenario.boots.entries()) {
-    const guestOptions = { ...ORDINARY, ...boot.options };
+    const guestOptions = { ...ORDINARY, ...boot.options, ...limit };
     const outcome = await runGuest(files, model, commandOf(boot), folder, guestOptions, (line) => {
       if (options.verbose) process.stderr.write(`${line}\n`);
     });

@@ -1,10 +1,14 @@
-/** Two drivers at the ends of one cable. Argument: `dpdk` or `kernel`, who has the second card. */
+/**
+ * Two drivers at the ends of one cable. Arguments: `dpdk` or `kernel`, who has the second card; how many messages each
+ * way; settings of the drivers.
+ */
 import { bindBySysfs } from './binding.ts';
 import { CARD_A, CARD_B, interfaceOf, run, step } from './lab.ts';
 import { type End, exchange } from './sides.ts';
 
-const MESSAGES = 50_000;
-const isPeerKernel = process.argv[2] === 'kernel';
+const [peer, count, ...settings] = process.argv.slice(2);
+const messages = Number(count);
+const isPeerKernel = peer === 'kernel';
 const a: End = { wire: CARD_A, address: '10.7.0.1' };
 const b: End = isPeerKernel
   ? { wire: 'kernel', namespace: 'b', address: '10.7.0.2' }
@@ -21,4 +25,4 @@ await step('bind', () => {
   run('ip', '-n', 'b', 'link', 'set', 'lo', 'up');
 });
 
-await step(`exchange ${2 * MESSAGES} messages`, () => exchange(a, b, MESSAGES));
+await step(`exchange ${2 * messages} messages`, () => exchange(a, b, messages, settings));

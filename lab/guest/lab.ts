@@ -7,6 +7,9 @@ import { messageOf } from '../../src/util/errors.ts';
 export const OUT = '/lab/out';
 
 export const MODEL: string = process.env.LAB_MODEL ?? '';
+/** Seconds that the guest has from its start to its end. */
+export const LIMIT_SECONDS: number = Number(process.env.LAB_LIMIT);
+
 export const KERNEL_DRIVER: string = process.env.LAB_KERNEL_DRIVER ?? '';
 
 /** PCI addresses: two cards on one cable, and the one the machine is reached by. */

@@ -1,7 +1,7 @@
 /**
  * A driver and its client on one thread at one end of the cable: sends checked messages to the other end and checks those
  * from there. Arguments: where the driver's wire is (a PCI address, or `kernel`), its address, the peer's, how many
- * messages each way, seconds at most. Ends with a line of JSON.
+ * messages each way, seconds at most, and settings of the driver (`-Dname=value`). Ends with a line of JSON.
  */
 import { Aeron } from '../../src/client/aeron.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
@@ -9,13 +9,7 @@ import { loadConfiguration } from '../../src/driver/configuration.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { CheckedMessageVerifier, CheckedMessageWriter } from '../../test/support/checked-message.ts';
 
-const [wire, local, remote, count, limitSeconds] = process.argv.slice(2) as [
-  string,
-  string,
-  string,
-  string,
-  string,
-];
+const [wire = '', local = '', remote = '', count, limitSeconds, ...more] = process.argv.slice(2);
 const MESSAGES = Number(count);
 const MESSAGE_STREAM = { seed: 7, maxLength: 8192 };
 const STREAM = 1001;
@@ -25,14 +19,17 @@ const TERM_LENGTH = 256 * 1024;
 const BURST = 32;
 const PROGRESS_MS = 10_000;
 
-const settings = [`-Daeron.dir=/dev/shm/aeron-${local}`, '-Daeron.threading.mode=INVOKER'];
-// A guest stands still now and then: nobody is dead because nothing was heard of him for some seconds.
-settings.push(
+const settings = [
+  `-Daeron.dir=/dev/shm/aeron-${local}`,
+  '-Daeron.threading.mode=INVOKER',
+  // A guest stands still now and then: nobody is dead because nothing was heard of him for some seconds.
   '-Daeron.client.liveness.timeout=120s',
   '-Daeron.publication.unblock.timeout=180s',
   '-Daeron.image.liveness.timeout=60s',
-);
-settings.push('-Daeron.publication.connection.timeout=60s', '-Daeron.driver.timeout=120000');
+  '-Daeron.publication.connection.timeout=60s',
+  '-Daeron.driver.timeout=120000',
+  ...more,
+];
 const args =
   wire === 'kernel'
     ? [...settings, '-Daeron.transport=kernel']

@@ -3,10 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { say } from './lab.ts';
+import { LIMIT_SECONDS, say } from './lab.ts';
 
 const SIDE = fileURLToPath(new URL('./side.js', import.meta.url));
-const LIMIT_SECONDS = 480;
 const ENDLESS = 10_000_000;
 
 /** Where a side's driver has its files. */
@@ -31,9 +30,9 @@ export interface Side {
 }
 
 /** Starts a driver with a client at one end, to exchange so many messages each way with the other. */
-export function startSide(own: End, peer: End, messages: number): Side {
+export function startSide(own: End, peer: End, messages: number, settings: readonly string[] = []): Side {
   const prefix = own.namespace === undefined ? [] : ['ip', 'netns', 'exec', own.namespace];
-  const args = [own.wire, own.address, peer.address, String(messages), String(LIMIT_SECONDS)];
+  const args = [own.wire, own.address, peer.address, String(messages), String(LIMIT_SECONDS), ...settings];
   const [program, ...words] = [...prefix, process.execPath, SIDE, ...args] as [string, ...string[]];
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: string[] = [];
@@ -48,8 +47,13 @@ export function startSide(own: End, peer: End, messages: number): Side {
 }
 
 /** Drivers at both ends exchange so many messages each way, of which every one arrives once, unchanged and in order. */
-export async function exchange(a: End, b: End, messages: number): Promise<void> {
-  const sides = [startSide(a, b, messages), startSide(b, a, messages)];
+export async function exchange(
+  a: End,
+  b: End,
+  messages: number,
+  settings: readonly string[] = [],
+): Promise<void> {
+  const sides = [startSide(a, b, messages, settings), startSide(b, a, messages, settings)];
   await Promise.all(sides.map(({ closed }) => closed));
   for (const { child, lines } of sides) {
     assert.equal(child.exitCode, 0, `a side ended with ${child.exitCode}; it said last: ${lines[0]}`);

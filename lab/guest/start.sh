@@ -27,7 +27,8 @@ for alias in /sys/bus/virtio/devices/*/modalias; do
   [ -e "$alias" ] && modprobe -q "$($b cat "$alias")"
 done
 for module in $(argument lab.hidden | $b tr , ' '); do
-  $b find /lab/modules -name "$module.ko*" -delete
+  $b rm $($b find /lab/modules -name "$module.ko*")
+  depmod
 done
 
 # EAL opens every driver in its plug-in folder, over a hundred, which takes long here.

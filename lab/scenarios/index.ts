@@ -28,10 +28,18 @@ export const SCENARIOS: readonly Scenario[] = [
   once('cards', 'three cards, each in an IOMMU group of its own, reach each other through the kernel', [
     'cards',
   ]),
-  once('exchange', 'drivers on two cards exchange 100,000 checked messages', ['exchange', 'dpdk']),
+  once('exchange', 'drivers on two cards exchange 100,000 checked messages', ['exchange', 'dpdk', '50000']),
   once('exchange-kernel', 'a driver on a card and one on kernel sockets exchange 100,000 checked messages', [
     'exchange',
     'kernel',
+    '50000',
+  ]),
+  once('exchange-jumbo', 'drivers on two cards exchange 20,000 checked messages in frames to 8,938 bytes', [
+    'exchange',
+    'dpdk',
+    '10000',
+    '-Daeron.dpdk.mtu=9000',
+    '-Daeron.mtu.length=8896',
   ]),
   {
     ...once(
