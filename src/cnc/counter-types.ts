@@ -45,6 +45,7 @@ export const CounterType = {
   /** Ours: between the official drivers' types and those from 1000 on, which are applications'. */
   NETWORK_AGENT: 900,
   DPDK_PORT_STATE: 901,
+  DPDK_TAP: 902,
   NAME_RESOLVER_CSV_ENTRY: 2001,
 } as const;
 

@@ -320,7 +320,27 @@ function checkNetworkAgents(options: DriverOptions): void {
   );
 }
 
+/** What Linux takes for the name of an interface, of which EAL takes neither commas nor equals signs. */
+const INTERFACE_NAME = /^[\w.-]{1,15}$/;
+
+function checkTap(options: DriverOptions): void {
+  const { dpdkTap, dpdkFurtherPorts, networkAgents } = options;
+  if (dpdkTap === '') return;
+  if (!INTERFACE_NAME.test(dpdkTap) || dpdkTap === '.' || dpdkTap === '..') {
+    throw new ConfigurationError(
+      `${SETTINGS.dpdkTap.property}=${dpdkTap} is no name of an interface: 1 to 15 letters, digits, ".", "_" or "-".`,
+    );
+  }
+  if (networkAgents > 1 || dpdkFurtherPorts.length > 0) {
+    throw new ConfigurationError(
+      `${SETTINGS.dpdkTap.property}=${dpdkTap} needs one network agent and one port, and ${SETTINGS.networkAgents.property}=` +
+        `${networkAgents}, ${SETTINGS.dpdkFurtherPorts.property}=${dpdkFurtherPorts.join(',')}. Set them to 1 and nothing.`,
+    );
+  }
+}
+
 function checkDpdk(options: DriverOptions): void {
+  checkTap(options);
   for (const route of options.dpdkRoutes) checkedBy(SETTINGS.dpdkRoutes.property, route, parseRoute);
   for (const neighbour of options.dpdkNeighbours) {
     checkedBy(SETTINGS.dpdkNeighbours.property, neighbour, parseNeighbour);

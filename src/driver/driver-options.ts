@@ -165,6 +165,8 @@ export interface DriverOptions {
   readonly dpdkPromiscuous: boolean;
   readonly dpdkOffloads: boolean;
   readonly dpdkRxInterruptSleepNs: number;
+  /** Name of a TAP interface; `''`: none. */
+  readonly dpdkTap: string;
   readonly dpdkUser: string;
   readonly dpdkGroup: string;
   readonly dpdkExtendedStats: boolean;

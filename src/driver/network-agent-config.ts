@@ -112,6 +112,7 @@ function transportConfig(
           queue: index,
           queues: sharing?.count ?? 1,
           handOver: sharing === null ? null : sharing.handOver(index),
+          tapInterface: options.dpdkTap,
         })),
         rxInterruptSleepNs: options.dpdkRxInterruptSleepNs,
       };

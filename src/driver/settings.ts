@@ -370,6 +370,8 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
     'let the card see to checksums and VLAN tags where it can'),
   dpdkRxInterruptSleepNs: duration('aeron.dpdk.rx.interrupt.sleep', '0', 0, 1e9,
     'an idle network thread sleeps until a frame comes, at most so long; 0: it idles as its strategy says'),
+  dpdkTap: setting('aeron.dpdk.tap', 'string', '',
+    'name of a TAP interface that the driver makes, for all traffic of the card that is not its own; empty: none'),
   dpdkUser: setting('aeron.dpdk.user', 'string', '',
     'user that a driver of root becomes when it has started; empty: it stays root'),
   dpdkGroup: setting('aeron.dpdk.group', 'string', '', 'and the group; empty: the user’s own'),

@@ -123,6 +123,27 @@ test('should refuse a route that is not of a network', () => {
   load('-Daeron.dpdk.routes=10.1.0.0/16,10.2.0.0/16=10.0.0.253,0.0.0.0/0');
 });
 
+test('should refuse a TAP interface that cannot be, and one for several', () => {
+  const tap = '-Daeron.dpdk.tap=';
+  for (const name of ['a,mac=fixed', '..', 'longer-than-15-ch', 'a/b']) {
+    const expected = `aeron.dpdk.tap=${name} is no name of an interface: 1 to 15 letters, digits, ".", "_" or "-".`;
+    refused([`${tap}${name}`], expected);
+  }
+  const needs = 'aeron.dpdk.tap=aeron0 needs one network agent and one port, and ';
+  refused(
+    [`${tap}aeron0`, '-Daeron.network.agents=2', '-Daeron.threading.mode=SHARED_NETWORK'],
+    `${needs}aeron.network.agents=2, aeron.dpdk.further.ports=. Set them to 1 and nothing.`,
+  );
+  refused(
+    [
+      `${tap}aeron0`,
+      '-Daeron.dpdk.local.ipv4.address=10.0.0.1/24',
+      '-Daeron.dpdk.further.ports=1=10.1.0.1/24',
+    ],
+    `${needs}aeron.network.agents=1, aeron.dpdk.further.ports=1=10.1.0.1/24. Set them to 1 and nothing.`,
+  );
+});
+
 test('should take what official drivers take and what nobody knows, whatever it says', () => {
   const env: Record<string, string> = { AERON_NO_SUCH_THING: '1', PATH: '/bin' };
   for (const properties of Object.values(IGNORED_SETTINGS)) {

@@ -27,6 +27,11 @@ export const HANDED_OVER = 8;
 export const TAKEN_OVER = 9;
 /** Datagrams and neighbours that another network agent had no room for. */
 export const HAND_OVERS_DROPPED = 10;
+/** Frames that went past this stack, and for which there was no room: see `TapThroughDevice`. */
+export const TAP_TO_KERNEL = 11;
+export const TAP_FROM_KERNEL = 12;
+export const TAP_TO_KERNEL_DROPPED = 13;
+export const TAP_FROM_KERNEL_DROPPED = 14;
 
 const TRANSPORT_STATISTICS: readonly string[] = [
   'shortSends',
@@ -40,6 +45,10 @@ const TRANSPORT_STATISTICS: readonly string[] = [
   'handedOver',
   'takenOver',
   'handOversDropped',
+  'tapToKernel',
+  'tapFromKernel',
+  'tapToKernelDropped',
+  'tapFromKernelDropped',
 ];
 
 /** Reports that wait to be taken. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../../concurrent/clock.ts';
 import type { Device } from '../../device/device.ts';
 import { DpdkDevice, type DpdkDeviceOptions } from '../../device/dpdk/dpdk-device.ts';
+import { withTapArgument } from '../../device/dpdk/tap-port.ts';
 import type { TapPoint } from '../../device/frame-tap.ts';
 import type { Region } from '../../memory/region.ts';
 import type { ConflictListener } from '../../net/address-claim.ts';
@@ -45,6 +46,8 @@ import { HandOver, type HandOverConfig } from './hand-over.ts';
 import type { HandOverListener } from './hand-over-ring.ts';
 import { LocalDatagrams } from './local-datagrams.ts';
 import { PortTable } from './port-table.ts';
+import { shareWithKernel } from './share-with-kernel.ts';
+import { type DatagramInterest, TapThroughDevice } from './tap-through-device.ts';
 
 export type { StaticNeighbour } from '../../net/ip-stack.ts';
 export type { RouteOptions } from '../../net/route.ts';
@@ -65,10 +68,12 @@ export interface BypassConfig extends DpdkDeviceOptions {
   readonly neighbours?: readonly StaticNeighbour[];
   /** Among several network agents; `null` or left out: the port has one. */
   readonly handOver?: HandOverConfig | null;
+  /** Name of a TAP interface, for what this host has no use for; `''` or left out: none. */
+  readonly tapInterface?: string;
 }
 
-/** A bypass transport over a DPDK port. */
-export type DpdkTransport = BypassTransport & { readonly device: DpdkDevice };
+/** A bypass transport and its DPDK port. */
+export type DpdkTransport = BypassTransport & { readonly port: DpdkDevice };
 
 /**
  * Opens the port that `config` names, on the calling thread, which alone may use the transport.
@@ -76,11 +81,16 @@ export type DpdkTransport = BypassTransport & { readonly device: DpdkDevice };
  * DPDK exists once per process: a second transport needs the same EAL arguments and another port.
  *
  * @throws AeronError `NATIVE_NOT_BUILT`, `DPDK_NO_HUGEPAGES`, `DPDK_INIT`, `DPDK_ALREADY_INITIALISED`, `DPDK_NO_PORT`,
- * `DPDK_PORT`.
+ * `DPDK_PORT`, `DPDK_TAP`.
  */
 export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTransport {
-  return new BypassTransport(
-    DpdkDevice.open(config),
+  const { tapInterface = '' } = config;
+  const hasTap = tapInterface !== '';
+  // EAL has one try: it is told of both ports when the first one is opened.
+  const ealArguments = hasTap ? withTapArgument(config.ealArguments, tapInterface) : config.ealArguments;
+  const port = DpdkDevice.open({ ...config, ealArguments });
+  const transport = new BypassTransport(
+    hasTap ? shareWithKernel(port, ealArguments, config.localAddress, clock) : port,
     {
       address: config.localAddress,
       prefixLength: config.prefixLength,
@@ -91,7 +101,8 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTra
     },
     clock,
     config.handOver ?? null,
-  ) as DpdkTransport;
+  );
+  return Object.assign(transport, { port });
 }
 
 /**
@@ -110,6 +121,7 @@ export class BypassTransport
     ReassembledListener,
     HandOverListener,
     EndpointOwner,
+    DatagramInterest,
     ConflictListener,
     UnreachableListener
 {
@@ -136,7 +148,7 @@ export class BypassTransport
   constructor(device: Device, options: IpStackOptions, clock: Clock, handOver: HandOverConfig | null = null) {
     this.device = device;
     this.stack = new IpStack(device, options, clock);
-    this.tapPoint = this.stack;
+    this.tapPoint = device instanceof TapThroughDevice ? device : this.stack;
     this.clock = clock;
     this.address = options.address;
     this.maxDatagramLength = device.mtu - IPV4_HEADER_LENGTH - UDP_HEADER_LENGTH;
@@ -144,6 +156,7 @@ export class BypassTransport
     this.packets = device.memory;
     this.statistics = new BypassStatistics(this.stack.statistics, device.statistics);
     this.counts = this.statistics.transport;
+    if (device instanceof TapThroughDevice) device.attach(this, this.counts);
     this.handOver = handOver === null ? null : new HandOver(handOver, this.counts);
     this.ports = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
     this.stack.neighbourListener = this.handOver;
@@ -216,6 +229,16 @@ export class BypassTransport
       this.members.splice(this.members.indexOf(endpoint), 1);
       this.stack.leaveGroup(endpoint.groupAddress);
     }
+  }
+
+  /** Whether a datagram to an address and port of this host, or of a group, is waited for. */
+  hasEndpointAt(address: IpAddress, port: number): boolean {
+    if (address === this.address) return this.ports.find(port) !== null;
+    const members = this.members;
+    for (let i = 0; i < members.length; i++) {
+      if (members[i]!.localPort === port && members[i]!.groupAddress === address) return true;
+    }
+    return false;
   }
 
   poll(listener: BurstListener): number {

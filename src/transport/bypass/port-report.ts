@@ -24,9 +24,9 @@ export interface PortReport {
 
 export function portReport(
   { queue = 0, localAddress }: BypassConfig,
-  { device, statistics }: DpdkTransport,
+  { port, statistics }: DpdkTransport,
 ): PortReport {
-  const { plan, portId, mtu, macHigh, macLow, capabilities } = device;
+  const { plan, portId, mtu, macHigh, macLow, capabilities } = port;
   const octets = [macHigh >> 8, macHigh, macLow >> 24, macLow >> 16, macLow >> 8, macLow];
   return {
     portId,
