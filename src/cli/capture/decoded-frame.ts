@@ -13,6 +13,7 @@ import {
   TYPE_SM,
 } from '../../protocol/frame.ts';
 import { STATUS_MESSAGE_SESSION_ID } from '../../protocol/status-message-frame.ts';
+import { formatIpv6 } from '../../util/ip-text.ts';
 import { formatIpv4 } from '../../util/ipv4.ts';
 
 const ETHERNET_HEADER_LENGTH = 14;
@@ -191,19 +192,4 @@ function decodeAeron(
   const hasTermOffset = type === TYPE_DATA || type === TYPE_PAD || type === TYPE_SETUP;
   const idsAt = offset + (hasTermOffset ? DATA_SESSION_ID : STATUS_MESSAGE_SESSION_ID);
   return { aeron, sessionId: view.getInt32(idsAt, true), streamId: view.getInt32(idsAt + 4, true) };
-}
-
-/** RFC 5952: the longest run of zero groups is left out. */
-export function formatIpv6(bytes: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
-  const zeros = /(^|:)0(:0)+(:|$)/g;
-  const text = groups.join(':');
-  const runs = [...text.matchAll(zeros)].map(([run]) => run);
-  if (runs.length === 0) return text;
-  const longest = runs.reduce((a, b) => (groupsIn(b) > groupsIn(a) ? b : a));
-  return text.replace(longest, '::');
-}
-
-function groupsIn(run: string): number {
-  return run.split(':').filter((group) => group === '0').length;
 }
