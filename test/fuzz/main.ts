@@ -1,6 +1,7 @@
 /**
  * `npm run fuzz -- [target…] [--seed N] [--count N | --seconds N]`: malformed frames, packets, commands and files for
- * everything that reads what strangers write. Without arguments: more than ten million malformed frames and a million malformed commands.
+ * everything that reads what strangers write. Without arguments: more than ten million malformed frames and a million
+ * malformed commands.
  * A seed that is printed repeats its run.
  */
 import { randomInt } from 'node:crypto';

@@ -137,7 +137,7 @@ export class Neighbours {
   }
 }
 
-/** The address of 4 or 16 bytes; a link-local one is on the interface that `zone` says. 0: no host has it, or there is no room. */
+/** The address of 4 or 16 bytes; a link-local one is on the interface of `zone`. 0: no host has it, or there is no room. */
 function addressFrom(bytes: Uint8Array, zone: number): IpAddress {
   if (bytes.length === 4) {
     const address = new DataView(bytes.buffer, bytes.byteOffset).getInt32(0);
