@@ -11,26 +11,8 @@ import type { IncomingInterceptor } from '../../transport/interceptors.ts';
 import type { DatagramHandler } from '../../transport/transport.ts';
 import { StreamOffsets } from './stream-offsets.ts';
 
-/** Drops a share of the datagrams whose first frame has one of some types. */
-export class LossInterceptor implements IncomingInterceptor {
-  private readonly rate: number;
-  private readonly typeMask: number;
-  /** Two halves, 24 bits each, of the state of POSIX's `erand48`: a seed loses what it loses for the official driver. */
-  private high: number;
-  private low: number;
-
-  /** `rate` is 0 to 1, bit `1 << type` of `typeMask` says that frames of a type may be lost; `seed` has 48 bits. */
-  constructor(rate: number, seed: number, typeMask: number) {
-    this.rate = rate;
-    this.typeMask = typeMask;
-    // The official driver puts the lowest 16 bits of the seed highest.
-    const x2 = seed % 65536;
-    const x1 = Math.floor(seed / 65536) % 65536;
-    const x0 = Math.floor(seed / 4294967296) % 65536;
-    this.high = x2 * 256 + (x1 >>> 8);
-    this.low = (x1 & 0xff) * 65536 + x0;
-  }
-
+/** Hands on what it does not drop. */
+abstract class DroppingInterceptor implements IncomingInterceptor {
   onDatagram(
     next: DatagramHandler,
     region: Region,
@@ -43,7 +25,31 @@ export class LossInterceptor implements IncomingInterceptor {
     next.onDatagram(region, offset, length, sourceAddress, sourcePort);
   }
 
-  private drops(view: DataView, offset: number, length: number): boolean {
+  protected abstract drops(view: DataView, offset: number, length: number): boolean;
+}
+
+/** Drops a share of the datagrams whose first frame has one of some types. */
+export class LossInterceptor extends DroppingInterceptor {
+  private readonly rate: number;
+  private readonly typeMask: number;
+  /** Two halves, 24 bits each, of the state of POSIX's `erand48`: a seed loses what it loses for the official driver. */
+  private high: number;
+  private low: number;
+
+  /** `rate` is 0 to 1, bit `1 << type` of `typeMask` says that frames of a type may be lost; `seed` has 48 bits. */
+  constructor(rate: number, seed: number, typeMask: number) {
+    super();
+    this.rate = rate;
+    this.typeMask = typeMask;
+    // The official driver puts the lowest 16 bits of the seed highest.
+    const x2 = seed % 65536;
+    const x1 = Math.floor(seed / 65536) % 65536;
+    const x0 = Math.floor(seed / 4294967296) % 65536;
+    this.high = x2 * 256 + (x1 >>> 8);
+    this.low = (x1 & 0xff) * 65536 + x0;
+  }
+
+  protected drops(view: DataView, offset: number, length: number): boolean {
     if (this.rate === 0 || length < TYPE + 2) return false;
     const type = frameType(view, offset);
     if (type > 31 || (this.typeMask & (1 << type)) === 0) return false;
@@ -61,30 +67,19 @@ export class LossInterceptor implements IncomingInterceptor {
 }
 
 /** Drops one range of one term, of each stream, once: from the stream's first datagram on to the end of the range. */
-export class FixedLossInterceptor implements IncomingInterceptor {
+export class FixedLossInterceptor extends DroppingInterceptor {
   private readonly termId: number;
   private readonly limit: number;
   private readonly offsets: StreamOffsets = new StreamOffsets();
 
   /** The range is `length` bytes from `termOffset`. */
   constructor(termId: number, termOffset: number, length: number) {
+    super();
     this.termId = termId;
     this.limit = termOffset + length;
   }
 
-  onDatagram(
-    next: DatagramHandler,
-    region: Region,
-    offset: number,
-    length: number,
-    sourceAddress: number,
-    sourcePort: number,
-  ): void {
-    if (this.drops(region.view, offset, length)) return;
-    next.onDatagram(region, offset, length, sourceAddress, sourcePort);
-  }
-
-  private drops(view: DataView, offset: number, length: number): boolean {
+  protected drops(view: DataView, offset: number, length: number): boolean {
     if (!isDataOfTerm(view, offset, length, this.termId)) return false;
     const streamId = view.getInt32(offset + DATA_STREAM_ID, true);
     const sessionId = view.getInt32(offset + DATA_SESSION_ID, true);
@@ -97,7 +92,7 @@ export class FixedLossInterceptor implements IncomingInterceptor {
 }
 
 /** Drops a range at every multiple of a distance in one term, of each stream, once; what is sent again arrives. */
-export class MultiGapLossInterceptor implements IncomingInterceptor {
+export class MultiGapLossInterceptor extends DroppingInterceptor {
   private readonly termId: number;
   private readonly radix: number;
   private readonly gapLength: number;
@@ -106,25 +101,14 @@ export class MultiGapLossInterceptor implements IncomingInterceptor {
 
   /** `gapRadix` is a power of two; gaps start at it and its multiples, `totalGaps` of them. */
   constructor(termId: number, gapRadix: number, gapLength: number, totalGaps: number) {
+    super();
     this.termId = termId;
     this.radix = gapRadix;
     this.gapLength = gapLength;
     this.lastGapLimit = totalGaps * gapRadix + gapLength;
   }
 
-  onDatagram(
-    next: DatagramHandler,
-    region: Region,
-    offset: number,
-    length: number,
-    sourceAddress: number,
-    sourcePort: number,
-  ): void {
-    if (this.drops(region.view, offset, length)) return;
-    next.onDatagram(region, offset, length, sourceAddress, sourcePort);
-  }
-
-  private drops(view: DataView, offset: number, length: number): boolean {
+  protected drops(view: DataView, offset: number, length: number): boolean {
     if (!isDataOfTerm(view, offset, length, this.termId)) return false;
     const start = view.getInt32(offset + DATA_TERM_OFFSET, true);
     if (start > this.lastGapLimit) return false;
