@@ -2,7 +2,8 @@
 import { FLAG_BEGIN, FLAG_END, FLAG_UNFRAGMENTED } from '../protocol/data-frame.ts';
 import { type ControlledFragmentHandler, ControlledPollAction } from './fragment-handler.ts';
 import type { Header } from './header.ts';
-import { PartialMessage } from './partial-message.ts';
+import type { PartialMessage } from './partial-message.ts';
+import { PartialMessages } from './partial-messages.ts';
 
 /**
  * A `FragmentAssembler` for `controlledPoll`: its handler says after each whole message what happens next. ABORT of a
@@ -12,7 +13,7 @@ export class ControlledFragmentAssembler {
   /** Give this to `controlledPoll`. */
   readonly handler: ControlledFragmentHandler;
   private readonly onMessage: ControlledFragmentHandler;
-  private readonly messages: Map<number, PartialMessage> = new Map();
+  private readonly messages: PartialMessages = new PartialMessages();
 
   constructor(onMessage: ControlledFragmentHandler) {
     this.onMessage = onMessage;
@@ -35,21 +36,12 @@ export class ControlledFragmentAssembler {
       return this.onMessage(buffer, offset, length, header);
     }
     if ((flags & FLAG_BEGIN) === FLAG_BEGIN) {
-      this.messageOf(header).begin(header, length);
+      this.messages.begin(header, length);
       return ControlledPollAction.CONTINUE;
     }
     const message = this.messages.get(header.sessionId);
     if (message === undefined) return ControlledPollAction.CONTINUE;
     return appendControlled(message, this.onMessage, header, length);
-  }
-
-  /** Cold from the second message of a session on: it finds the one there is. */
-  private messageOf(header: Header): PartialMessage {
-    const found = this.messages.get(header.sessionId);
-    if (found !== undefined && found.header.image === header.image) return found;
-    const created = new PartialMessage(header);
-    this.messages.set(header.sessionId, created);
-    return created;
   }
 }
 

@@ -2,7 +2,7 @@
 import { FLAG_BEGIN, FLAG_END, FLAG_UNFRAGMENTED } from '../protocol/data-frame.ts';
 import type { FragmentHandler } from './fragment-handler.ts';
 import type { Header } from './header.ts';
-import { PartialMessage } from './partial-message.ts';
+import { PartialMessages } from './partial-messages.ts';
 
 /**
  * Puts the fragments of long messages together, so that its handler sees whole messages only. Messages of
@@ -17,7 +17,7 @@ export class FragmentAssembler {
   /** Give this to `poll`. */
   readonly handler: FragmentHandler;
   private readonly onMessage: FragmentHandler;
-  private readonly messages: Map<number, PartialMessage> = new Map();
+  private readonly messages: PartialMessages = new PartialMessages();
 
   constructor(onMessage: FragmentHandler) {
     this.onMessage = onMessage;
@@ -41,7 +41,7 @@ export class FragmentAssembler {
       return;
     }
     if ((flags & FLAG_BEGIN) === FLAG_BEGIN) {
-      this.messageOf(header).begin(header, length);
+      this.messages.begin(header, length);
       return;
     }
     const message = this.messages.get(header.sessionId);
@@ -51,14 +51,5 @@ export class FragmentAssembler {
       message.reset();
       this.onMessage(message.buffer, 0, assembledLength, message.header);
     }
-  }
-
-  /** Cold from the second message of a session on: it finds the one there is. */
-  private messageOf(header: Header): PartialMessage {
-    const found = this.messages.get(header.sessionId);
-    if (found !== undefined && found.header.image === header.image) return found;
-    const created = new PartialMessage(header);
-    this.messages.set(header.sessionId, created);
-    return created;
   }
 }
