@@ -12,32 +12,29 @@ import {
   type StreamCounterKind,
 } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
-import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
-import type { LogParameters } from '../../logbuffer/log-metadata.ts';
 import type { FlowControlParameters } from '../flow/flow-control-uri.ts';
-import type { NetworkCommand } from '../messages.ts';
 import { type Channel, parseChannel, UdpChannel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import type { Client, Clients } from './clients.ts';
 import { CommandError, idInUse } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
+import { confirmMatch } from './confirm-match.ts';
 import type { Endpoints } from './endpoints.ts';
 import {
   allocateStreamCounter,
   allocateStreamCounters,
   type Linker,
   type StreamCounterSpec,
-  subscriberPositions,
 } from './linker.ts';
 import {
   flowControlParameters,
-  NO_RESPONSE,
   type PublicationParameters,
   positionOf,
   publicationParameters,
   type TaggedSession,
 } from './parameters.ts';
 import type { PendingCommand } from './pending-command.ts';
+import { addCommand, logParameters } from './publication-specs.ts';
 import { Responses } from './responses.ts';
 import { SessionIds } from './session-ids.ts';
 import { isIpc, type Publication, type SubscriberLink } from './stream.ts';
@@ -52,7 +49,6 @@ export type RemovePublicationCommand = Extract<Command, { type: 'removePublicati
 /** The source of IPC images. */
 const IPC_CHANNEL = 'aeron:ipc';
 const NO_CHANNEL_STATUS = -1;
-const NO_COUNTER = -1;
 /** Owner of counters that belong to the driver. */
 const NULL_OWNER = -1;
 
@@ -455,31 +451,6 @@ export class Publications {
   }
 }
 
-/** What a log's metadata says of its publication's settings. */
-function logParameters(
-  parameters: PublicationParameters,
-): Omit<LogParameters, 'logType' | 'registrationId' | 'sessionId' | 'streamId' | 'initialTermId'> {
-  const { buffers } = parameters;
-  return {
-    termLength: parameters.termLength,
-    mtu: parameters.mtu,
-    isSparse: parameters.isSparse,
-    publicationWindowLength: parameters.windowLength,
-    socketSndbufLength: buffers.sendBufferLength,
-    socketRcvbufLength: buffers.receiveBufferLength,
-    maxResend: parameters.maxResend,
-    lingerTimeoutNs: parameters.lingerTimeoutNs,
-    isResponse: parameters.isResponse,
-    responseCorrelationId: parameters.responseCorrelationId,
-    signalEos: parameters.signalEos,
-    ...(parameters.entityTag === null ? {} : { entityTag: parameters.entityTag }),
-    spiesSimulateConnection: parameters.spiesSimulateConnection,
-    untetheredWindowLimitTimeoutNs: parameters.untethered.windowLimitNs,
-    untetheredLingerTimeoutNs: parameters.untethered.lingerNs,
-    untetheredRestingTimeoutNs: parameters.untethered.restingNs,
-  };
-}
-
 function publisherPosition({ type }: AddPublicationCommand): StreamCounterKind {
   return type === 'addPublication' ? CONCURRENT_PUBLISHER_POSITION : EXCLUSIVE_PUBLISHER_POSITION;
 }
@@ -490,82 +461,4 @@ function counterOwner(
   sessionId: number,
 ): Omit<StreamCounterSpec, 'kind'> {
   return { registrationId: correlationId, sessionId, streamId, channel, ownerId: clientId };
-}
-
-/** `flowControl` null: IPC. */
-function addCommand(
-  publication: Publication,
-  log: LogBuffers,
-  startPosition: number,
-  flowControl: FlowControlParameters | null,
-): NetworkCommand {
-  const { registrationId, sessionId, streamId, initialTermId, isExclusive, endpoint, parameters } =
-    publication;
-  const [publisherPosition, publisherLimit, senderPosition, senderLimit, senderBpe, senderNaks, receivers] =
-    publication.counterIds;
-  const common = {
-    registrationId,
-    log: { buffer: log.region.buffer, handle: log.region.handle },
-    sessionId,
-    streamId,
-    initialTermId,
-    termLength: parameters.termLength,
-    startPosition,
-    isExclusive,
-    termWindowLength: parameters.windowLength,
-    publisherPositionCounterId: publisherPosition!,
-    publisherLimitCounterId: publisherLimit!,
-    subscribers: subscriberPositions(publication.links),
-    untethered: parameters.untethered,
-  };
-  if (endpoint === null || flowControl === null) return { kind: 'addIpcPublication', publication: common };
-  const timestampOffset = endpoint.channel.timestamps?.channelSend ?? -1;
-  return {
-    kind: 'addNetworkPublication',
-    publication: {
-      ...common,
-      endpointId: endpoint.id,
-      mtu: parameters.mtu,
-      signalEos: parameters.signalEos,
-      lingerTimeoutNs: parameters.lingerTimeoutNs,
-      isGroup: endpoint.hasGroupSemantics,
-      maxResend: parameters.maxResend,
-      flowControl: { ...flowControl, receiversCounterId: receivers ?? NO_COUNTER },
-      ...(timestampOffset === -1 ? {} : { timestampOffset }),
-      ttl: endpoint.addresses.multicast?.ttl ?? 0,
-      isResponse: parameters.isResponse,
-      wantsResponse: !parameters.isResponse && parameters.responseCorrelationId !== NO_RESPONSE,
-      spiesSimulateConnection: parameters.spiesSimulateConnection,
-      remoteAddress: endpoint.addresses.remoteAddress,
-      remotePort: endpoint.addresses.remotePort,
-      senderPositionCounterId: senderPosition!,
-      senderLimitCounterId: senderLimit!,
-      senderBpeCounterId: senderBpe!,
-      senderNaksReceivedCounterId: senderNaks!,
-    },
-  };
-}
-
-/** What a channel says of a publication must be what the publication has. */
-function confirmMatch(existing: Publication, requested: PublicationParameters, channel: string): void {
-  const { parameters, sessionId, initialTermId } = existing;
-  const { given, start } = requested;
-  const same = (key: string, existingValue: number | boolean, requestedValue: number | boolean): void => {
-    if (existingValue === requestedValue) return;
-    throw new CommandError(
-      ErrorCode.GENERIC_ERROR,
-      `existing publication has different ${key}: existing=${existingValue} requested=${requestedValue} ` +
-        `existingChannel=${existing.channel} channel=${channel}`,
-    );
-  };
-  if (given.mtu) same("'mtu'", parameters.mtu, requested.mtu);
-  if (given.termLength) same("'term-length'", parameters.termLength, requested.termLength);
-  if (requested.sessionId !== null) same("'session-id'", sessionId, requested.sessionId);
-  if (start !== null) {
-    same("'init-term-id'", initialTermId, start.initialTermId);
-    same("'term-id'", parameters.start?.termId ?? initialTermId, start.termId);
-    same("'term-offset'", parameters.start?.termOffset ?? 0, start.termOffset);
-  }
-  if (isIpc(existing)) return;
-  same('spiesSimulateConnection', parameters.spiesSimulateConnection, requested.spiesSimulateConnection);
 }
