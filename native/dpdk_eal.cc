@@ -31,8 +31,9 @@ std::string ealArguments;       // As the user gave them.
 
 // ---- log: the last few KiB that EAL and drivers said, shown only when something fails.
 
-std::mutex logMutex;
-std::string logText;
+// Never destroyed: DPDK's own threads run, and may say something, until the process is gone.
+std::mutex& logMutex = *new std::mutex();
+std::string& logText = *new std::string();
 constexpr size_t kLogLength = 8192;
 
 ssize_t writeLog(void*, const char* text, size_t length) {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Clock } from '../concurrent/clock.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
@@ -137,15 +138,21 @@ export class WorkerNetwork implements RunningNetwork {
     if (this.worker.threadId >= 0) {
       const timer = new AbortController();
       const timeout = setTimeout(() => timer.abort(), CLOSE_TIMEOUT_MS);
-      const exit = once(this.worker, 'exit', { signal: timer.signal }).catch(() => {
-        this.worker.unref();
-        void this.worker.terminate();
-      });
+      const exit = once(this.worker, 'exit', { signal: timer.signal }).catch(() => this.terminate());
       this.send({ kind: 'close' });
       await exit;
       clearTimeout(timeout);
     }
     this.port.close();
+  }
+
+  /** Who waits for this unmaps files next, which a thread that still runs would touch: so it waits for the thread's end. */
+  private async terminate(): Promise<void> {
+    this.worker.unref();
+    const timer = new AbortController();
+    const limit = sleep(CLOSE_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => {});
+    await Promise.race([this.worker.terminate(), limit]);
+    timer.abort();
   }
 }
 
