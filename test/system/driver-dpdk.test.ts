@@ -1,17 +1,21 @@
 /** A driver with a DPDK port, as an operator has it: its counters, and the user that it runs as. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Aeron } from '../../src/client/aeron.ts';
 import type { CounterInfo } from '../../src/concurrent/counters.ts';
+import { startDriver as startInterop } from '../interop/drivers.ts';
 import { SKIP_WITHOUT_DPDK, SKIP_WITHOUT_ROOT, virtualEal } from '../support/dpdk.ts';
 import { TestProcess } from '../support/processes.ts';
+import { createNamespace, setUpInterface, vethLabMissing } from '../support/veth-lab.ts';
 
 const PROGRAM = new URL('../../../bin/aeron-bypass.js', import.meta.url).pathname;
 const DEADLINE_MS = 60_000;
 const NOBODY = 65534;
+const SKIP_WITHOUT_TAP = existsSync('/dev/net/tun') ? false : 'needs /dev/net/tun: run "modprobe tun"';
 
 interface Driver {
   readonly directory: string;
@@ -139,4 +143,34 @@ test('a driver whose user does not exist does not start, and leaves nothing', {
   assert.notEqual(code, 0);
   assert.match(child.output, /aeron\.dpdk\.user=no-such-user .*no such user/);
   assert.deepEqual(readdirSync(directory), []);
+});
+
+test('an idle driver sleeps until a frame comes, where it may', {
+  skip: SKIP_WITHOUT_ROOT || vethLabMissing() || SKIP_WITHOUT_TAP,
+}, async (t) => {
+  const namespace = createNamespace(t);
+  const driver = await startInterop(t, 'ours', {
+    namespace,
+    ealArguments: virtualEal('net_tap0,iface=tap0'),
+    properties: {
+      'aeron.dpdk.local.ipv4.address': '10.79.0.1/24',
+      // So long that answers can only come in time because frames wake it.
+      'aeron.dpdk.rx.interrupt.sleep': '1s',
+      'aeron.dpdk.address.probes': '0',
+    },
+  });
+  setUpInterface(namespace, 'tap0', '10.79.0.2');
+  const ping = spawnSync(
+    'ip',
+    ['netns', 'exec', namespace, 'ping', '-c', '10', '-i', '0.3', '-W', '5', '10.79.0.1'],
+    { encoding: 'utf8' },
+  );
+  const times = [...ping.stdout.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms));
+  assert.ok(times.length >= 5, ping.stdout + ping.stderr);
+  // A busy machine may take its time with some; half of them would be over 300 ms without interrupts.
+  assert.ok(times.sort((x, y) => x - y)[Math.floor(times.length / 2)]! < 200, times.join());
+  const errors = spawnSync(process.execPath, [PROGRAM, 'errors', '-d', driver.directory], {
+    encoding: 'utf8',
+  });
+  assert.doesNotMatch(errors.stdout, /no RX interrupts/);
 });

@@ -166,7 +166,12 @@ test('several agents are refused where there is one thread', async (t) => {
 describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHOUT_DPDK }, () => {
   const ADDRESS = { a: '10.0.0.1', b: '10.0.0.2' } as const;
 
-  async function startSide(t: TestContext, role: 'a' | 'b', socketPath: string): Promise<Aeron> {
+  async function startSide(
+    t: TestContext,
+    role: 'a' | 'b',
+    socketPath: string,
+    properties: Readonly<Record<string, string>> = {},
+  ): Promise<Aeron> {
     const { ealArguments } = sharedMemoryWire({ role, socketPath, useHugepages: false, queues: AGENTS });
     const { directory } = await startDriver(t, 'ours', {
       ealArguments,
@@ -177,6 +182,7 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
         'aeron.timer.interval': '50ms',
         'aeron.image.liveness.timeout': '60s',
         'aeron.publication.connection.timeout': '60s',
+        ...properties,
       },
     });
     return connect(t, directory);
@@ -212,6 +218,30 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
     await until(() => traffic(b, name)[1]! > COUNT / 4, 'handed over data');
     await until(() => traffic(a, name)[0]! > 0, 'handed over status messages');
     assert.deepEqual(traffic(b, 'hand-overs dropped'), [0, 0]);
+  });
+
+  test('carry frames of 9000 bytes, several messages in each', async (t) => {
+    const folder = mkdtempSync('/dev/shm/bypass-wire-');
+    t.after(() => rmSync(folder, { recursive: true }));
+    const socketPath = join(folder, 'wire.sock');
+    const properties = { 'aeron.dpdk.mtu': '9000', 'aeron.mtu.length': '8928' };
+    const [a, b] = await Promise.all([
+      startSide(t, 'a', socketPath, properties),
+      startSide(t, 'b', socketPath, properties),
+    ]);
+    const toB = `aeron:udp?endpoint=${ADDRESS.b}:40100`;
+    const toA = `aeron:udp?endpoint=${ADDRESS.a}:40200`;
+    await run([await Flow.start(a, toB, b, toB), await Flow.start(b, toA, a, toA)]);
+    const counter = (typeId: number, label: string): number => {
+      let value = 0;
+      b.countersReader.forEach((found) => {
+        if (found.typeId === typeId && found.label === label) value = found.value;
+      });
+      return value;
+    };
+    // Messages have 2000 bytes in the mean: frames of 1500 bytes would be shorter in the mean than these.
+    await until(() => counter(CounterType.DPDK_PKTS, 'DPDK RX packets') > COUNT / 4, 'packets');
+    assert.equal(counter(CounterType.DPDK_NOBUFS, 'DPDK RX no buffers'), 0);
   });
 
   test('refuse a port that has not enough queues', async (t) => {
