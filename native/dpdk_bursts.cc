@@ -15,7 +15,8 @@ constexpr uint32_t kHeaderLength = 42;     // Ethernet, IPv4 and UDP headers, wh
 constexpr uint32_t kIpStart = 14;          // Behind the Ethernet header.
 constexpr uint32_t kIpHeaderLength = 20;   // Without options.
 constexpr uint32_t kChecksumStart = 34;    // First byte the UDP checksum covers.
-constexpr uint32_t kChecksumOffset = 40;   // Where the UDP checksum lies.
+constexpr uint32_t kUdpHeaderLength = 8;   // The headers end with it where its checksum is asked for.
+constexpr uint32_t kHeaderLengthMax = 128; // Of what JavaScript writes before a payload.
 constexpr uint32_t kFrameMinLength = 60;   // Ethernet's minimum, without the frame check sequence.
 constexpr uint16_t kVlanIdMask = 0xfff;
 constexpr int32_t kLongBurst = 4;          // Frames from which on a burst is worth copyPastCaches().
@@ -144,29 +145,37 @@ void storeFence() {
 #endif
 }
 
+// Bytes before the payload, as the upper bits of the flags say; 0: as many as there are before IPv4's.
+uint32_t headerLength(const TxWords& words) {
+  const uint32_t named = static_cast<uint32_t>(words.flags) >> 8;
+  return named == 0 ? kHeaderLength : named;
+}
+
 // Completes the frame whose headers JavaScript wrote. Returns false when its payload is not to be had.
 bool complete(const Queue& queue, rte_mbuf* mbuf, const TxWords& words, bool pastCaches) {
   uint8_t* frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
-  uint32_t length = kHeaderLength + words.length;
-  if (words.length > queue.dataRoom || length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
+  const uint32_t header = headerLength(words);
+  uint32_t length = header + words.length;
+  if (header < kHeaderLength || header > kHeaderLengthMax || words.length > queue.dataRoom || length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
   if (words.length > 0) {
     const uint8_t* payload = regionTable->at(words.handle, words.offset, words.length);
     if (payload == nullptr) return false;
     if (pastCaches) {
-      copyPastCaches(frame + kHeaderLength, payload, words.length);
+      copyPastCaches(frame + header, payload, words.length);
     } else {
-      memcpy(frame + kHeaderLength, payload, words.length);
+      memcpy(frame + header, payload, words.length);
     }
   }
   if (words.flags & kUdpChecksum) {
     if (queue.offloadTx) {
       mbuf->l2_len = 14;
-      mbuf->l3_len = 20;
-      mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+      mbuf->l3_len = header - kUdpHeaderLength - 14;
+      mbuf->ol_flags |= (header == kHeaderLength ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_UDP_CKSUM;
     } else {
-      const uint16_t sum = static_cast<uint16_t>(~sumOf(frame + kChecksumStart, length - kChecksumStart));
+      const uint32_t start = header - kUdpHeaderLength;
+      const uint16_t sum = static_cast<uint16_t>(~sumOf(frame + start, length - start));
       const uint16_t checksum = rte_cpu_to_be_16(sum == 0 ? 0xffff : sum);  // Zero means: none.
-      memcpy(frame + kChecksumOffset, &checksum, 2);
+      memcpy(frame + header - 2, &checksum, 2);
     }
   }
   if (length < kFrameMinLength) {

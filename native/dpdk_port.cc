@@ -380,8 +380,8 @@ void closePort(const Arguments& args) {
   stop(*queue);
 }
 
-// setGroups(handle, groups): IPv4 multicast groups, as an array of int32, whose frames should arrive, for the owner of this
-// queue; the port lets in those of all its queues, and of all systems with them. A port that cannot choose lets in every
+// setGroups(handle, groups): Ethernet addresses of groups whose frames should arrive, for the owner of this queue: an array of
+// their first two octets and their last four by turns. The port lets in those of all its queues. A port that cannot choose lets in every
 // multicast frame; one that cannot do that either is a virtual one that never kept any out.
 void setGroups(const Arguments& args) {
   std::lock_guard<std::mutex> lock(mutex);
@@ -390,23 +390,24 @@ void setGroups(const Arguments& args) {
   v8::Local<v8::Context> context = args.GetIsolate()->GetCurrentContext();
   v8::Local<v8::Array> groups = args[1].As<v8::Array>();
   queue->groups.clear();
-  for (uint32_t i = 0; i < groups->Length(); i++) {
-    const auto group = groups->Get(context, i).ToLocalChecked()->Int32Value(context).FromMaybe(0);
-    queue->groups.push_back(static_cast<uint32_t>(group) & 0x7fffff);
+  const auto wordAt = [&](uint32_t i) {
+    return static_cast<uint32_t>(groups->Get(context, i).ToLocalChecked()->Int32Value(context).FromMaybe(0));
+  };
+  for (uint32_t i = 0; i + 1 < groups->Length(); i += 2) {
+    queue->groups.push_back(static_cast<uint64_t>(wordAt(i) & 0xffff) << 32 | wordAt(i + 1));
   }
-  std::vector<uint32_t> all;
+  std::vector<uint64_t> all;
   for (int32_t i = 0; i < kQueuesMax; i++) {
     const Queue* other = queues[queue->id * kQueuesMax + i];
     if (other != nullptr) all.insert(all.end(), other->groups.begin(), other->groups.end());
   }
-  if (!all.empty()) all.push_back(1);  // 224.0.0.1, where routers ask for members.
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
   std::vector<rte_ether_addr>& addresses = portTable[queue->id].groupAddresses;
   addresses.clear();
-  for (const uint32_t group : all) {
+  for (const uint64_t group : all) {
     const auto octet = [&](int shift) { return static_cast<uint8_t>(group >> shift); };
-    addresses.push_back({{0x01, 0x00, 0x5e, octet(16), octet(8), octet(0)}});
+    addresses.push_back({{octet(40), octet(32), octet(24), octet(16), octet(8), octet(0)}});
   }
   applyGroups(queue->id);
 }

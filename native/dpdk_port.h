@@ -36,7 +36,7 @@ struct TxWords {
   uint32_t length;
   int32_t flags;
 };
-enum TxFlag : int32_t { kUdpChecksum = 1 };
+enum TxFlag : int32_t { kUdpChecksum = 1 };  // From bit 8 on: the length of the headers, 0 for 42.
 
 // In the order of DEVICE_STATISTICS in device/device.ts.
 enum Statistic {
@@ -94,7 +94,7 @@ struct Queue {
   double txInvalid = 0;
   double txBackPressure = 0;
   double txNoBuffers = 0;
-  std::vector<uint32_t> groups;  // IPv4 multicast groups of its owner.
+  std::vector<uint64_t> groups;  // Ethernet addresses of multicast groups of its owner.
   rte_mbuf* rx[kBurst];
   rte_mbuf* slots[kBurst];      // Stock for the next transmit, headers written by JavaScript.
   rte_mbuf* backlog[kBurst];    // Complete frames the ring did not take yet.

@@ -6,12 +6,13 @@ import {
   RX_LENGTH,
   RX_OFFSET,
   RX_WORDS,
+  TX_FLAGS,
   TX_FRAME,
   TX_HANDLE,
-  TX_HEADER_LENGTH,
   TX_LENGTH,
   TX_OFFSET,
   TX_WORDS,
+  txHeaderLength,
 } from '../device/device.ts';
 import type { FrameTap } from '../device/frame-tap.ts';
 import { CopyBurst } from '../memory/copy-burst.ts';
@@ -82,9 +83,10 @@ export class FrameRecorder implements FrameTap {
     for (let i = 0; i < count; i++) {
       const word = i * TX_WORDS;
       const payloadLength = txWords[word + TX_LENGTH]!;
-      const at = this.append(DIRECTION_OUT, TX_HEADER_LENGTH + payloadLength);
+      const headers = txHeaderLength(txWords[word + TX_FLAGS]!);
+      const at = this.append(DIRECTION_OUT, headers + payloadLength);
       if (at < 0) continue;
-      const headerLength = Math.min(TX_HEADER_LENGTH, this.snapLength);
+      const headerLength = Math.min(headers, this.snapLength);
       const length = Math.min(payloadLength, this.snapLength - headerLength);
       this.copies.add(this.handle, at, handle, txWords[word + TX_FRAME]!, headerLength);
       if (length === 0) continue;

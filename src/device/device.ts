@@ -4,7 +4,10 @@ import type { Region } from '../memory/region.ts';
 /** Frames one call of {@link Device.receive} or {@link Device.transmit} moves at most. `native/dpdk_port.h` agrees. */
 export const BURST_CAPACITY = 64;
 
-/** Bytes of headers that every frame to transmit starts with: Ethernet, IPv4 and UDP; ARP and ICMP echo fit exactly. */
+/**
+ * Bytes of headers that a frame to transmit starts with if it says nothing else: Ethernet, IPv4 and UDP; ARP and ICMP echo
+ * fit exactly.
+ */
 export const TX_HEADER_LENGTH = 42;
 
 /** Words a received frame takes in {@link Device.rxWords}: offset, length, flags, sum. */
@@ -24,15 +27,18 @@ export const RX_SUMMED = 16;
 
 /** Words a frame to transmit takes in {@link Device.txWords}: frame, then payload handle, offset, length, then flags. */
 export const TX_WORDS = 5;
-/** Offset in {@link Device.memory} where the 42 header bytes go. The device sets it. */
+/** Offset in {@link Device.memory} where the header bytes go. The device sets it. */
 export const TX_FRAME = 0;
 export const TX_HANDLE = 1;
 export const TX_OFFSET = 2;
 export const TX_LENGTH = 3;
 export const TX_FLAGS = 4;
 
-/** Asks the device for the UDP checksum; its field holds the folded sum of the pseudo-header. */
+/** Asks the device for the UDP checksum; its field, at the headers' end, holds the folded sum of the pseudo-header. */
 export const TX_UDP_CHECKSUM = 1;
+/** From this bit of the flags on: the length of the headers, up to {@link TX_HEADER_LENGTH_MAX}; 0: 42. */
+export const TX_HEADER_LENGTH_SHIFT = 8;
+export const TX_HEADER_LENGTH_MAX = 128;
 
 /** The same, for this module: V8 compiles its constants in, but loads and checks at every use those that it exports. */
 const SLOT_WORDS = TX_WORDS;
@@ -41,10 +47,18 @@ const HANDLE = TX_HANDLE;
 const OFFSET = TX_OFFSET;
 const LENGTH = TX_LENGTH;
 const FLAGS = TX_FLAGS;
+const HEADER_LENGTH = TX_HEADER_LENGTH;
+const HEADER_LENGTH_SHIFT = TX_HEADER_LENGTH_SHIFT;
 
 /** Where the header of a slot's frame goes. */
 export function txFrame(words: Int32Array, slot: number): number {
   return words[slot * SLOT_WORDS + FRAME]!;
+}
+
+/** Bytes of the headers of a frame with these flags. */
+export function txHeaderLength(flags: number): number {
+  const named = flags >>> HEADER_LENGTH_SHIFT;
+  return named === 0 ? HEADER_LENGTH : named;
 }
 
 /** Says what comes behind a slot's header. */
@@ -101,7 +115,7 @@ export interface DeviceCapabilities {
  * Ethernet frames in and out, in bursts. One object belongs to one thread.
  *
  * In: {@link receive} returns n; the first n entries of `rxWords` describe frames in `memory`, valid until the next call.
- * Out: slots `0 … txRoom - 1` of `txWords` name the place of a header each. The caller writes 42 bytes there, names the
+ * Out: slots `0 … txRoom - 1` of `txWords` name the place of a header each. The caller writes the headers there, names the
  * payload, and calls {@link transmit}; the device copies the payload behind the header before it returns.
  */
 export interface Device {
@@ -124,10 +138,10 @@ export interface Device {
   transmit(count: number): number;
 
   /**
-   * Says which IPv4 groups' frames should arrive: the first `count` of `groups`, and with any of them that of all systems. Others'
-   * may arrive too. Cold.
+   * Says which groups' frames should arrive: those to the first `count` Ethernet addresses, each of which is two words of
+   * `addresses`, its first two octets and its last four. Others' may arrive too. Cold.
    */
-  setGroups(groups: Int32Array, count: number): void;
+  setGroups(addresses: Int32Array, count: number): void;
 
   /** Asks the device, and looks after it: to be called some times a second, not in every duty cycle. */
   isLinkUp(): boolean;

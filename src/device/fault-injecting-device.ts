@@ -73,8 +73,8 @@ export class FaultInjectingDevice implements Device {
     return this.inner.transmit(count);
   }
 
-  setGroups(groups: Int32Array, count: number): void {
-    this.inner.setGroups(groups, count);
+  setGroups(addresses: Int32Array, count: number): void {
+    this.inner.setGroups(addresses, count);
   }
 
   isLinkUp(): boolean {

@@ -22,11 +22,12 @@ import {
   TX_OFFSET,
   TX_UDP_CHECKSUM,
   TX_WORDS,
+  txHeaderLength,
 } from './device.ts';
 
 const ETHERNET_HEADER_LENGTH = 14;
 const CHECKSUM_START = 34;
-const CHECKSUM_OFFSET = 40;
+const UDP_HEADER_LENGTH = 8;
 
 const RX_FRAMES = DEVICE_STATISTICS.indexOf('rxFrames');
 const RX_BYTES = DEVICE_STATISTICS.indexOf('rxBytes');
@@ -57,7 +58,7 @@ export class SimulatedDevice implements Device {
   txRoom: number;
   /** Pulled out when false: {@link isLinkUp} says so, and frames go nowhere. */
   connected = true;
-  /** Groups whose frames it was told to let in; it lets in all. */
+  /** The last four octets of the Ethernet addresses of groups that it was told to let in; it lets in all. */
   groups: number[] = [];
   private peers: readonly SimulatedDevice[] = [];
   private readonly slotLength: number;
@@ -163,8 +164,8 @@ export class SimulatedDevice implements Device {
   }
 
   /** Cold. */
-  setGroups(groups: Int32Array, count: number): void {
-    this.groups = Array.from(groups.subarray(0, count));
+  setGroups(addresses: Int32Array, count: number): void {
+    this.groups = Array.from({ length: count }, (_, i) => addresses[2 * i + 1]!);
   }
 
   isLinkUp(): boolean {
@@ -188,18 +189,21 @@ export class SimulatedDevice implements Device {
     const view = this.memory.view;
     const frame = words[word + TX_FRAME]!;
     const payloadLength = words[word + TX_LENGTH]!;
-    const length = TX_HEADER_LENGTH + payloadLength;
+    const flags = words[word + TX_FLAGS]!;
+    const headerLength = txHeaderLength(flags);
+    const length = headerLength + payloadLength;
     this.statistics[TX_FRAMES]!++;
     this.statistics[TX_BYTES]! += length;
     if (payloadLength > 0) {
       const { handle } = this.memory;
       const payload = words[word + TX_OFFSET]!;
-      this.copies.add(handle, frame + TX_HEADER_LENGTH, words[word + TX_HANDLE]!, payload, payloadLength);
+      this.copies.add(handle, frame + headerLength, words[word + TX_HANDLE]!, payload, payloadLength);
       this.copies.copy();
     }
-    if ((words[word + TX_FLAGS]! & TX_UDP_CHECKSUM) !== 0) {
-      const sum = ~fold(addBytes(0, view, frame + CHECKSUM_START, length - CHECKSUM_START)) & 0xffff;
-      view.setUint16(frame + CHECKSUM_OFFSET, sum === 0 ? 0xffff : sum);
+    if ((flags & TX_UDP_CHECKSUM) !== 0) {
+      const start = headerLength - UDP_HEADER_LENGTH;
+      const sum = ~fold(addBytes(0, view, frame + start, length - start)) & 0xffff;
+      view.setUint16(frame + headerLength - 2, sum === 0 ? 0xffff : sum);
     }
     if (!this.connected) return;
     for (let i = 0; i < this.peers.length; i++) {

@@ -7,6 +7,7 @@ import { isPowerOfTwo } from '../util/bits.ts';
 import { ConfigurationError, messageOf } from '../util/errors.ts';
 import { formatIpv4, parseIpv4 } from '../util/ipv4.ts';
 import { parseCommandLine, readPropertyFile } from './command-line.ts';
+import { parseDpdkIpv6 } from './dpdk-ipv6.ts';
 import { dpdkPorts } from './dpdk-ports.ts';
 import type { DriverOptions, Ipv4Interface, PortRange } from './driver-options.ts';
 import { parseGroupTag } from './group-tag.ts';
@@ -291,7 +292,7 @@ function checkResolver({ resolverName, resolverInterface, resolverBootstrapNeigh
   }
 }
 
-function checkedBy(property: string, text: string, read: (text: string) => unknown): void {
+function checkedBy<Value>(property: string, text: Value, read: (text: Value) => unknown): void {
   try {
     read(text);
   } catch (error) {
@@ -345,6 +346,7 @@ function checkDpdk(options: DriverOptions): void {
   for (const neighbour of options.dpdkNeighbours) {
     checkedBy(SETTINGS.dpdkNeighbours.property, neighbour, parseNeighbour);
   }
+  checkedBy(SETTINGS.dpdkLocalIpv6Address.property, options, parseDpdkIpv6);
   if (transportKind(options) === 'dpdk' && options.dpdkLocalIpv4Address === null) {
     throw new ConfigurationError(
       'the DPDK transport has no address. Set AERON_DPDK_LOCAL_IPV4_ADDRESS, for instance to 10.0.0.1/24.',

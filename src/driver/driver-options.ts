@@ -154,6 +154,8 @@ export interface DriverOptions {
   readonly dpdkRoutes: readonly string[];
   readonly dpdkAddressProbes: number;
   readonly dpdkNeighbours: readonly string[];
+  readonly dpdkLocalIpv6Address: readonly string[];
+  readonly dpdkGatewayIpv6Address: string;
   readonly dpdkPortId: number;
   readonly dpdkFurtherPorts: readonly string[];
   readonly dpdkMtu: number;

@@ -15,6 +15,7 @@ import { EventTransmitter, LoggedEventTransmitter } from './conductor/event-tran
 import { LogStore } from './conductor/log-store.ts';
 import { type HostLookup, NameResolver } from './conductor/name-resolver.ts';
 import { formatConfiguration, loadConfiguration, validate } from './configuration.ts';
+import { parseDpdkIpv6 } from './dpdk-ipv6.ts';
 import { dpdkPorts } from './dpdk-ports.ts';
 import { DriverAgent } from './driver-agent.ts';
 import { prepareDirectory } from './driver-directory.ts';
@@ -280,6 +281,7 @@ function newConductor(
     systemCounter(SystemCounter.NAME_RESOLVER_TIME_THRESHOLD_EXCEEDED),
     options.nameResolverThresholdNs,
   );
+  const dpdkIpv6 = parseDpdkIpv6(options);
   const eventLog = openEventLog(eventLogConfig(options), clock);
   const { lookup, driverNames } = nameLookup(options, machine, extensions, files, network, eventLog);
   return new Conductor(
@@ -301,7 +303,13 @@ function newConductor(
       driverNames,
       localAddresses: () =>
         transportKind(options) === 'dpdk'
-          ? dpdkPorts(options).map(({ portId, address }) => ({ name: `dpdk${portId}`, address }))
+          ? [
+              ...dpdkPorts(options).map(({ portId, address }) => ({ name: `dpdk${portId}`, address })),
+              ...(dpdkIpv6?.addresses ?? []).map(({ address }) => ({
+                name: `dpdk${options.dpdkPortId}`,
+                address,
+              })),
+            ]
           : machine.localAddresses(),
       maxDatagramLength: network.maxDatagramLength,
       randomInt32: machine.randomInt32,

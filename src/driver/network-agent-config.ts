@@ -4,6 +4,7 @@ import type { RouteOptions, StaticNeighbour } from '../transport/bypass/bypass-t
 import { formatIpv4, parseIpv4 } from '../util/ipv4.ts';
 import { parseMac } from '../util/mac.ts';
 import type { AgentSharing } from './agent-sharing.ts';
+import { parseDpdkIpv6 } from './dpdk-ipv6.ts';
 import { dpdkPorts } from './dpdk-ports.ts';
 import type { DriverOptions } from './driver-options.ts';
 import type { EventLogConfig } from './event-log/event-log.ts';
@@ -100,6 +101,7 @@ function transportConfig(
           routes: options.dpdkRoutes.map(parseRoute),
           addressProbes: index === 0 ? options.dpdkAddressProbes : 0,
           neighbours: options.dpdkNeighbours.map(parseNeighbour),
+          ipv6: portId === options.dpdkPortId ? parseDpdkIpv6(options) : null,
           mtu: options.dpdkMtu,
           rxQueueSize: options.dpdkRxQueueSize,
           txQueueSize: options.dpdkTxQueueSize,

@@ -77,7 +77,7 @@ export interface DpdkAddon {
   closePort(handle: number): void;
   receive(handle: number): number;
   transmit(handle: number, count: number): number;
-  setGroups(handle: number, groups: readonly number[]): void;
+  setGroups(handle: number, addresses: readonly number[]): void;
   waitForFrame(handle: number, timeoutUs: number): number;
   watch(handle: number): number;
   resetPort(handle: number): void;

@@ -8,6 +8,7 @@ export const ETHERNET_HEADER_LENGTH = 14;
 
 export const TYPE_IPV4 = 0x0800;
 export const TYPE_ARP = 0x0806;
+export const TYPE_IPV6 = 0x86dd;
 
 export const BROADCAST_HIGH = 0xffff;
 export const BROADCAST_LOW = -1;
@@ -35,6 +36,9 @@ export const MULTICAST_HIGH = 0x0100;
 export function multicastLow(group: number): number {
   return 0x5e000000 | (group & 0x7fffff);
 }
+
+/** RFC 2464, 7: 33:33, then the last four octets of the group. */
+export const IPV6_MULTICAST_HIGH = 0x3333;
 
 /** True for an address that can belong to one station: neither a group's nor zero. */
 export function isStation(high: number, low: number): boolean {

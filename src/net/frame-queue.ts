@@ -1,5 +1,11 @@
 // hot
-import { type Device, setTxPayload, TX_UDP_CHECKSUM, txFrame } from '../device/device.ts';
+import {
+  type Device,
+  setTxPayload,
+  TX_HEADER_LENGTH_SHIFT,
+  TX_UDP_CHECKSUM,
+  txFrame,
+} from '../device/device.ts';
 import type { FrameTap, TapPoint } from '../device/frame-tap.ts';
 import { writeEthernet } from './ethernet.ts';
 import { TX_DATAGRAM_BYTES, TX_DATAGRAMS, TX_FRAMES, TX_NO_ROOM } from './net-statistics.ts';
@@ -51,14 +57,20 @@ export class FrameQueue implements TapPoint {
     this.queued++;
   }
 
+  /** {@link add}, of a frame whose headers are not the 42 bytes that are the rule. */
+  addLong(headerLength: number, handle: number, offset: number, length: number): void {
+    setTxPayload(this.words, this.queued, handle, offset, length, headerLength << TX_HEADER_LENGTH_SHIFT);
+    this.queued++;
+  }
+
   /** Queues a frame with a payload that lies in the device's memory. */
   addOwn(payloadOffset: number, payloadLength: number): void {
     this.add(this.device.memory.handle, payloadOffset, payloadLength);
   }
 
-  /** Queues a datagram whose checksum the device completes. */
-  addDatagram(handle: number, offset: number, length: number): void {
-    setTxPayload(this.words, this.queued, handle, offset, length, TX_UDP_CHECKSUM);
+  /** Queues a datagram whose checksum the device completes; `flags` say more of it. */
+  addDatagram(handle: number, offset: number, length: number, flags: number): void {
+    setTxPayload(this.words, this.queued, handle, offset, length, TX_UDP_CHECKSUM | flags);
     this.queued++;
     this.queuedDatagrams++;
     this.queuedDatagramBytes += length;

@@ -1,22 +1,8 @@
 // hot
 import type { Clock } from '../concurrent/clock.ts';
-import { Region } from '../memory/region.ts';
 import { AeronError } from '../util/errors.ts';
-import { addBytes } from '../util/internet-checksum.ts';
 import { Prng } from '../util/prng.ts';
-import {
-  ALL_ROUTERS,
-  ALL_SYSTEMS,
-  ALL_V3_ROUTERS,
-  CHANGE_TO_EXCLUDE,
-  CHANGE_TO_INCLUDE,
-  GROUP_RECORD_LENGTH,
-  IGMP_V1_REPORT,
-  IGMP_V2_LEAVE,
-  IGMP_V2_REPORT,
-  IGMP_V3_REPORT,
-  MODE_IS_EXCLUDE,
-} from './igmp.ts';
+import { CHANGE_TO_EXCLUDE, CHANGE_TO_INCLUDE, MODE_IS_EXCLUDE } from './igmp.ts';
 
 /** Groups that a stack is in at a time. */
 export const GROUPS_MAX = 64;
@@ -32,29 +18,26 @@ const V2_REPORT_INTERVAL_NS = 10e9;
 const OLDER_QUERIER_TIMEOUT_NS = 260e9;
 const TENTH_OF_SECOND_NS = 1e8;
 
-/** In a report of version 3, between its first four bytes and the records: reserved, and how many there are. */
-const RECORDS = 4;
-
-/** Sends what {@link GroupMembership} has to say. */
+/** Sends what {@link GroupMembership} has to say, in the words of IGMP or MLD. */
 export interface ReportSender {
-  /**
-   * Sends an IGMP message: `type`, and behind its checksum `length` bytes of {@link GroupMembership.message}, which sum up
-   * to `sum`. Returns false when there is no room for it now.
-   */
-  sendReport(destination: number, type: number, length: number, sum: number): boolean;
+  /** Writes record number `index` of the report that {@link sendRecords} sends. */
+  writeRecord(index: number, type: number, group: number): void;
+  /** Sends the first `count` records in one message of version 3. Returns false when there is no room for it now. */
+  sendRecords(count: number): boolean;
+  /** Says of one group, in version 1 or 2, that we are in it or leave it. Returns false when there is no room now. */
+  sendGroup(group: number, isLeaving: boolean, version: number): boolean;
 }
 
 /**
- * The host's side of IGMP: which groups the stack is in, and what routers and switches are told of it. Speaks version 3,
- * and 2 or 1 for a while after a router did. Sources do not matter here: a member takes everybody's datagrams.
+ * The host's side of IGMP, and of MLD, whose versions 1 and 2 are what IGMP calls 2 and 3: which groups the stack is in, and
+ * what routers and switches are told of it. Speaks version 3, and 2 or 1 for a while after a router did. Sources do not
+ * matter here: a member takes everybody's datagrams.
  */
 export class GroupMembership {
   /** When {@link report} has something to say. */
   dueNs: number = Number.POSITIVE_INFINITY;
   /** Reports that another host's made unnecessary. */
   suppressedCount = 0;
-  /** What comes behind the first four bytes of the message that is being sent. */
-  readonly message: Region = Region.allocate(RECORDS + GROUPS_MAX * GROUP_RECORD_LENGTH);
   /** Groups of the stack, those that are being left included. */
   count = 0;
   readonly groups: Int32Array = new Int32Array(GROUPS_MAX);
@@ -68,9 +51,13 @@ export class GroupMembership {
   private v1UntilNs: number = Number.NEGATIVE_INFINITY;
   private v2UntilNs: number = Number.NEGATIVE_INFINITY;
 
-  /** Hosts with different seeds answer at different times. */
-  constructor(clock: Clock, seed: number) {
+  /** Everybody is there: that is not said. */
+  private readonly everybody: number;
+
+  /** Hosts with different seeds answer at different times. `everybody` is the group that all hosts are in. */
+  constructor(clock: Clock, seed: number, everybody: number) {
     this.clock = clock;
+    this.everybody = everybody;
     this.prng = new Prng(seed);
   }
 
@@ -151,18 +138,12 @@ export class GroupMembership {
   /** Version 3: a record for each group, in one message. */
   private reportAll(sender: ReportSender): number {
     const nowNs = this.clock.nanoTime;
-    const view = this.message.view;
     let records = 0;
     for (let i = 0; i < this.count; i++) {
       if (this.pending[i] === NOTHING || this.duesNs[i]! > nowNs) continue;
-      const offset = RECORDS + records * GROUP_RECORD_LENGTH;
-      view.setInt32(offset, this.pending[i]! << 24);
-      view.setInt32(offset + 4, this.groups[i]!);
-      records++;
+      sender.writeRecord(records++, this.pending[i]!, this.groups[i]!);
     }
-    view.setInt32(0, records);
-    const length = RECORDS + records * GROUP_RECORD_LENGTH;
-    if (!sender.sendReport(ALL_V3_ROUTERS, IGMP_V3_REPORT, length, addBytes(0, view, 0, length))) return 0;
+    if (!sender.sendRecords(records)) return 0;
     for (let i = this.count - 1; i >= 0; i--) {
       if (this.pending[i] !== NOTHING && this.duesNs[i]! <= nowNs) this.onSaid(i, V3_REPORT_INTERVAL_NS);
     }
@@ -173,18 +154,13 @@ export class GroupMembership {
   /** Versions 1 and 2: a message for each group, to the group itself, so that its other members hear it. */
   private reportEach(sender: ReportSender): number {
     const nowNs = this.clock.nanoTime;
-    const isV1 = this.version === 1;
-    const view = this.message.view;
+    const { version } = this;
     let sent = 0;
     for (let i = this.count - 1; i >= 0; i--) {
       if (this.pending[i] === NOTHING || this.duesNs[i]! > nowNs) continue;
-      const group = this.groups[i]!;
       const isLeaving = this.pending[i] === CHANGE_TO_INCLUDE;
-      if (!isLeaving || !isV1) {
-        view.setInt32(0, group);
-        const type = isLeaving ? IGMP_V2_LEAVE : isV1 ? IGMP_V1_REPORT : IGMP_V2_REPORT;
-        const to = isLeaving ? ALL_ROUTERS : group;
-        if (!sender.sendReport(to, type, 4, addBytes(0, view, 0, 4))) break;
+      if (!isLeaving || version > 1) {
+        if (!sender.sendGroup(this.groups[i]!, isLeaving, version)) break;
         sent++;
       }
       if (isLeaving) this.repeats[i] = 0;
@@ -195,8 +171,7 @@ export class GroupMembership {
   }
 
   private announce(index: number, change: number): void {
-    // Everybody is among all systems: that is not said.
-    if (this.groups[index] === ALL_SYSTEMS) {
+    if (this.groups[index] === this.everybody) {
       if (this.users[index] === 0) this.remove(index);
       return;
     }

@@ -1,14 +1,23 @@
 // hot
 import type { Clock } from '../concurrent/clock.ts';
+import { Region } from '../memory/region.ts';
+import { addBytes } from '../util/internet-checksum.ts';
 import { ETHERNET_HEADER_LENGTH, MULTICAST_HIGH, multicastLow, TYPE_IPV4 } from './ethernet.ts';
 import type { FrameQueue } from './frame-queue.ts';
-import { GroupMembership, type ReportSender } from './group-membership.ts';
+import type { GroupFilter, GroupSource } from './group-filter.ts';
+import { GROUPS_MAX, GroupMembership, type ReportSender } from './group-membership.ts';
 import {
+  ALL_ROUTERS,
+  ALL_SYSTEMS,
+  ALL_V3_ROUTERS,
+  GROUP_RECORD_LENGTH,
   IGMP_GROUP,
   IGMP_QUERY,
   IGMP_RESPONSE_CODE,
   IGMP_V1_REPORT,
+  IGMP_V2_LEAVE,
   IGMP_V2_REPORT,
+  IGMP_V3_REPORT,
   isValidIgmp,
   maxResponseTime,
   queryVersion,
@@ -32,23 +41,36 @@ const TOLD_PER_SECOND = 1000;
 
 /** Behind an Ethernet header and an IPv4 header with the router alert there is room for this much of an IGMP message. */
 const IGMP_START_LENGTH = 4;
+/** In a report of version 3, between its first four bytes and the records: reserved, and how many there are. */
+const RECORDS = 4;
 
 /** A host's side of IGMP as messages: hears routers and other hosts, and sends what the membership has to say. */
-export class IgmpHost implements ReportSender {
+export class IgmpHost implements ReportSender, GroupSource {
   readonly membership: GroupMembership;
   /** Null: nobody else wants to know. */
   listener: NeighbourListener | null = null;
   private readonly queue: FrameQueue;
+  private readonly filter: GroupFilter;
+  /** What comes behind the first four bytes of the message that is being sent. */
+  private readonly message: Region = Region.allocate(RECORDS + GROUPS_MAX * GROUP_RECORD_LENGTH);
   private readonly address: number;
   private readonly statistics: Float64Array;
   private readonly reportLimit: RateLimit;
   private readonly tellLimit: RateLimit;
 
-  constructor(queue: FrameQueue, address: number, statistics: Float64Array, clock: Clock) {
+  constructor(
+    queue: FrameQueue,
+    filter: GroupFilter,
+    address: number,
+    statistics: Float64Array,
+    clock: Clock,
+  ) {
+    this.filter = filter;
+    filter.add(this);
     this.queue = queue;
     this.address = address;
     this.statistics = statistics;
-    this.membership = new GroupMembership(clock, address);
+    this.membership = new GroupMembership(clock, address, ALL_SYSTEMS);
     this.reportLimit = new RateLimit(clock, REPORTS_PER_SECOND);
     this.tellLimit = new RateLimit(clock, TOLD_PER_SECOND);
   }
@@ -56,13 +78,13 @@ export class IgmpHost implements ReportSender {
   /** Throws AeronError `ENOBUFS` when there are too many groups. Cold. */
   join(group: number): void {
     this.membership.join(group);
-    this.filterGroups();
+    this.filter.update();
   }
 
   /** Cold. */
   leave(group: number): void {
     this.membership.leave(group);
-    this.filterGroups();
+    this.filter.update();
   }
 
   onIgmp(offset: number, length: number): void {
@@ -99,10 +121,29 @@ export class IgmpHost implements ReportSender {
     const groupCount = membership.count;
     statistics[IGMP_REPORTS]! += membership.report(this);
     // Routers have been told all of it of a group that was left.
-    if (membership.count < groupCount) this.filterGroups();
+    if (membership.count < groupCount) this.filter.update();
   }
 
-  sendReport(destination: number, type: number, length: number, sum: number): boolean {
+  writeRecord(index: number, type: number, group: number): void {
+    const offset = RECORDS + index * GROUP_RECORD_LENGTH;
+    this.message.view.setInt32(offset, type << 24);
+    this.message.view.setInt32(offset + 4, group);
+  }
+
+  sendRecords(count: number): boolean {
+    this.message.view.setInt32(0, count);
+    return this.send(ALL_V3_ROUTERS, IGMP_V3_REPORT, RECORDS + count * GROUP_RECORD_LENGTH);
+  }
+
+  /** To the group itself, so that its other members hear it. */
+  sendGroup(group: number, isLeaving: boolean, version: number): boolean {
+    this.message.view.setInt32(0, group);
+    const type = isLeaving ? IGMP_V2_LEAVE : version === 1 ? IGMP_V1_REPORT : IGMP_V2_REPORT;
+    return this.send(isLeaving ? ALL_ROUTERS : group, type, 4);
+  }
+
+  /** Sends a message: `type`, and behind its checksum `length` bytes that were written. */
+  private send(destination: number, type: number, length: number): boolean {
     if (!this.reportLimit.take()) {
       this.statistics[IGMP_REPORTS_LIMITED]!++;
       return false;
@@ -115,15 +156,29 @@ export class IgmpHost implements ReportSender {
     const totalLength = ROUTER_ALERT_IPV4_HEADER_LENGTH + IGMP_START_LENGTH + length;
     queue.writeEthernetTo(MULTICAST_HIGH, multicastLow(destination), TYPE_IPV4);
     writeRouterAlertIpv4(view, packet, totalLength, PROTOCOL_IGMP, this.address, destination);
-    writeIgmpStart(view, message, type, sum);
-    queue.add(this.membership.message.handle, 0, length);
+    writeIgmpStart(view, message, type, addBytes(0, this.message.view, 0, length));
+    queue.add(this.message.handle, 0, length);
     // The next message is written where this one's payload lies.
     queue.transmit();
     return true;
   }
 
-  private filterGroups(): void {
-    const { groups, count } = this.membership;
-    this.queue.device.setGroups(groups, count);
+  /** With any group goes that of all systems, where routers ask for members. */
+  get groupCount(): number {
+    const { count } = this.membership;
+    return count === 0 ? 0 : count + 1;
+  }
+
+  groupMacHigh(): number {
+    return MULTICAST_HIGH;
+  }
+
+  groupMacLow(index: number): number {
+    return multicastLow(index === this.membership.count ? ALL_SYSTEMS : this.membership.groups[index]!);
+  }
+
+  /** Gives its own memory back. Cold. */
+  close(): void {
+    this.message.close();
   }
 }

@@ -10,6 +10,7 @@ import {
   RX_WORDS,
 } from '../device/device.ts';
 import type { FrameTap, TapPoint } from '../device/frame-tap.ts';
+import { isIpv6 } from '../util/ip-address.ts';
 import type { ConflictListener } from './address-claim.ts';
 import { ArpHost } from './arp-host.ts';
 import { DatagramHeader } from './datagram-header.ts';
@@ -19,24 +20,30 @@ import {
   ETHERNET_DESTINATION,
   ETHERNET_HEADER_LENGTH,
   ETHERNET_TYPE,
+  IPV6_MULTICAST_HIGH,
   MULTICAST_HIGH,
   multicastLow,
   TYPE_ARP,
   TYPE_IPV4,
+  TYPE_IPV6,
 } from './ethernet.ts';
 import { FrameQueue } from './frame-queue.ts';
+import { GroupFilter } from './group-filter.ts';
 import type { GroupMembership } from './group-membership.ts';
 import type { UnreachableListener } from './icmp-errors.ts';
 import { IcmpHost } from './icmp-host.ts';
 import { IgmpHost } from './igmp-host.ts';
 import { TIME_TO_LIVE } from './ipv4.ts';
 import { Ipv4Receiver } from './ipv4-receiver.ts';
+import { Ipv6Host, type Ipv6Options } from './ipv6-host.ts';
+import type { Ipv6Listener } from './ipv6-receiver.ts';
 import { NOT_NOW } from './neighbour-cache.ts';
 import type { NeighbourListener } from './neighbour-listener.ts';
 import * as count from './net-statistics.ts';
 import { deliverPlain, plainPayloadLength } from './plain-datagram.ts';
 import { RecentFlows } from './recent-flows.ts';
 import { Route, type RouteOptions } from './route.ts';
+import { READY, UNREACHABLE, UNRESOLVED } from './send-state.ts';
 import type { GroupListener, ReassembledListener, UdpListener } from './udp.ts';
 
 export interface IpStackOptions {
@@ -50,6 +57,8 @@ export interface IpStackOptions {
   readonly addressProbes?: number;
   /** Neighbours that are not asked. */
   readonly neighbours?: readonly StaticNeighbour[];
+  /** Null or left out: no IPv6. */
+  readonly ipv6?: Ipv6Options | null;
 }
 
 /** Who is never asked for its Ethernet address, because it was configured. */
@@ -60,20 +69,13 @@ export interface StaticNeighbour {
   readonly macLow: number;
 }
 
-/** What {@link IpStack.startDatagrams} says. */
-export const READY = 0;
-/** The neighbour's Ethernet address is being asked for: try again. */
-export const UNRESOLVED = -1;
-/** There is no route, or the neighbour has been silent: datagrams would be lost. */
-export const UNREACHABLE = -2;
-
 const LINK_CHECK_INTERVAL_NS = 100e6;
 
 /**
  * A host with one IPv4 address over a {@link Device}: answers ARP and ping, sends and receives UDP. Everything that can be
  * wrong with a frame is a number in `statistics`. We never send fragments; those that come are put together where somebody
- * wants that ({@link reassemble}). IP options are skipped. Not supported, and counted: source routes, VLAN tags, IPv6,
- * broadcast UDP, ICMP other than echo and "destination unreachable".
+ * wants that ({@link reassemble}). IP options are skipped. An {@link Ipv6Host} is beside it if there are addresses of IPv6.
+ * Not supported, and counted: source routes, VLAN tags, broadcast UDP, ICMP other than echo and "destination unreachable".
  *
  * Every datagram sent has a checksum, though IPv4 would let us leave it out: where the port does not fill it in, it is
  * summed up right after its bytes were copied, which costs 12 ns for 64 bytes and 40 ns for 1408, and as much to verify.
@@ -86,6 +88,8 @@ export class IpStack implements TapPoint {
   readonly device: Device;
   readonly route: Route;
   readonly membership: GroupMembership;
+  /** Null: frames of IPv6 are not for us. */
+  readonly ipv6: Ipv6Host | null;
   readonly statistics: Float64Array = new Float64Array(
     new SharedArrayBuffer(count.NET_STATISTICS.length * Float64Array.BYTES_PER_ELEMENT),
   );
@@ -116,11 +120,14 @@ export class IpStack implements TapPoint {
     for (const { address: neighbour, macHigh, macLow } of neighbours) {
       this.arp.neighbours.addStatic(neighbour, macHigh, macLow);
     }
-    this.igmp = new IgmpHost(this.queue, address, statistics, clock);
+    const filter = new GroupFilter(device);
+    this.igmp = new IgmpHost(this.queue, filter, address, statistics, clock);
     this.membership = this.igmp.membership;
     this.icmp = new IcmpHost(this.queue, address, this.flows, statistics, clock);
     this.ipv4 = new Ipv4Receiver(device.memory, address, statistics, clock, this.icmp, this.igmp);
     this.route = new Route(address, options.prefixLength, options.gatewayAddress, options.routes);
+    const ipv6 = options.ipv6 ?? null;
+    this.ipv6 = ipv6 === null ? null : new Ipv6Host(this.queue, filter, ipv6, statistics, clock);
     this.address = address;
     this.view = device.memory.view;
     this.rxWords = device.rxWords;
@@ -131,6 +138,9 @@ export class IpStack implements TapPoint {
     this.arp.listener = listener;
     this.igmp.listener = listener;
     this.icmp.errors.others = listener;
+    if (this.ipv6 === null) return;
+    this.ipv6.nd.listener = listener;
+    this.ipv6.mld.listener = listener;
   }
 
   /** Null: nobody wants to know who else has our address. */
@@ -167,6 +177,11 @@ export class IpStack implements TapPoint {
     this.queue.tap = tap;
   }
 
+  /** Null: nobody takes datagrams of IPv6. */
+  set ipv6Listener(listener: Ipv6Listener | null) {
+    if (this.ipv6 !== null) this.ipv6.receiver.listener = listener;
+  }
+
   /** Puts datagrams together that come in pieces, for `listener`; they are dropped otherwise. Cold. */
   reassemble(listener: ReassembledListener): void {
     this.ipv4.reassemble(listener);
@@ -175,11 +190,14 @@ export class IpStack implements TapPoint {
   /** Gives its own memory back, not the device. Cold. */
   close(): void {
     this.ipv4.close();
+    this.igmp.close();
+    this.ipv6?.close();
   }
 
   /** Whether datagrams for groups that this stack is not in are handed over too: another stack of the port may be. */
   set hearsEveryGroup(hears: boolean) {
     this.ipv4.hearsEveryGroup = hears;
+    if (this.ipv6 !== null) this.ipv6.receiver.hearsEveryGroup = hears;
   }
 
   /** Receives one burst. Returns the frames that came, whatever became of them. */
@@ -218,7 +236,8 @@ export class IpStack implements TapPoint {
 
   /** Takes over what a neighbour said of itself elsewhere. */
   learnNeighbour(address: number, macHigh: number, macLow: number): void {
-    const { neighbours } = this.arp;
+    if (isIpv6(address) && this.ipv6 === null) return;
+    const { neighbours } = isIpv6(address) ? this.ipv6!.nd : this.arp;
     const entry = neighbours.find(address);
     if (entry >= 0) neighbours.learn(entry, macHigh, macLow);
   }
@@ -282,14 +301,22 @@ export class IpStack implements TapPoint {
     this.headerVersion = version;
   }
 
+  /** Takes over what a router asked elsewhere: as {@link GroupMembership.onQuery}, and `::` asks for any group of IPv6. */
+  learnQuery(group: number, version: number, responseTime: number): void {
+    if (isIpv6(group)) this.ipv6?.mld.onQuery(group, version, responseTime);
+    else this.membership.onQuery(group, version, responseTime);
+  }
+
   /** Throws AeronError `ENOBUFS` when there are too many groups. Cold. */
   joinGroup(group: number): void {
-    this.igmp.join(group);
+    if (isIpv6(group)) this.ipv6?.mld.join(group);
+    else this.igmp.join(group);
   }
 
   /** Cold. */
   leaveGroup(group: number): void {
-    this.igmp.leave(group);
+    if (isIpv6(group)) this.ipv6?.mld.leave(group);
+    else this.igmp.leave(group);
   }
 
   /**
@@ -300,7 +327,7 @@ export class IpStack implements TapPoint {
     const queue = this.queue;
     if (!queue.hasRoom()) return false;
     this.header.write(this.view, queue.nextFrame(), length);
-    queue.addDatagram(handle, offset, length);
+    queue.addDatagram(handle, offset, length, 0);
     return true;
   }
 
@@ -314,6 +341,7 @@ export class IpStack implements TapPoint {
       this.arp.count();
     }
     if (nowNs >= this.membership.dueNs) this.igmp.report();
+    if (this.ipv6 !== null) this.ipv6.doWork(nowNs);
     // Less than full room: frames the device has not taken yet wait in it.
     if (!this.queue.isEmpty || this.device.txRoom < BURST_CAPACITY) this.queue.transmit();
   }
@@ -327,6 +355,7 @@ export class IpStack implements TapPoint {
     if (up !== 1) return;
     this.arp.claim.start();
     this.membership.announceAll();
+    this.ipv6?.onLinkUp();
   }
 
   /** A frame that is not the rule: by type and Ethernet address to who takes it. */
@@ -346,6 +375,8 @@ export class IpStack implements TapPoint {
       this.ipv4.onGroupFrame(offset, length, flags, sum, listener, macLow);
     } else if (type === TYPE_ARP && (toUs || (macHigh === BROADCAST_HIGH && macLow === BROADCAST_LOW))) {
       this.arp.onArp(offset + ETHERNET_HEADER_LENGTH, length - ETHERNET_HEADER_LENGTH);
+    } else if (type === TYPE_IPV6 && this.ipv6 !== null && (toUs || macHigh === IPV6_MULTICAST_HIGH)) {
+      this.ipv6.receiver.onFrame(offset, length, flags, sum, toUs, macLow);
     } else {
       statistics[
         type === TYPE_IPV4 || type === TYPE_ARP ? count.ETHERNET_NOT_OURS : count.ETHERNET_TYPE_UNSUPPORTED

@@ -1,6 +1,7 @@
 // hot
 import type { Clock } from '../concurrent/clock.ts';
 import { AeronError } from '../util/errors.ts';
+import { releaseAddress, retainAddress } from '../util/ip-address.ts';
 import { RateLimit } from './rate-limit.ts';
 
 const CAPACITY = 256;
@@ -46,7 +47,7 @@ export const LEARNED = 1;
 export const CLAIM = 2;
 
 /**
- * Ethernet addresses of IPv4 neighbours. Only what we want to send to gets an entry: strangers, whatever they announce, make
+ * Ethernet addresses of neighbours. Only what we want to send to gets an entry: strangers, whatever they announce, make
  * none. Nor do they change one: a neighbour whose address another card claims is asked, at its own card, and the claim
  * counts for nothing when it answers. When it stays silent for a second it is asked for like a new one.
  *
@@ -203,7 +204,7 @@ export class NeighbourCache {
   }
 
   private begin(entry: number, address: number): number {
-    this.addresses[entry] = address;
+    this.addresses[entry] = retainAddress(address);
     this.macHighs[entry] = 0;
     this.macLows[entry] = 0;
     this.states[entry] = ASKED;
@@ -224,6 +225,7 @@ export class NeighbourCache {
       if (victim < 0 || this.goesBefore(i, victim)) victim = i;
     }
     if (victim < 0) return NO_PLACE;
+    releaseAddress(this.addresses[victim]!);
     this.evictedCount++;
     this.version++;
     return victim;

@@ -79,6 +79,38 @@ export const ICMP_FRAGMENTATION_NEEDED = 49;
 export const ICMP_UNREACHABLE = 50;
 /** The same, of nothing that we sent: somebody makes it up. */
 export const ICMP_UNMATCHED = 51;
+export const IPV6_MALFORMED = 52;
+/** Packets with options or routes that are not obeyed here. */
+export const IPV6_EXTENSIONS = 53;
+/** Pieces of packets: IPv6 is not put together. */
+export const IPV6_FRAGMENTS = 54;
+export const IPV6_NOT_OURS = 55;
+export const IPV6_SOURCE_INVALID = 56;
+export const IPV6_PROTOCOL_UNSUPPORTED = 57;
+export const ICMPV6_MALFORMED = 58;
+export const ICMPV6_REPLIES = 59;
+/** "Port unreachable", sent. */
+export const ICMPV6_ERRORS = 60;
+/** Replies and errors that were too many a second. */
+export const ICMPV6_LIMITED = 61;
+/** Router advertisements among them: our addresses are configured. */
+export const ICMPV6_IGNORED = 62;
+/** Neighbour discovery that is malformed, or not from this link. */
+export const ND_MALFORMED = 63;
+/** Advertisements nobody asked for, and those that would overwrite what is known and may not. */
+export const ND_UNSOLICITED = 64;
+/** Somebody else has an address of ours. */
+export const ND_CONFLICTS = 65;
+export const ND_REPLIES = 66;
+export const ND_REPLIES_LIMITED = 67;
+export const ND_REQUESTS = 68;
+export const MLD_MALFORMED = 69;
+export const MLD_QUERIES = 70;
+export const MLD_REPORTS = 71;
+export const MLD_REPORTS_LIMITED = 72;
+export const MLD_REPORTS_SUPPRESSED = 73;
+/** Other cards' claims to the addresses of neighbours. */
+export const ND_CLAIMS = 74;
 
 /** Names by index, for tables and counters. */
 export const NET_STATISTICS: readonly string[] = [
@@ -134,4 +166,27 @@ export const NET_STATISTICS: readonly string[] = [
   'icmpFragmentationNeeded',
   'icmpUnreachable',
   'icmpUnmatched',
+  'ipv6Malformed',
+  'ipv6Extensions',
+  'ipv6Fragments',
+  'ipv6NotOurs',
+  'ipv6SourceInvalid',
+  'ipv6ProtocolUnsupported',
+  'icmpv6Malformed',
+  'icmpv6Replies',
+  'icmpv6Errors',
+  'icmpv6Limited',
+  'icmpv6Ignored',
+  'ndMalformed',
+  'ndUnsolicited',
+  'ndConflicts',
+  'ndReplies',
+  'ndRepliesLimited',
+  'ndRequests',
+  'mldMalformed',
+  'mldQueries',
+  'mldReports',
+  'mldReportsLimited',
+  'mldReportsSuppressed',
+  'ndClaims',
 ];

@@ -132,7 +132,8 @@ export function releaseAddress(address: number): void {
 }
 
 function entryOf(address: number): number {
-  return ((address & INDEX_MASK) - FIRST_INDEX) << ENTRY_SHIFT;
+  // A number that nobody was given is some entry's all the same: nothing outside of the table is touched.
+  return (((address & INDEX_MASK) - FIRST_INDEX) & (SETS * WAYS - 1)) << ENTRY_SHIFT;
 }
 
 function numberOf(index: number, word0: number): number {

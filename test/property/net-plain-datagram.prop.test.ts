@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { RX_FLAGS, RX_IP_BAD, RX_IP_GOOD, RX_UDP_GOOD, RX_WORDS } from '../../src/device/device.ts';
 import { SimulatedDevice } from '../../src/device/simulated-device.ts';
-import { IpStack, READY } from '../../src/net/ip-stack.ts';
+import { IpStack } from '../../src/net/ip-stack.ts';
 import { ipv4HeaderLength } from '../../src/net/ipv4.ts';
 import { RX_FRAMES } from '../../src/net/net-statistics.ts';
 import { plainPayloadLength } from '../../src/net/plain-datagram.ts';
+import { READY } from '../../src/net/send-state.ts';
 import type { UdpListener } from '../../src/net/udp.ts';
 import {
   arpFrame,

@@ -9,8 +9,9 @@ import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { setTxPayload, txFrame } from '../../src/device/device.ts';
 import { DpdkDevice } from '../../src/device/dpdk/dpdk-device.ts';
 import { Region } from '../../src/memory/region.ts';
-import { IpStack, READY, UNRESOLVED } from '../../src/net/ip-stack.ts';
+import { IpStack } from '../../src/net/ip-stack.ts';
 import { NET_STATISTICS } from '../../src/net/net-statistics.ts';
+import { READY, UNRESOLVED } from '../../src/net/send-state.ts';
 import { virtualEal } from './dpdk.ts';
 import {
   arpFrame,

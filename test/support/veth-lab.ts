@@ -6,6 +6,8 @@ export interface VethEnd {
   readonly namespace: string;
   readonly interfaceName: string;
   readonly address: string;
+  /** Of the kernel's end only with {@link addIpv6}. */
+  readonly ipv6Address: string;
 }
 
 export interface VethLab {
@@ -33,11 +35,11 @@ export function vethLabMissing(): string | false {
 /** Two network namespaces joined by a veth pair. They are gone when the test ends. */
 export function createVethLab(t: TestContext): VethLab {
   const name = `aeron-${process.pid}-${labs++}`;
-  const bare: VethEnd = { namespace: `${name}-a`, interfaceName: 'veth0', address: '10.99.0.1' };
-  const kernel: VethEnd = { namespace: `${name}-b`, interfaceName: 'veth0', address: '10.99.0.2' };
+  const bare: VethEnd = { namespace: `${name}-a`, interfaceName: 'veth0', ...addresses(1) };
+  const kernel: VethEnd = { namespace: `${name}-b`, interfaceName: 'veth0', ...addresses(2) };
   for (const end of [bare, kernel]) {
     run('ip', 'netns', 'add', end.namespace);
-    t.after(() => run('ip', 'netns', 'del', end.namespace));
+    t.after(() => void run('ip', 'netns', 'del', end.namespace));
     inside(end, 'ip', 'link', 'set', 'lo', 'up');
   }
   inside(
@@ -64,11 +66,26 @@ export function createVethLab(t: TestContext): VethLab {
   return { bare, kernel };
 }
 
+/** Lets the kernel speak IPv6 at its end, with {@link VethEnd.ipv6Address} and a link-local address. */
+export function addIpv6({ kernel }: VethLab): void {
+  inside(kernel, 'sysctl', '-qw', `net.ipv6.conf.${kernel.interfaceName}.disable_ipv6=0`);
+  inside(kernel, 'ip', 'address', 'add', `${kernel.ipv6Address}/64`, 'dev', kernel.interfaceName, 'nodad');
+}
+
+/** What a command in the namespace of an end prints. Throws when it fails. */
+export function runAt(end: VethEnd, command: string, ...args: string[]): string {
+  return run('ip', 'netns', 'exec', end.namespace, command, ...args);
+}
+
+function addresses(host: number): { address: string; ipv6Address: string } {
+  return { address: `10.99.0.${host}`, ipv6Address: `fd00:99::${host}` };
+}
+
 /** An empty network namespace, gone when the test ends. */
 export function createNamespace(t: TestContext): string {
   const namespace = `aeron-${process.pid}-${labs++}`;
   run('ip', 'netns', 'add', namespace);
-  t.after(() => run('ip', 'netns', 'del', namespace));
+  t.after(() => void run('ip', 'netns', 'del', namespace));
   return namespace;
 }
 
@@ -78,7 +95,7 @@ export const IPV6_LAB_PREFIX = 'fd00:aa::/64';
 /** A network namespace with ::1 and an address of {@link IPV6_LAB_PREFIX}, gone when the test ends. */
 export function createIpv6Namespace(t: TestContext): string {
   const namespace = createNamespace(t);
-  const ip = (...args: string[]): void => run('ip', '-n', namespace, ...args);
+  const ip = (...args: string[]): string => run('ip', '-n', namespace, ...args);
   ip('link', 'set', 'lo', 'up');
   ip('link', 'add', 'lab0', 'type', 'veth', 'peer', 'name', 'lab1');
   ip('link', 'set', 'lab0', 'up');
@@ -89,7 +106,7 @@ export function createIpv6Namespace(t: TestContext): string {
 
 /** Gives an interface of a namespace, whose other end is not a kernel's, an address of the kernel's stack. */
 export function setUpInterface(namespace: string, interfaceName: string, address: string): void {
-  const end: VethEnd = { namespace, interfaceName, address };
+  const end: VethEnd = { namespace, interfaceName, address, ipv6Address: '' };
   inside(end, 'sysctl', '-qw', `net.ipv6.conf.${interfaceName}.disable_ipv6=1`);
   inside(end, 'ethtool', '-K', interfaceName, 'tx', 'off');
   inside(end, 'ip', 'address', 'add', `${address}/${PREFIX_LENGTH}`, 'dev', interfaceName);
@@ -100,7 +117,8 @@ function inside(end: VethEnd, command: string, ...args: string[]): void {
   run('ip', 'netns', 'exec', end.namespace, command, ...args);
 }
 
-function run(command: string, ...args: string[]): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr}`);
+function run(command: string, ...args: string[]): string {
+  const { status, stderr, stdout } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr}${stdout}`);
+  return stdout;
 }

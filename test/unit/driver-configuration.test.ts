@@ -65,6 +65,13 @@ test('should take the default back with an empty value', () => {
   );
 });
 
+/** What those lists hold that are not of any words. */
+const LISTS = new Map<unknown, string>([
+  [SETTINGS.dpdkNeighbours, '10.0.0.2=02:00:00:00:00:02'],
+  [SETTINGS.dpdkLocalIpv6Address, '::2/64,fe80::1'],
+  [SETTINGS.dpdkRoutes, '10.1.0.0/16'],
+]);
+
 test('should know every setting by its property and by its variable', () => {
   for (const setting of Object.values(SETTINGS)) {
     if (setting === SETTINGS.dpdkFurtherPorts) continue; // Of a form of its own: driver-dpdk-ports.test.ts.
@@ -74,12 +81,7 @@ test('should know every setting by its property and by its variable', () => {
         : {
             bool: 'true',
             idleStrategy: 'spin',
-            list:
-              setting === SETTINGS.dpdkNeighbours
-                ? '10.0.0.2=02:00:00:00:00:02'
-                : setting === SETTINGS.dpdkRoutes
-                  ? '10.1.0.0/16'
-                  : 'a',
+            list: LISTS.get(setting) ?? 'a',
             portRange: '5000 6000',
             ipv4: '10.0.0.1',
             ipv4Interface: '10.0.0.1/24',

@@ -161,23 +161,25 @@ test('keeps 256 neighbours and gives up unresolved ones first, then unused ones'
   assert.equal(cache.size, 256);
 });
 
+const NETWORK = 0x0a000000;
+
 test('keeps live peers whatever strangers want to be answered, and takes a thousand new ones a second', () => {
   for (let i = 1; i <= 20; i++) {
-    cache.locate(i);
-    learn(i, 0x0200, i);
+    cache.locate(NETWORK + i);
+    learn(NETWORK + i, 0x0200, i);
   }
   let refused = 0;
   for (let ms = 0; ms < 3000; ms++) {
-    for (let i = 1; i <= 20; i++) cache.locate(i);
+    for (let i = 1; i <= 20; i++) cache.locate(NETWORK + i);
     for (let i = 0; i < 5; i++) {
-      const stranger = 0x10000 + 5 * ms + i;
+      const stranger = NETWORK + 0x10000 + 5 * ms + i;
       if (cache.locate(stranger) === NOT_NOW) refused++;
       // Every other one is there, and answers.
       else if (i % 2 === 0) learn(stranger, 0x0666, i);
     }
     clock.advanceNs(1e6);
   }
-  for (let i = 1; i <= 20; i++) assert.equal(learn(i, 0x0200, i), CONFIRMED);
+  for (let i = 1; i <= 20; i++) assert.equal(learn(NETWORK + i, 0x0200, i), CONFIRMED);
   assert.ok(refused >= 3 * 4000 - 20, `${refused} refused`);
   assert.equal(cache.size, 256);
 });

@@ -114,8 +114,8 @@ export class DpdkDevice implements Device {
   }
 
   /** Cold. */
-  setGroups(groups: Int32Array, count: number): void {
-    this.dpdk.setGroups(this.handle, Array.from(groups.subarray(0, count)));
+  setGroups(addresses: Int32Array, count: number): void {
+    this.dpdk.setGroups(this.handle, Array.from(addresses.subarray(0, 2 * count)));
   }
 
   isLinkUp(): boolean {

@@ -12,6 +12,7 @@ import {
   type StreamCounterKind,
 } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
+import { isIpv6 } from '../../util/ip-address.ts';
 import type { FlowControlParameters } from '../flow/flow-control-uri.ts';
 import { type Channel, parseChannel, UdpChannel } from './channel.ts';
 import type { ChannelEndpoint } from './channel-endpoint.ts';
@@ -49,6 +50,8 @@ export type RemovePublicationCommand = Extract<Command, { type: 'removePublicati
 /** The source of IPC images. */
 const IPC_CHANNEL = 'aeron:ipc';
 const NO_CHANNEL_STATUS = -1;
+/** 65535 less the headers of IPv4 and UDP. */
+const IPV4_DATAGRAM_LENGTH_MAX = 65_507;
 /** Owner of counters that belong to the driver. */
 const NULL_OWNER = -1;
 
@@ -141,13 +144,7 @@ export class Publications {
     const { context, endpoints } = this;
     const { maxDatagramLength } = context;
     if (maxDatagramLength === 0) throw new CommandError(ErrorCode.NOT_SUPPORTED, NO_TRANSPORT_SENTENCE);
-    if (parameters.mtu > maxDatagramLength) {
-      throw new CommandError(
-        ErrorCode.GENERIC_ERROR,
-        `mtu=${parameters.mtu} is more than the transport can send in a datagram: ${maxDatagramLength}, ` +
-          `channel=${channel.text}`,
-      );
-    }
+    checkMtu(parameters.mtu, maxDatagramLength, channel);
     const { names, localAddresses, options } = context;
     const udp = new UdpChannel(channel, 'publication', names, localAddresses, options.socketMulticastTtl);
     const { correlationId } = command;
@@ -155,6 +152,7 @@ export class Publications {
     const step = (): boolean => {
       const addresses = udp.addresses();
       if (addresses === null) return false;
+      if (isIpv6(addresses.localAddress)) checkMtu(parameters.mtu, ipv6LengthMax(maxDatagramLength), channel);
       if (opening === null) {
         const existing = endpoints.find('send', udp, addresses, parameters.buffers);
         if (existing !== null) return this.addOrShare(command, existing, parameters);
@@ -461,4 +459,18 @@ function counterOwner(
   sessionId: number,
 ): Omit<StreamCounterSpec, 'kind'> {
   return { registrationId: correlationId, sessionId, streamId, channel, ownerId: clientId };
+}
+
+/** @throws CommandError when a transport with datagrams of that length at most cannot carry the stream's. */
+function checkMtu(mtu: number, maxDatagramLength: number, channel: Channel): void {
+  if (mtu <= maxDatagramLength) return;
+  throw new CommandError(
+    ErrorCode.GENERIC_ERROR,
+    `mtu=${mtu} is more than the transport can send in a datagram: ${maxDatagramLength}, channel=${channel.text}`,
+  );
+}
+
+/** Of IPv6, whose header is longer by 20 bytes. A transport that takes the longest datagrams of IPv4 cuts them up itself. */
+function ipv6LengthMax(maxDatagramLength: number): number {
+  return maxDatagramLength >= IPV4_DATAGRAM_LENGTH_MAX ? maxDatagramLength : maxDatagramLength - 20;
 }

@@ -7,10 +7,13 @@ import type { TapPoint } from '../../device/frame-tap.ts';
 import type { Region } from '../../memory/region.ts';
 import type { ConflictListener } from '../../net/address-claim.ts';
 import type { UnreachableListener } from '../../net/icmp-errors.ts';
-import { IpStack, type IpStackOptions, READY, type StaticNeighbour, UNRESOLVED } from '../../net/ip-stack.ts';
+import { IpStack, type IpStackOptions, type StaticNeighbour } from '../../net/ip-stack.ts';
 import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
+import type { Ipv6Options } from '../../net/ipv6-host.ts';
+import type { Ipv6Listener } from '../../net/ipv6-receiver.ts';
 import { LINK_UP, TX_UNREACHABLE, TX_UNRESOLVED } from '../../net/net-statistics.ts';
 import type { RouteOptions } from '../../net/route.ts';
+import { READY, UNRESOLVED } from '../../net/send-state.ts';
 import {
   type GroupListener,
   type ReassembledListener,
@@ -18,6 +21,7 @@ import {
   type UdpListener,
 } from '../../net/udp.ts';
 import { AeronError } from '../../util/errors.ts';
+import { isIpv6, isMulticast } from '../../util/ip-address.ts';
 import { formatIpAddress } from '../../util/ip-text.ts';
 import {
   type BurstListener,
@@ -29,6 +33,7 @@ import {
   WORDS_PER_DATAGRAM,
 } from '../transport.ts';
 import { BypassEndpoint, type EndpointOwner } from './bypass-endpoint.ts';
+import { BypassIpv6 } from './bypass-ipv6.ts';
 import { addressConflict, unreachableReport } from './bypass-reports.ts';
 import {
   BypassStatistics,
@@ -66,6 +71,8 @@ export interface BypassConfig extends DpdkDeviceOptions {
   readonly routes?: readonly RouteOptions[];
   readonly addressProbes?: number;
   readonly neighbours?: readonly StaticNeighbour[];
+  /** Null or left out: no IPv6. */
+  readonly ipv6?: Ipv6Options | null;
   /** Among several network agents; `null` or left out: the port has one. */
   readonly handOver?: HandOverConfig | null;
   /** Name of a TAP interface, for what this host has no use for; `''` or left out: none. */
@@ -98,6 +105,7 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTra
       routes: config.routes ?? [],
       addressProbes: config.addressProbes ?? 0,
       neighbours: config.neighbours ?? [],
+      ipv6: config.ipv6 ?? null,
     },
     clock,
     config.handOver ?? null,
@@ -118,6 +126,7 @@ export class BypassTransport
     Transport,
     UdpListener,
     GroupListener,
+    Ipv6Listener,
     ReassembledListener,
     HandOverListener,
     EndpointOwner,
@@ -134,6 +143,8 @@ export class BypassTransport
   readonly tapPoint: TapPoint;
   private readonly stack: IpStack;
   private readonly ports: PortTable;
+  /** Null: the stack has no IPv6. */
+  private readonly ipv6: BypassIpv6 | null;
   /** Endpoints of groups. Few: a datagram looks at each. */
   private readonly members: BypassEndpoint[] = [];
   private readonly local: LocalDatagrams;
@@ -159,6 +170,10 @@ export class BypassTransport
     if (device instanceof TapThroughDevice) device.attach(this, this.counts);
     this.handOver = handOver === null ? null : new HandOver(handOver, this.counts);
     this.ports = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
+    const host = this.stack.ipv6;
+    const ports6 = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
+    this.ipv6 = host === null ? null : new BypassIpv6(this.stack, host, ports6, this.local, this.counts);
+    this.stack.ipv6Listener = this;
     this.stack.neighbourListener = this.handOver;
     this.stack.groupListener = this;
     this.stack.conflictListener = this;
@@ -196,7 +211,10 @@ export class BypassTransport
   open(options: EndpointOptions, handler: DatagramHandler): BypassEndpoint {
     const { localAddress, localPort, remoteAddress, remotePort, multicast = null } = options;
     const ownAddress = multicast === null ? localAddress : multicast.interfaceAddress;
-    if (ownAddress !== 0 && ownAddress !== this.address) {
+    const ipv6 = isIpv6(ownAddress) ? this.ipv6 : null;
+    if (ipv6 !== null) {
+      ipv6.checkOwn(ownAddress);
+    } else if (ownAddress !== 0 && ownAddress !== this.address) {
       throw new AeronError(
         'EADDRNOTAVAIL',
         `${formatIpAddress(ownAddress)} is not the address of the DPDK port, ${formatIpAddress(this.address)}. ` +
@@ -205,18 +223,19 @@ export class BypassTransport
     }
     if (multicast !== null) this.stack.joinGroup(multicast.groupAddress);
     const { rxRingLength, txRingLength } = this.device.capabilities;
+    const ports = ipv6 === null ? this.ports : ipv6.ports;
     const endpoint = new BypassEndpoint(
       this,
-      this.address,
-      multicast === null ? this.ports.choose(localPort) : localPort,
-      remoteAddress,
+      ipv6 === null ? this.address : ownAddress,
+      multicast === null ? ports.choose(localPort) : localPort,
+      ipv6 === null ? remoteAddress : ipv6.withoutZone(remoteAddress),
       remotePort,
       rxRingLength * PACKET_BUFFER_LENGTH,
       txRingLength * PACKET_BUFFER_LENGTH,
       handler,
       multicast,
     );
-    if (multicast === null) this.ports.add(endpoint.localPort, endpoint);
+    if (multicast === null) ports.add(endpoint.localPort, endpoint);
     else this.members.push(endpoint);
     return endpoint;
   }
@@ -224,7 +243,8 @@ export class BypassTransport
   /** Cold. */
   release(endpoint: BypassEndpoint): void {
     if (endpoint.groupAddress === 0) {
-      this.ports.remove(endpoint.localPort);
+      const ports = isIpv6(endpoint.localAddress) ? this.ipv6!.ports : this.ports;
+      ports.remove(endpoint.localPort);
     } else {
       this.members.splice(this.members.indexOf(endpoint), 1);
       this.stack.leaveGroup(endpoint.groupAddress);
@@ -262,7 +282,9 @@ export class BypassTransport
         ? this.sendLocal(endpoint.localPort, burst, toPort)
         : isGroup(toAddress)
           ? this.sendToGroup(endpoint, burst, toAddress, toPort)
-          : this.sendOut(endpoint.localPort, burst, toAddress, toPort);
+          : isIpv6(toAddress)
+            ? this.sendIpv6(endpoint, burst, toAddress, toPort)
+            : this.sendOut(endpoint.localPort, burst, toAddress, toPort);
     if (accepted < burst.count) this.counts[SHORT_SENDS]!++;
     return accepted;
   }
@@ -315,6 +337,16 @@ export class BypassTransport
   ): void {
     if (destinationAddress === this.address) {
       this.deliver(region, offset, length, sourceAddress, sourcePort, destinationPort);
+    } else if (isIpv6(destinationAddress) && !isMulticast(destinationAddress)) {
+      this.deliverIpv6(
+        region,
+        offset,
+        length,
+        sourceAddress,
+        sourcePort,
+        destinationAddress,
+        destinationPort,
+      );
     } else {
       this.deliverToGroup(
         region,
@@ -329,7 +361,7 @@ export class BypassTransport
   }
 
   onQuery(group: IpAddress, version: number, responseTime: number): void {
-    this.stack.membership.onQuery(group, version, responseTime);
+    this.stack.learnQuery(group, version, responseTime);
   }
 
   onUnreachable(address: IpAddress, ports: number, code: number, mtu: number): void {
@@ -361,6 +393,30 @@ export class BypassTransport
     this.deliverToGroup(this.packets, offset, length, sourceAddress, sourcePort, group, destinationPort);
   }
 
+  onIpv6Udp(
+    offset: number,
+    length: number,
+    sourceAddress: IpAddress,
+    sourcePort: number,
+    destination: IpAddress,
+    destinationPort: number,
+  ): boolean {
+    const { packets } = this;
+    if (!isMulticast(destination)) {
+      return this.deliverIpv6(
+        packets,
+        offset,
+        length,
+        sourceAddress,
+        sourcePort,
+        destination,
+        destinationPort,
+      );
+    }
+    this.deliverToGroup(packets, offset, length, sourceAddress, sourcePort, destination, destinationPort);
+    return true;
+  }
+
   /** A datagram to a group leaves, and comes back if there is a member among our own endpoints. */
   private sendToGroup(
     endpoint: BypassEndpoint,
@@ -384,10 +440,16 @@ export class BypassTransport
       if (isLocalToo && local.isFull) break;
       if (!stack.addDatagram(words[word]!, words[word + 1]!, length)) break;
       if (!isLocalToo) continue;
-      local.add(words[word]!, words[word + 1]!, length, localPort, group, port);
+      local.add(words[word]!, words[word + 1]!, length, this.address, localPort, group, port);
     }
     local.copyQueued();
     return accepted;
+  }
+
+  private sendIpv6(endpoint: BypassEndpoint, burst: DatagramBurst, address: IpAddress, port: number): number {
+    if (this.ipv6 !== null) return this.ipv6.send(endpoint, burst, address, port);
+    this.stack.statistics[TX_UNREACHABLE]! += burst.count;
+    return burst.count;
   }
 
   private sendOut(localPort: number, burst: DatagramBurst, address: IpAddress, port: number): number {
@@ -425,7 +487,9 @@ export class BypassTransport
       const length = words[word + 2]!;
       if (length > this.maxDatagramLength) {
         counts[SENDS_TOO_LONG]!++;
-      } else if (local.add(words[word]!, words[word + 1]!, length, localPort, this.address, port)) {
+      } else if (
+        local.add(words[word]!, words[word + 1]!, length, this.address, localPort, this.address, port)
+      ) {
         counts[LOCAL_SENT]!++;
         counts[LOCAL_SENT_BYTES]! += length;
       } else {
@@ -442,24 +506,13 @@ export class BypassTransport
     const destinationAddress = local.destinationAddress(index);
     this.counts[LOCAL_RECEIVED]!++;
     this.counts[LOCAL_RECEIVED_BYTES]! += length;
-    if (destinationAddress !== this.address) {
-      this.deliverToGroup(
-        local.region,
-        local.offset(index),
-        length,
-        this.address,
-        local.sourcePort(index),
-        destinationAddress,
-        local.destinationPort(index),
-      );
-      return;
-    }
-    this.deliver(
+    this.onReassembledUdp(
       local.region,
       local.offset(index),
       length,
-      this.address,
+      local.sourceAddress(index),
       local.sourcePort(index),
+      destinationAddress,
       local.destinationPort(index),
     );
   }
@@ -489,6 +542,39 @@ export class BypassTransport
     } else {
       endpoint.handler.onDatagram(region, offset, length, sourceAddress, sourcePort);
     }
+  }
+
+  /** To the endpoint of an address of ours. Returns whether there is one, here or with another agent. */
+  private deliverIpv6(
+    region: Region,
+    offset: number,
+    length: number,
+    sourceAddress: IpAddress,
+    sourcePort: number,
+    destination: IpAddress,
+    destinationPort: number,
+  ): boolean {
+    const endpoint = this.ipv6 === null ? null : this.ipv6.find(destination, destinationPort);
+    if (endpoint === null) {
+      const isAnothers = this.handOver?.offer(
+        region.handle,
+        offset,
+        length,
+        sourceAddress,
+        sourcePort,
+        destination,
+        destinationPort,
+      );
+      if (isAnothers === true) return true;
+      this.counts[NO_ENDPOINT]!++;
+      return false;
+    }
+    if (endpoint.accepts(sourceAddress, sourcePort)) {
+      endpoint.handler.onDatagram(region, offset, length, sourceAddress, sourcePort);
+    } else {
+      this.counts[NOT_CONNECTED]!++;
+    }
+    return true;
   }
 
   /** To every endpoint that is in the group at that port; all of them are the same agent's. */

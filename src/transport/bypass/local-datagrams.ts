@@ -16,6 +16,7 @@ export class LocalDatagrams {
   readonly region: Region;
   private readonly slotLength: number;
   private readonly lengths: Int32Array = new Int32Array(CAPACITY);
+  private readonly sourceAddresses: Int32Array = new Int32Array(CAPACITY);
   private readonly sourcePorts: Int32Array = new Int32Array(CAPACITY);
   private readonly destinationAddresses: Int32Array = new Int32Array(CAPACITY);
   private readonly destinationPorts: Int32Array = new Int32Array(CAPACITY);
@@ -42,6 +43,7 @@ export class LocalDatagrams {
     handle: number,
     offset: number,
     length: number,
+    sourceAddress: number,
     sourcePort: number,
     destinationAddress: number,
     destinationPort: number,
@@ -49,6 +51,7 @@ export class LocalDatagrams {
     if (this.count === CAPACITY) return false;
     const slot = this.tail & MASK;
     this.lengths[slot] = length;
+    this.sourceAddresses[slot] = sourceAddress;
     this.sourcePorts[slot] = sourcePort;
     this.destinationAddresses[slot] = destinationAddress;
     this.destinationPorts[slot] = destinationPort;
@@ -68,6 +71,10 @@ export class LocalDatagrams {
 
   length(index: number): number {
     return this.lengths[this.slot(index)]!;
+  }
+
+  sourceAddress(index: number): number {
+    return this.sourceAddresses[this.slot(index)]!;
   }
 
   sourcePort(index: number): number {

@@ -3,6 +3,7 @@ import type { EpochNs } from '../../concurrent/clock.ts';
 import type { FrameTap, TapPoint } from '../../device/frame-tap.ts';
 import { Route, type RouteOptions } from '../../net/route.ts';
 import { AeronError } from '../../util/errors.ts';
+import { isIpv6 } from '../../util/ip-address.ts';
 import { formatIpAddress } from '../../util/ip-text.ts';
 import type {
   BurstListener,
@@ -115,6 +116,8 @@ export class RoutedTransport implements Transport {
   /** The port that an endpoint is at, or -1 for all. Cold. */
   private portsOf({ localAddress, remoteAddress, multicast = null }: EndpointOptions): number {
     const ownAddress = multicast === null ? localAddress : multicast.interfaceAddress;
+    // IPv6 is the first port's.
+    if (isIpv6(ownAddress)) return 0;
     if (ownAddress !== 0) {
       const index = this.addresses.indexOf(ownAddress);
       if (index >= 0) return index;
@@ -130,6 +133,7 @@ export class RoutedTransport implements Transport {
 
   /** By whose network, or else gateway, an address is reached. */
   private portFor(address: IpAddress): number {
+    if (isIpv6(address)) return 0;
     const { routes, order } = this;
     for (let i = 0; i < order.length; i++) if (routes[order[i]!]!.isOnLink(address)) return order[i]!;
     for (let i = 0; i < routes.length; i++) if (routes[i]!.nextHop(address) !== 0) return i;
