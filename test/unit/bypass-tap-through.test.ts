@@ -113,7 +113,7 @@ for (const [what, frame, who] of [
   ['the question of ARP for our address', arp(1, '0a000001', BROADCAST), OURS],
   ['the question of ARP for another address', arp(1, '0a000009', BROADCAST), BOTH],
   ['an answer of ARP', arp(2, '0a000001', CARD_MAC, CARD_MAC), BOTH],
-  ['IPv6', `${CARD_MAC}${PEER_MAC}86dd60`.padEnd(120, '0'), KERNELS],
+  ['IPv6', `${CARD_MAC}${PEER_MAC}86dd60`.padEnd(120, '0'), OURS],
   ['a frame to another card', udp(53).replace(CARD_MAC, '020000000099'), OURS],
   ['a frame without an end', '0200', OURS],
 ] as const) {

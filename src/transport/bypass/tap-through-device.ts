@@ -26,6 +26,7 @@ import {
   ETHERNET_TYPE,
   TYPE_ARP,
   TYPE_IPV4,
+  TYPE_IPV6,
 } from '../../net/ethernet.ts';
 import { ICMP_HEADER_LENGTH } from '../../net/icmp.ts';
 import {
@@ -69,7 +70,8 @@ export interface DatagramInterest {
  * A card that the driver shares with the kernel, which sees it as a TAP interface: what the driver has no use for goes there,
  * and what the kernel sends goes out. The kernel may have the driver's address too.
  *
- * The driver's alone are datagrams to its endpoints, in pieces or whole, and requests by ARP and echo for its address, which
+ * The driver's alone are IPv6, datagrams to its endpoints, in pieces or whole, and requests by ARP and echo
+ * for its address, which
  * it answers. Both get the rest of ARP, IGMP and ICMP errors; all else is the kernel's. The interface has an Ethernet
  * address of its own, which is exchanged for the card's on the way, in ARP too.
  *
@@ -199,6 +201,8 @@ export class TapThroughDevice implements Device, TapPoint {
     const offset = frame + ETHERNET_HEADER_LENGTH;
     const available = length - ETHERNET_HEADER_LENGTH;
     if (type === TYPE_IPV4) return this.ownersOfIpv4(offset, available);
+    // Neighbour discovery names Ethernet addresses under a checksum: two that share one would have to rewrite it.
+    if (type === TYPE_IPV6) return OURS;
     if (type !== TYPE_ARP) return KERNELS;
     const isRequestForUs =
       available >= ARP_TARGET_ADDRESS + 4 &&
