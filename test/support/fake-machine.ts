@@ -57,7 +57,7 @@ export class FakeMachine extends Host {
   readonly folder: string;
   /** Whether vfio has a switch for doing without an IOMMU. */
   hasNoIommuMode = false;
-  /** Drivers that refuse any card, by the code they refuse with. */
+  /** Drivers that refuse any card, by the code they refuse with; without a word when that is empty. */
   refusals: Map<string, string> = new Map();
   routes: FakeRoute[] = [];
   /** Called before each change; what it throws is what the change fails with. */
@@ -223,6 +223,7 @@ export class FakeMachine extends Host {
     if (card === undefined || !isMatch) throw errno('ENODEV', path);
     if (this.driverOf(address) !== null) throw errno('EBUSY', path);
     const refusal = this.refusals.get(driver);
+    if (refusal === '') return;
     if (refusal !== undefined) throw errno(refusal, path);
     const isNoIommu = this.text('/sys/module/vfio/parameters/enable_unsafe_noiommu_mode') === 'Y';
     if (driver === 'vfio-pci' && card.iommuGroup === undefined && !isNoIommu) throw errno('EINVAL', path);

@@ -291,6 +291,17 @@ test('should put a card back when the new driver refuses it', async (t) => {
   assert.deepEqual(binderOn(machine).state.bindings, []);
 });
 
+test('should notice when the new driver takes nothing without a word', async (t) => {
+  const machine = virtualMachine(t);
+  machine.refusals.set('vfio-pci', '');
+  const before = machine.snapshot();
+  await assert.rejects(bind(machine, 'eth1'), {
+    code: 'NIC_BIND',
+    message: /check that vfio-pci has 0000:00:04\.0": no driver has it\. Everything is as it was/,
+  });
+  assert.deepEqual(machine.snapshot(), before);
+});
+
 test('should give back no card that a program has in use', async (t) => {
   const machine = virtualMachine(t);
   await bind(machine, 'eth1');
