@@ -106,7 +106,10 @@ export class Host {
       timeout: PROGRAM_TIMEOUT_MS,
       maxBuffer: 1 << 26,
     });
-    if (error !== undefined && status === null) return { status: 127, stdout: '', stderr: error.message };
+    if (error !== undefined && status === null) {
+      const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      return { status: 127, stdout: '', stderr: isMissing ? `${program} is not installed` : error.message };
+    }
     return { status: status ?? 128, stdout, stderr: stderr.trim() };
   }
 

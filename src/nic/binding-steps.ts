@@ -1,3 +1,4 @@
+import { moduleFolder } from '../host/kernel-module.ts';
 import type { InterfaceAddress } from '../host/network-interface.ts';
 import type { Route, RouteHop } from '../host/route.ts';
 import type { Binding, CardRecord, InterfaceRecord } from './binding.ts';
@@ -42,9 +43,14 @@ export function releaseSteps(card: CardRecord, driver: string): Step[] {
 function loadActions({ driver, cards }: Binding): Action[] {
   // Without write-combining ENA's low-latency queue is slower than none.
   const isEna = driver === 'igb_uio' && cards.some(({ vendorId }) => vendorId === AMAZON);
-  const load: Action = { kind: 'run', words: ['modprobe', driver, ...(isEna ? ['wc_activate=1'] : [])] };
+  const load = loadAction(driver, ...(isEna ? ['wc_activate=1'] : []));
   // DPDK asks for this one when it opens the card, and a hardened kernel loads nothing by itself.
-  return driver === 'vfio-pci' ? [load, { kind: 'run', words: ['modprobe', 'vfio_iommu_type1'] }] : [load];
+  return driver === 'vfio-pci' ? [load, loadAction('vfio_iommu_type1')] : [load];
+}
+
+/** Loads a module that is not there yet. */
+export function loadAction(module: string, ...parameters: string[]): Action {
+  return { kind: 'run', words: ['modprobe', module, ...parameters], onlyIfNot: moduleFolder(module) };
 }
 
 function cardSteps(card: CardRecord, driver: string): Step[] {

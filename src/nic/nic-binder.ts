@@ -6,7 +6,7 @@ import { readFileUsers } from '../host/process.ts';
 import type { RemoteSession } from '../host/remote-session.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
 import type { Binding, CardRecord } from './binding.ts';
-import { bindingSteps, releaseSteps } from './binding-steps.ts';
+import { bindingSteps, loadAction, releaseSteps } from './binding-steps.ts';
 import { type BindOptions, chooseBinding, findCard, userDriverOf } from './choose-binding.ts';
 import {
   deviceFiles,
@@ -249,7 +249,7 @@ export class NicBinder {
     }
     const step: Step = {
       what: `load ${modules.join(' and ')} beside ${driver}`,
-      do: modules.map((module): Action => ({ kind: 'run', words: ['modprobe', module] })),
+      do: modules.map((module) => loadAction(module)),
       undo: [],
     };
     if (this.tools.isDryRun) return this.show('nothing to record', [step], ({ do: actions }) => actions);

@@ -37,6 +37,7 @@ function write(host: Host, action: Action & { kind: 'write' }): void {
 }
 
 function run(host: Host, action: Action & { kind: 'run' }): void {
+  if (action.onlyIfNot !== undefined && host.exists(action.onlyIfNot)) return;
   const [program, ...args] = action.words;
   const { status, stderr } = host.run(program, args);
   if (status !== 0 && action.mayFail !== true) throw failed(action, stderr || `it ended with ${status}`);

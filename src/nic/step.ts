@@ -21,6 +21,8 @@ interface WriteAction {
 interface RunAction {
   readonly kind: 'run';
   readonly words: readonly [program: string, ...args: string[]];
+  /** Done only when this path is not there. */
+  readonly onlyIfNot?: string;
   /** Whether it does not matter if it fails. */
   readonly mayFail?: boolean;
 }
@@ -56,8 +58,10 @@ export function formatAction(action: Action): string {
       if (action.onlyIf !== undefined) return `[ ! -e ${action.onlyIf} ] || ${line}`;
       return action.onlyIfNot === undefined ? line : `[ -e ${action.onlyIfNot} ] || ${line}`;
     }
-    case 'run':
-      return `${action.words.join(' ')}${action.mayFail === true ? ' || true' : ''}`;
+    case 'run': {
+      const line = `${action.words.join(' ')}${action.mayFail === true ? ' || true' : ''}`;
+      return action.onlyIfNot === undefined ? line : `[ -e ${action.onlyIfNot} ] || ${line}`;
+    }
     case 'awaitInterface':
       return `# wait for the interface of ${action.card.address}, ${action.mac}, and call it ${action.name}`;
     case 'expectDriver':
