@@ -681,7 +681,8 @@ const char* join(int fd, const Wanted& wanted) {
   const int yes = 1;
   const int no = 0;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0) return "setsockopt SO_REUSEADDR";
-  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) != 0) return "setsockopt SO_REUSEPORT";
+  // Not SO_REUSEPORT: of sockets that share a port by it, the kernel takes any for a datagram that comes by a card, whatever
+  // groups they are in. SO_REUSEADDR at all of them is enough.
   const int level = wanted.isIpv6 ? IPPROTO_IPV6 : IPPROTO_IP;
   const int option = wanted.isIpv6 ? IPV6_MULTICAST_ALL : IP_MULTICAST_ALL;
   if (setsockopt(fd, level, option, &no, sizeof(no)) != 0 && errno != ENOPROTOOPT) return "setsockopt MULTICAST_ALL";

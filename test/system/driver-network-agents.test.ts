@@ -299,6 +299,37 @@ test('two agents with the queues of a tap device exchange streams with kernel so
   assert.deepEqual(traffic(a, 'hand-overs dropped'), [0, 0]);
 });
 
+test('groups go both ways between a tap device and kernel sockets, several of them on one port', {
+  skip: SKIP_WITHOUT_DPDK || vethLabMissing() || SKIP_WITHOUT_TAP,
+}, async (t) => {
+  const namespace = createNamespace(t);
+  const properties = {
+    'aeron.threading.mode': 'SHARED_NETWORK',
+    'aeron.timer.interval': '50ms',
+    'aeron.image.liveness.timeout': '60s',
+    'aeron.publication.connection.timeout': '60s',
+  };
+  const onTap = await startDriver(t, 'ours', {
+    namespace,
+    ealArguments: virtualEal('net_tap0,iface=tap0'),
+    properties: {
+      ...properties,
+      'aeron.network.agents': String(AGENTS),
+      'aeron.dpdk.local.ipv4.address': '10.77.0.1/24',
+    },
+  });
+  setUpInterface(namespace, 'tap0', '10.77.0.2');
+  const onSockets = await startDriver(t, 'ours', { namespace, properties });
+  const [a, b] = await Promise.all([connect(t, onTap.directory), connect(t, onSockets.directory)]);
+  const group = (last: number, port: number): string =>
+    `aeron:udp?endpoint=224.20.30.${last}:${port}|interface=10.77.0.0/24`;
+  const flows = [24620, 24621].flatMap((port) => [
+    Flow.start(a, group(39, port), b, group(39, port)),
+    Flow.start(b, group(49, port), a, group(49, port)),
+  ]);
+  await run(await Promise.all(flows));
+});
+
 // Each card is on a network of its own, where the kernel's stack answers; unbound senders go where the route leads.
 test('one driver has streams on two ports at a time, each by its address', {
   skip: SKIP_WITHOUT_DPDK || vethLabMissing() || SKIP_WITHOUT_TAP,
