@@ -156,7 +156,8 @@ bool complete(const Queue& queue, rte_mbuf* mbuf, const TxWords& words, bool pas
   uint8_t* frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
   const uint32_t header = headerLength(words);
   uint32_t length = header + words.length;
-  if (header < kHeaderLength || header > kHeaderLengthMax || words.length > queue.dataRoom || length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
+  if (header < kHeaderLength || header > kHeaderLengthMax || words.length > queue.dataRoom) return false;
+  if (length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
   if (words.length > 0) {
     const uint8_t* payload = regionTable->at(words.handle, words.offset, words.length);
     if (payload == nullptr) return false;

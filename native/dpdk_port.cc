@@ -269,8 +269,8 @@ std::string start(uint16_t id) {
   return "";
 }
 
-// describePort(id) → { driverName, deviceName, mac, mtu, mtuMin, mtuMax, frameLengthMax, rxQueuesMax, txQueuesMax, limits of both rings,
-// rxBufferLengthMin, offloads }. Throws DPDK_NO_PORT, or DPDK_PORT when the port does not answer.
+// describePort(id) → { driverName, deviceName, mac, mtu, mtuMin, mtuMax, frameLengthMax, rxQueuesMax, txQueuesMax, limits of
+// both rings, rxBufferLengthMin, offloads }. Throws DPDK_NO_PORT, or DPDK_PORT when the port does not answer.
 void describePort(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   std::lock_guard<std::mutex> lock(mutex);
@@ -380,9 +380,9 @@ void closePort(const Arguments& args) {
   stop(*queue);
 }
 
-// setGroups(handle, groups): Ethernet addresses of groups whose frames should arrive, for the owner of this queue: an array of
-// their first two octets and their last four by turns. The port lets in those of all its queues. A port that cannot choose lets in every
-// multicast frame; one that cannot do that either is a virtual one that never kept any out.
+// setGroups(handle, groups): Ethernet addresses of groups whose frames should arrive, for the owner of this queue: an array
+// of their first two octets and their last four by turns. The port lets in those of all its queues. A port that cannot choose
+// lets in every multicast frame; one that cannot do that either is a virtual one that never kept any out.
 void setGroups(const Arguments& args) {
   std::lock_guard<std::mutex> lock(mutex);
   Queue* queue = queueAt(int32At(args, 0));
