@@ -17,6 +17,7 @@ const WARM_UP_NS = 60e6;
 export const PROGRESS_BOUND_NS = 8e9;
 /** After publishers have stopped, everything has arrived within this. */
 export const DRAIN_BOUND_NS = 4e9;
+const STUCK_DRAIN_BOUND_NS = 20e9;
 /** After publishers have closed, their images are gone within this; after all is closed, what it took. */
 export const CLOSE_BOUND_NS = 6e9;
 const HEALED_STEP_NS = 200_000;
@@ -145,8 +146,16 @@ export class Simulation {
     await this.runFor(this.settlingNs());
     world.phase = 'drain';
     world.note('publishers stop');
-    await this.runUntil('the end', DRAIN_BOUND_NS, () => this.undelivered());
+    await this.runUntil('the end', this.drainBoundNs(), () => this.undelivered());
     await this.close();
+  }
+
+  /** Streams go on by a window each time that a subscriber which reads nothing has been left behind. */
+  private drainBoundNs(): number {
+    const isAnyStuck = this.world.plan.streams.some(({ subscribers }) =>
+      subscribers.some((end) => end.isStuck),
+    );
+    return isAnyStuck ? STUCK_DRAIN_BOUND_NS : DRAIN_BOUND_NS;
   }
 
   private clientOf(host: number, index: number): ClientActor {

@@ -29,6 +29,11 @@ export interface StreamEnd {
 export interface SubscriberEnd extends StreamEnd {
   /** False: it is left behind rather than that others wait for it. */
   readonly isTethered: boolean;
+  /**
+   * Spies take the stream along as fast as memory is while no receiver is known: until a new one is, they may be further
+   * than its window.
+   */
+  readonly isOutrun: boolean;
   /** Reads nothing until the publishers have closed; untethered, and not alone. */
   readonly isStuck: boolean;
 }
@@ -42,8 +47,8 @@ export interface StreamPlan {
   readonly isExclusive: boolean;
   /** Whether receivers measure and adapt their window. */
   readonly isCubic: boolean;
-  /** Whether several machines receive, and the fastest of them says how fast. */
-  readonly isPacedByFastest: boolean;
+  /** Whether several machines receive: who comes late may be outrun by the others, whatever the flow control is. */
+  readonly isOfSeveral: boolean;
   /** Null: as the driver's settings say. */
   readonly lingerMs: number | null;
   readonly publishers: readonly StreamEnd[];
@@ -93,7 +98,7 @@ export class StreamDraw {
       isReliable,
       isExclusive,
       isCubic,
-      isPacedByFastest: layout.publishers[0]!.channel.includes('fc=max') && layout.subscribers.length > 1,
+      isOfSeveral: layout.publishers[0]!.channel.includes('fc=') && layout.subscribers.length > 1,
       lingerMs,
       publishers: layout.publishers.flatMap((end) =>
         Array.from({ length: count }, () => ({ ...end, channel: withParameters(end.channel, publishing) })),
@@ -101,6 +106,7 @@ export class StreamDraw {
       // One that reads nothing has to have somebody beside it for whom the stream goes on.
       subscribers: subscribers.map((end) => ({
         ...end,
+        isOutrun: layout.publishers[0]!.channel.includes('ssc=true') && !end.channel.startsWith('aeron-spy'),
         isStuck: end.isStuck && subscribers.some((other) => other.isTethered && other.host === end.host),
       })),
       messageLengths: this.pick('tiny', 'small', 'mixed', 'long'),
@@ -234,7 +240,7 @@ export class StreamDraw {
       const isTethered = this.chance(0.8);
       const isStuck = !isTethered && this.chance(0.5);
       const own = isTethered ? parameters : [...parameters, 'tether=false'];
-      return { ...at, channel: withParameters(at.channel, own), isTethered, isStuck };
+      return { ...at, channel: withParameters(at.channel, own), isTethered, isOutrun: false, isStuck };
     });
   }
 }

@@ -64,7 +64,7 @@ export class Subscriber implements Role {
 
   /** Whether it is to get what is sent, now. */
   get isReading(): boolean {
-    return !this.end.isStuck || this.world.phase === 'close';
+    return !this.end.isOutrun && (!this.end.isStuck || this.world.phase === 'close');
   }
 
   get isOpen(): boolean {
@@ -93,7 +93,7 @@ export class Subscriber implements Role {
       this.close();
       return;
     }
-    if (!this.isReading) return;
+    if (this.end.isStuck && this.world.phase !== 'close') return;
     if (this.isSlow && !world.chance(0.02)) return;
     const limit = this.isSlow ? 1 : 1 + world.prng.nextBelow(20);
     subscription.poll(this.assembler.handler, limit);
@@ -172,7 +172,8 @@ export class Subscriber implements Role {
   /** Images of streams that go on stay, unless a fault explains it. */
   private checkLoss(image: Image): void {
     const { world, end, stream } = this;
-    if (!end.isTethered || stream.isPacedByFastest || this.isToChurn || this.subscription === null) return;
+    if (!end.isTethered || stream.isOfSeveral || end.isOutrun || this.isToChurn || this.subscription === null)
+      return;
     const explanations = stream.kind === 'merged-subscription' ? IMAGES_END : [...IMAGES_END, ...WAYS_END];
     if (explanations.some((fault) => world.has(fault))) return;
     world.failure ??= `${this.name}: the image of session ${image.sessionId} ends, though nothing explains it`;
@@ -183,6 +184,7 @@ export class Subscriber implements Role {
     const { position, endOfStreamPosition } = image;
     const isOfSeveral = this.stream.kind === 'multi-destination-subscription';
     if (position === endOfStreamPosition) return;
+    if (this.end.isOutrun) return;
     const lingerMs = this.stream.lingerMs ?? this.world.plan.options.publicationLingerTimeoutNs! / 1e6;
     if (endOfStreamPosition === Number.POSITIVE_INFINITY && lingerMs < END_OF_STREAM_LINGER_MS) return;
     // It waits in vain that every destination tells the end, as in official drivers: then it ends by silence.
