@@ -8,6 +8,7 @@ import {
   iommuGroupOf,
   KERNEL_DRIVER,
   MANAGEMENT,
+  ping,
   run,
   step,
 } from './lab.ts';
@@ -34,6 +35,5 @@ await step('ping from card to card', () => {
   run('ip', '-n', 'b', 'address', 'add', '10.0.0.2/24', 'dev', b);
   run('ip', 'link', 'set', a, 'up');
   run('ip', '-n', 'b', 'link', 'set', b, 'up');
-  // The first ones wait for the link and for ARP.
-  run('ping', '-c', '3', '-w', '30', '10.0.0.2');
+  ping('10.0.0.2');
 });

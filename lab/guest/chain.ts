@@ -1,7 +1,7 @@
 /** A card's way from the kernel to a driver and back, by the commands that people use. */
 import assert from 'node:assert/strict';
 import { CAPTURE, CAPTURED_FRAMES } from '../capture-check.ts';
-import { CARD_A, CARD_B, driverOf, interfaceOf, MANAGEMENT, OUT, run, step } from './lab.ts';
+import { CARD_A, CARD_B, driverOf, interfaceOf, MANAGEMENT, OUT, ping, run, step } from './lab.ts';
 import { aeronBypass, configurationOf, configure, nic, nicRefused } from './nic.ts';
 import { directoryOf, type End, exchange, kill9, startEndlessExchange } from './sides.ts';
 
@@ -76,5 +76,5 @@ await step('the kernel reaches one card from the other', () => {
   run('ip', 'link', 'set', name, 'netns', 'b');
   run('ip', '-n', 'b', 'address', 'add', '10.7.0.2/24', 'dev', name);
   run('ip', '-n', 'b', 'link', 'set', name, 'up');
-  run('ping', '-c', '3', '-w', '30', '10.7.0.2');
+  ping('10.7.0.2');
 });

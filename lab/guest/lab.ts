@@ -40,6 +40,19 @@ export function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+/** Pings until there is an answer, which takes a link and an ARP entry first. Throws after half a minute. */
+export function ping(address: string): void {
+  const endMs = Date.now() + 30_000;
+  for (;;) {
+    try {
+      run('ping', '-c', '1', '-w', '5', address);
+      return;
+    } catch (error) {
+      if (Date.now() > endMs) throw error;
+    }
+  }
+}
+
 /** The kernel's name for a card, `''` when the kernel does not have it. */
 export function interfaceOf(pci: string): string {
   const device = `/sys/bus/pci/devices/${pci}`;
