@@ -266,10 +266,8 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
   });
 });
 
-// The kernel spreads flows over the queues by a hash, until it has seen which queue answers come from.
-test('two agents with the queues of a tap device exchange streams with kernel sockets', {
-  skip: SKIP_WITHOUT_DPDK || vethLabMissing() || SKIP_WITHOUT_TAP,
-}, async (t) => {
+/** A driver with the queues of a tap device, 10.77.0.1, and one on sockets of the kernel at its other end, 10.77.0.2. */
+async function tapAndSockets(t: TestContext): Promise<[onTap: Aeron, onSockets: Aeron]> {
   const namespace = createNamespace(t);
   const properties = {
     'aeron.threading.mode': 'SHARED_NETWORK',
@@ -288,7 +286,14 @@ test('two agents with the queues of a tap device exchange streams with kernel so
   });
   setUpInterface(namespace, 'tap0', '10.77.0.2');
   const onSockets = await startDriver(t, 'ours', { namespace, properties });
-  const [a, b] = await Promise.all([connect(t, onTap.directory), connect(t, onSockets.directory)]);
+  return Promise.all([connect(t, onTap.directory), connect(t, onSockets.directory)]);
+}
+
+// The kernel spreads flows over the queues by a hash, until it has seen which queue answers come from.
+test('two agents with the queues of a tap device exchange streams with kernel sockets', {
+  skip: SKIP_WITHOUT_DPDK || vethLabMissing() || SKIP_WITHOUT_TAP,
+}, async (t) => {
+  const [a, b] = await tapAndSockets(t);
   const flows = [24620, 24621, 24622, 24623].flatMap((port) => [
     Flow.start(a, `aeron:udp?endpoint=10.77.0.2:${port}`, b, `aeron:udp?endpoint=10.77.0.2:${port}`),
     Flow.start(b, `aeron:udp?endpoint=10.77.0.1:${port}`, a, `aeron:udp?endpoint=10.77.0.1:${port}`),
@@ -302,25 +307,7 @@ test('two agents with the queues of a tap device exchange streams with kernel so
 test('groups go both ways between a tap device and kernel sockets, several of them on one port', {
   skip: SKIP_WITHOUT_DPDK || vethLabMissing() || SKIP_WITHOUT_TAP,
 }, async (t) => {
-  const namespace = createNamespace(t);
-  const properties = {
-    'aeron.threading.mode': 'SHARED_NETWORK',
-    'aeron.timer.interval': '50ms',
-    'aeron.image.liveness.timeout': '60s',
-    'aeron.publication.connection.timeout': '60s',
-  };
-  const onTap = await startDriver(t, 'ours', {
-    namespace,
-    ealArguments: virtualEal('net_tap0,iface=tap0'),
-    properties: {
-      ...properties,
-      'aeron.network.agents': String(AGENTS),
-      'aeron.dpdk.local.ipv4.address': '10.77.0.1/24',
-    },
-  });
-  setUpInterface(namespace, 'tap0', '10.77.0.2');
-  const onSockets = await startDriver(t, 'ours', { namespace, properties });
-  const [a, b] = await Promise.all([connect(t, onTap.directory), connect(t, onSockets.directory)]);
+  const [a, b] = await tapAndSockets(t);
   const group = (last: number, port: number): string =>
     `aeron:udp?endpoint=224.20.30.${last}:${port}|interface=10.77.0.0/24`;
   const flows = [24620, 24621].flatMap((port) => [
