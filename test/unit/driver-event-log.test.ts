@@ -136,7 +136,7 @@ test('should log names that are looked up, and drivers that come and go', () => 
   lookup('gone', () => {});
   const context = { options: { resolverBootstrapNeighbors: [] }, eventLog } as unknown;
   const neighbours = new Neighbours(context as ConstructorParameters<typeof Neighbours>[0], 1000);
-  neighbours.heard(Uint8Array.of(10, 0, 0, 8), 0, 8050, true, 0);
+  neighbours.heard(Uint8Array.of(10, 0, 0, 8), 0, 8050, true, true, 0);
   neighbours.expire(2000);
   assert.deepEqual(
     lines.map((line) => line.slice(line.indexOf(']') + 2)),

@@ -72,13 +72,16 @@ class ResolverBench {
     return this.sent;
   }
 
-  hears(entry: Partial<ResolutionEntry>, source = '10.0.0.9'): void {
+  /** A frame comes, from the address of a driver that speaks of itself if no other is named. */
+  hears(entry: Partial<ResolutionEntry>, source?: string): void {
+    const { address = Uint8Array.of(10, 0, 0, 2) } = entry;
     const whole = { type: 1, isSelf: true, port: 8050, ageMs: 0, name: 'B', ...entry };
+    const from = source ?? (address.length === 4 && address[0] !== 0 ? address.join('.') : '10.0.0.9');
     this.resolver.onResolution({
       kind: 'resolutionReceived',
       endpointId: 0,
       entries: [{ address: Uint8Array.of(10, 0, 0, 2), ...whole }],
-      sourceAddress: parseIpAddress(source)!,
+      sourceAddress: parseIpAddress(from)!,
       sourcePort: 1,
     });
   }
@@ -159,11 +162,11 @@ test('should not take itself for another', () => {
 test('should tell neighbours all it knows, every two seconds, with its age', () => {
   const bench = new ResolverBench();
   bench.hears({});
-  bench.hears({ name: 'C', isSelf: false, ageMs: 100, address: Uint8Array.of(10, 0, 0, 3) });
+  bench.hears({ name: 'C', isSelf: false, ageMs: 100, address: Uint8Array.of(10, 0, 0, 3) }, '10.0.0.2');
   const gossip = bench.run(2).filter(({ entries }) => !entries[0]!.isSelf);
   assert.deepEqual(
     gossip.map(({ to }) => to),
-    ['10.0.0.2:8050', '10.0.0.3:8050'],
+    ['10.0.0.2:8050'],
   );
   assert.deepEqual(
     gossip[0]!.entries.map(({ name, ageMs }) => [name, ageMs]),
@@ -172,6 +175,58 @@ test('should tell neighbours all it knows, every two seconds, with its age', () 
       ['C', 2100],
     ],
   );
+});
+
+test('should greet who is only heard of, and tell it names when it has spoken itself', () => {
+  const bench = new ResolverBench();
+  const gossipTo = (): string[] => {
+    const gossip = bench.run(2).filter(({ entries }) => !entries[0]!.isSelf);
+    return gossip.map(({ to }) => to);
+  };
+  const address = Uint8Array.of(10, 0, 0, 3);
+  bench.hears({ name: 'C', isSelf: false, address }, '10.0.0.2');
+  bench.hears({ name: 'D', isSelf: true, address: Uint8Array.of(10, 0, 0, 4) }, '10.0.0.2');
+  assert.deepEqual([...new Set(bench.run(2).map(({ to }) => to))], ['10.0.0.3:8050', '10.0.0.4:8050']);
+  assert.deepEqual(gossipTo(), []);
+  bench.hears({ name: 'C', address });
+  assert.deepEqual(gossipTo(), ['10.0.0.3:8050']);
+});
+
+test('should tell a configured neighbour names, whoever it is heard of from', () => {
+  const bench = new ResolverBench({ resolverBootstrapNeighbors: ['10.0.0.3:8050'] });
+  bench.hears({ name: 'C', isSelf: false, address: Uint8Array.of(10, 0, 0, 3) }, '10.0.0.2');
+  const gossip = bench.run(2).filter(({ entries }) => !entries[0]!.isSelf);
+  assert.deepEqual(
+    gossip.map(({ to }) => to),
+    ['10.0.0.3:8050'],
+  );
+});
+
+test('should send 512 frames of names an interval at most, to everybody in turn', () => {
+  const bench = new ResolverBench();
+  const told = new Map<string, number>();
+  for (let interval = 0; interval < 8; interval++) {
+    for (let i = 0; i < 1024; i++) {
+      const address = Uint8Array.of(10, 1, i >> 8, i);
+      bench.hears({ name: `driver-with-a-rather-long-name-number-${i}`, address });
+    }
+    const gossip = bench.run(2).filter(({ entries }) => !entries[0]!.isSelf);
+    assert.ok(gossip.length > 400 && gossip.length <= 512, `${gossip.length} frames`);
+    for (const { to } of gossip) told.set(to, (told.get(to) ?? 0) + 1);
+  }
+  assert.ok(told.size > 60, `${told.size} were told`);
+  assert.equal(new Set(told.values()).size, 1, 'all were told the same');
+});
+
+test('should leave room for drivers that speak themselves', () => {
+  const bench = new ResolverBench();
+  for (let i = 0; i < 1000; i++) {
+    bench.hears({ name: 'X', isSelf: i % 2 === 0, address: Uint8Array.of(10, 1, i >> 8, i) }, '10.0.0.66');
+  }
+  bench.hears({ name: 'C', address: Uint8Array.of(10, 0, 0, 3) });
+  const greeted = new Set(bench.run(1).map(({ to }) => to));
+  assert.equal(greeted.size, 129);
+  assert.ok(greeted.has('10.0.0.3:8050'));
 });
 
 test('should split what it knows into frames of at most the MTU', () => {

@@ -511,6 +511,44 @@ test('a revoked publication says so in its heartbeats', () => {
   assert.equal(sender.agent.counter(40).get(), 1);
 });
 
+test('a revoked publication tells its receiver three times before it goes, however short its linger time', () => {
+  using sender = new Sender({ lingerTimeoutNs: 0 }, { timerIntervalNs: 1e6 });
+  sender.connect();
+  sender.agent.command({ kind: 'drainPublication', registrationId: 1, revoke: true });
+  sender.agent.run(1);
+  assert.equal(sender.transport.takeSent().at(-1)!.view.getUint8(5), 0xf0, 'at once');
+  sender.agent.run(199);
+  assert.deepEqual(sender.agent.takeEvents(), []);
+  sender.agent.run(10);
+  const flags = sender.transport.takeSent().map(({ view }) => view.getUint8(5));
+  assert.deepEqual(flags, [0xf0, 0xf0]);
+  assert.deepEqual(sender.agent.takeEvents(), [{ kind: 'streamReleased', registrationId: 1 }]);
+});
+
+test('a revoked publication goes at once when its receiver has heard of it, or when there never was one', () => {
+  using sender = new Sender({ lingerTimeoutNs: 0 }, { timerIntervalNs: 1e6 });
+  sender.connect();
+  sender.agent.command({ kind: 'drainPublication', registrationId: 1, revoke: true });
+  sender.receive(statusMessage(0, WINDOW, STATUS_MESSAGE_FLAG_EOS));
+  sender.agent.run(2);
+  assert.deepEqual(sender.agent.takeEvents(), [{ kind: 'streamReleased', registrationId: 1 }]);
+  using alone = new Sender({ lingerTimeoutNs: 0 }, { timerIntervalNs: 1e6 });
+  alone.agent.command({ kind: 'drainPublication', registrationId: 1, revoke: true });
+  alone.agent.run(2);
+  assert.deepEqual(alone.agent.takeEvents(), [{ kind: 'streamReleased', registrationId: 1 }]);
+});
+
+test('a revoked publication that can tell nobody goes after a second', () => {
+  using sender = new Sender({ lingerTimeoutNs: 0 }, { timerIntervalNs: 1e6 });
+  sender.connect();
+  sender.transport.accepts = 0;
+  sender.agent.command({ kind: 'drainPublication', registrationId: 1, revoke: true });
+  sender.agent.run(999);
+  assert.deepEqual(sender.agent.takeEvents(), []);
+  sender.agent.run(3);
+  assert.deepEqual(sender.agent.takeEvents(), [{ kind: 'streamReleased', registrationId: 1 }]);
+});
+
 test('a publisher that died in a message is passed over after the unblock timeout', () => {
   using sender = new Sender({ isExclusive: false });
   sender.connect();

@@ -28,6 +28,11 @@ export const RESOLVER_ENDPOINT_ID = 0;
 const WORK_INTERVAL_MS = 10;
 const HEADER_LENGTH = 8;
 const AGE_MS_MAX = 0x7fffffff;
+/**
+ * Frames with names that go to drivers which are not configured, an interval: by them strangers could have a host flooded that
+ * never asked. Names of more take longer to get around; every driver says its own to all others anyway.
+ */
+const GOSSIP_FRAMES_MAX = 512;
 
 export interface DriverNameResolverContext {
   readonly options: DriverOptions;
@@ -158,7 +163,8 @@ export class DriverNameResolver {
     this.cache.update({ ...entry, type }, address, lastActivityMs);
     // A socket of IPv6 reaches both families.
     if (address.length === 16 && !isIpv6(this.address)) return;
-    this.neighbours.heard(address, zone, entry.port, entry.isSelf, lastActivityMs);
+    const speaks = entry.isSelf && Buffer.compare(address, ipAddressBytes(sourceAddress)) === 0;
+    this.neighbours.heard(address, zone, entry.port, entry.isSelf, speaks, lastActivityMs);
   }
 
   private sendSelf(): void {
@@ -177,14 +183,24 @@ export class DriverNameResolver {
     this.neighbours.countBootstrap();
   }
 
-  /** Everything in the cache, in as many frames as it takes, to every neighbour. */
+  /** Everything in the cache, in as many frames as it takes, to those who may be told. */
   private sendCache(nowMs: number): void {
+    const frames = this.encodeCache(nowMs);
+    if (frames.length === 0) return;
+    const told = this.neighbours.toTell(Math.floor(GOSSIP_FRAMES_MAX / frames.length));
+    for (const frame of frames) {
+      for (const { address, port } of told) this.send(frame, address, port);
+    }
+  }
+
+  private encodeCache(nowMs: number): Uint8Array[] {
+    const frames: Uint8Array[] = [];
     let entries: ResolutionEntry[] = [];
     let length = HEADER_LENGTH;
     for (const { name, type, address, port, lastActivityMs } of this.cache.all()) {
       const entryLength = resolutionEntryLength(type, name.length);
       if (length + entryLength > this.context.options.mtuLength && entries.length > 0) {
-        this.sendToNeighbours(entries);
+        frames.push(encodeResolution(entries));
         entries = [];
         length = HEADER_LENGTH;
       }
@@ -192,12 +208,8 @@ export class DriverNameResolver {
       entries.push({ type, isSelf: false, port, ageMs, address, name });
       length += entryLength;
     }
-    if (entries.length > 0) this.sendToNeighbours(entries);
-  }
-
-  private sendToNeighbours(entries: readonly ResolutionEntry[]): void {
-    const frame = encodeResolution(entries);
-    for (const { address, port } of this.neighbours.all) this.send(frame, address, port);
+    if (entries.length > 0) frames.push(encodeResolution(entries));
+    return frames;
   }
 
   private send(frame: Uint8Array, remoteAddress: IpAddress, remotePort: number): void {

@@ -9,12 +9,16 @@ import { splitHostAndPort } from './resolver-address.ts';
 
 /** Strangers must not fill memory, nor make us send to the whole world. */
 const NEIGHBOURS_MAX = 256;
+/** Of them, those that were only heard of: whoever makes some up leaves room for drivers that speak themselves. */
+const HEARD_OF_MAX: number = NEIGHBOURS_MAX / 2;
 
 /** The resolver of another driver. */
 interface Neighbour {
   readonly address: IpAddress;
   readonly port: number;
   lastActivityMs: number;
+  /** Whether a frame came from its address that said who it is; others may have been made up by somebody else. */
+  hasSpoken: boolean;
 }
 
 /** A neighbour that is configured, by the name of its host. */
@@ -31,6 +35,8 @@ interface Bootstrap {
 /** Who is told of names: the drivers that were heard of, and those that are configured. */
 export class Neighbours {
   readonly all: Neighbour[] = [];
+  /** Of {@link all}, who is told names next. */
+  private turn = 0;
   private readonly context: DriverNameResolverContext;
   private readonly timeoutMs: number;
   private readonly bootstrap: readonly Bootstrap[];
@@ -59,14 +65,25 @@ export class Neighbours {
     }
   }
 
-  /** A driver is somewhere, `zone` being ours; when it said so itself, it was alive at `lastActivityMs`. */
-  heard(bytes: Uint8Array, zone: number, port: number, isSelf: boolean, lastActivityMs: number): void {
+  /**
+   * A driver is somewhere, `zone` being ours; when it said so itself, it was alive at `lastActivityMs`. `speaks`: the frame came
+   * from there, too.
+   */
+  heard(
+    bytes: Uint8Array,
+    zone: number,
+    port: number,
+    isSelf: boolean,
+    speaks: boolean,
+    lastActivityMs: number,
+  ): void {
     const address = addressFrom(bytes, zone);
     const known = this.find(address, port);
     if (known !== undefined) {
       if (isSelf) known.lastActivityMs = lastActivityMs;
-    } else if (this.all.length < NEIGHBOURS_MAX && address !== 0 && port !== 0) {
-      this.all.push({ address: retainAddress(address), port, lastActivityMs });
+      if (speaks) known.hasSpoken = true;
+    } else if (this.all.length < (speaks ? NEIGHBOURS_MAX : HEARD_OF_MAX) && address !== 0 && port !== 0) {
+      this.all.push({ address: retainAddress(address), port, lastActivityMs, hasSpoken: speaks });
       this.record('NAME_RESOLUTION_NEIGHBOR_ADDED', address, port);
     }
   }
@@ -106,12 +123,29 @@ export class Neighbours {
     }
   }
 
+  /**
+   * Who is to be told names: everybody configured, and in turn up to `max` of the others, as far as they have spoken themselves.
+   * Who is only heard of is greeted, answers if it is a driver, and has spoken then.
+   */
+  toTell(max: number): Neighbour[] {
+    const configured: Neighbour[] = [];
+    const others: Neighbour[] = [];
+    for (const neighbour of this.all) {
+      if (this.isBootstrap(neighbour)) configured.push(neighbour);
+      else if (neighbour.hasSpoken) others.push(neighbour);
+    }
+    const count = Math.min(max, others.length);
+    const first = this.turn < others.length ? this.turn : 0;
+    this.turn = others.length === 0 ? 0 : (first + count) % others.length;
+    for (let i = 0; i < count; i++) configured.push(others[(first + i) % others.length]!);
+    return configured;
+  }
+
   /** Calls `greet` for every configured neighbour and every other that was heard of. */
   forEachToGreet(greet: (address: IpAddress, port: number) => void): void {
     for (const { address, port } of this.bootstrap) if (address !== null) greet(address, port);
-    for (const { address, port } of this.all) {
-      const isBootstrap = this.bootstrap.some((known) => known.address === address && known.port === port);
-      if (!isBootstrap) greet(address, port);
+    for (const neighbour of this.all) {
+      if (!this.isBootstrap(neighbour)) greet(neighbour.address, neighbour.port);
     }
   }
 
@@ -126,6 +160,10 @@ export class Neighbours {
     if (neighbour.address === address) return;
     neighbour.address = address;
     this.context.counters.setLabel(neighbour.counterId, labelOf(neighbour));
+  }
+
+  private isBootstrap({ address, port }: Neighbour): boolean {
+    return this.bootstrap.some((known) => known.address === address && known.port === port);
   }
 
   private isHeardOf({ address, port }: Bootstrap): boolean {

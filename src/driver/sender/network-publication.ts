@@ -40,6 +40,10 @@ import type { SendRoute } from './send-endpoint.ts';
 
 const SETUP_INTERVAL_NS = 100_000_000;
 const HEARTBEAT_INTERVAL_NS = 100_000_000;
+/** Times that receivers are told of a revocation before the publication may go: a heartbeat may be lost, or two. */
+const REVOCATIONS = 3;
+/** So long it stays for that at most, where its heartbeats cannot be sent. */
+const REVOCATION_TIMEOUT_NS = 1_000_000_000;
 /** Clients hear of rejections at this rate at most, however often a receiver comes back. */
 const ERROR_INTERVAL_NS = 100_000_000;
 
@@ -84,6 +88,8 @@ function retransmitHandler(
 export class NetworkPublication implements Resender {
   private isEndOfStream = false;
   private isRevoked = false;
+  /** Heartbeats that are still to say so before the publication may go, however short its linger time. */
+  private revocationsLeft = 0;
   private hasReceivedUnicastEos = false;
   private timeOfLastSetupNs = Number.NaN;
   private timeOfLastErrorNs = Number.NaN;
@@ -328,7 +334,8 @@ export class NetworkPublication implements Resender {
     }
     const { termOffset, sessionId, streamId, termId } = this;
     const length = writeHeartbeat(frames.view, offset, flags, termOffset, sessionId, streamId, termId);
-    this.endpoint.sendFrame(offset, length);
+    const isSent = this.endpoint.sendFrame(offset, length);
+    if (this.isRevoked && isSent) this.revocationsLeft--;
     this.counters.heartbeatsSent.increment();
     this.timeOfLastSendNs = this.clock.nanoTime;
   }
@@ -607,6 +614,9 @@ export class NetworkPublication implements Resender {
       this.linger();
       this.isRevoked = true;
       this.isEndOfStream = true;
+      this.revocationsLeft = REVOCATIONS;
+      // The first heartbeat that says so does not wait for its turn.
+      this.timeOfLastSendNs = Number.NEGATIVE_INFINITY;
       this.log.setRevoked();
       this.counters.publicationsRevoked.increment();
     } else {
@@ -696,8 +706,15 @@ export class NetworkPublication implements Resender {
 
   private checkLinger(): void {
     const lingerEndNs = this.timeOfLastActivityNs + this.spec.lingerTimeoutNs;
-    if (!this.hasReceivedUnicastEos && this.clock.nanoTime <= lingerEndNs) return;
+    const isStaying = this.clock.nanoTime <= lingerEndNs || this.isTellingRevocation();
+    if (!this.hasReceivedUnicastEos && isStaying) return;
     this.state = DONE;
     this.endpoint.removePublication(this);
+  }
+
+  /** Whether somebody who may be reading has not been told often enough that there is nothing more to read. */
+  private isTellingRevocation(): boolean {
+    if (this.revocationsLeft <= 0 || !this.hasInitialConnection) return false;
+    return this.clock.nanoTime <= this.timeOfLastActivityNs + REVOCATION_TIMEOUT_NS;
   }
 }
