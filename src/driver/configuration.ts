@@ -26,7 +26,7 @@ export interface ConfigurationInput {
 }
 
 /** A setting as it was written, and by whom. */
-interface Written {
+export interface Written {
   readonly text: string;
   /** `AERON_DIR`, `-Daeron.dir`, `aeron.dir in x.properties`. */
   readonly where: string;
@@ -34,21 +34,30 @@ interface Written {
 
 /**
  * Reads the driver's settings: environment, then property files in their order, then `-D` options; later ones win, an
- * empty value takes the default back. Names that mean nothing here are ignored, as the official drivers do.
+ * empty value takes the default back. Names that mean nothing here are ignored, as the official drivers do;
+ * `unknownSettings` finds those that were likely meant to.
  * @throws ConfigurationError for a value that cannot be used, alone or beside the others.
  */
 export function loadConfiguration({ env = {}, args = [] }: ConfigurationInput = {}): DriverOptions {
-  const { ealArguments, propertyFiles, defines } = parseCommandLine(args);
+  const written = writtenSettings({ env, args });
+  const options: Record<string, unknown> = { ealArguments: parseCommandLine(args).ealArguments };
+  for (const [key, setting] of Object.entries(SETTINGS)) options[key] = settingValue(setting, written);
+  return validate(options as unknown as DriverOptions);
+}
+
+/**
+ * Everything that was written, settings of ours or not, by the name of its environment variable.
+ * @throws ConfigurationError for an argument or a property file that cannot be read.
+ */
+export function writtenSettings({ env = {}, args = [] }: ConfigurationInput): ReadonlyMap<string, Written> {
+  const { propertyFiles, defines } = parseCommandLine(args);
   const written = new Map<string, Written>();
   for (const [name, text = ''] of Object.entries(env)) written.set(name, { text, where: name });
   for (const file of propertyFiles) {
     for (const [name, text] of readPropertyFile(file)) write(written, name, text, `${name} in ${file}`);
   }
   for (const [name, text] of defines) write(written, name, text, `-D${name}`);
-
-  const options: Record<string, unknown> = { ealArguments };
-  for (const [key, setting] of Object.entries(SETTINGS)) options[key] = settingValue(setting, written);
-  return validate(options as unknown as DriverOptions);
+  return written;
 }
 
 /** A property stands for the variable of the same name in capitals, so both are one key; and for what Java calls it. */

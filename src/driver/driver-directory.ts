@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { CNC_FILE, CncFile } from '../cnc/cnc-file.ts';
+import { CNC_FILE, CncFile, LOSS_REPORT_FILE } from '../cnc/cnc-file.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { readErrorLog } from '../concurrent/distinct-error-log.ts';
 import type { Machine } from '../concurrent/machine.ts';
 import type { SharedFiles } from '../memory/shared-files.ts';
-import { AeronError, codeOf } from '../util/errors.ts';
+import { AeronError, codeOf, messageOf } from '../util/errors.ts';
 import type { DriverOptions } from './driver-options.ts';
 
 /** A living driver writes its heartbeat every second or so: one that does not for this long, and has no process, is dead. */
@@ -15,20 +15,59 @@ const WATCH_INTERVAL_MS = 10;
 /** Where the CnC file has the driver's process id. */
 const CNC_PID_OFFSET = 40;
 
+/** What a driver makes in its directory. */
+const PUBLICATIONS = 'publications';
+const IMAGES = 'images';
+const DRIVER_NAMES: ReadonlySet<string> = new Set([CNC_FILE, LOSS_REPORT_FILE, PUBLICATIONS, IMAGES]);
+
 /**
  * Makes the Aeron directory ready for a new driver: what a dead driver left is removed, its errors are saved beside it.
- * @throws AeronError `DRIVER_ACTIVE` when a living driver has the directory; nothing is touched then.
+ * @throws AeronError `DRIVER_ACTIVE` when a living driver has the directory, `DRIVER_DIRECTORY` when no driver made what
+ *   is in it or when it cannot be made; nothing is touched then.
  */
 export async function prepareDirectory(options: DriverOptions, machine: Machine): Promise<void> {
   const { dir } = options;
   const { files } = machine;
   if (files.exists(dir)) {
+    refuseForeign(dir, files);
     if (options.dirWarnIfExists) process.stderr.write(`WARNING: ${dir} exists\n`);
     if (!options.dirDeleteOnStart) await takeOver(options, machine);
     files.remove(dir);
   }
-  files.makeDirectory(join(dir, 'publications'));
-  files.makeDirectory(join(dir, 'images'));
+  try {
+    files.makeDirectory(join(dir, PUBLICATIONS));
+    files.makeDirectory(join(dir, IMAGES));
+  } catch (error) {
+    throw new AeronError(
+      'DRIVER_DIRECTORY',
+      `the Aeron directory ${dir} cannot be made: ${messageOf(error)}. Choose one with aeron.dir that can, in memory if possible: /dev/shm/…`,
+      { cause: error },
+    );
+  }
+}
+
+/** A directory is removed with all that is in it before a driver starts: one that is no driver's must not be. */
+function refuseForeign(dir: string, files: SharedFiles): void {
+  let names: string[];
+  try {
+    names = files.names(dir);
+  } catch (error) {
+    throw new AeronError(
+      'DRIVER_DIRECTORY',
+      `${dir} is no directory that can be read: ${messageOf(error)}. Choose another with aeron.dir.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (names.includes(CNC_FILE)) return;
+  const foreign = names.find((name) => !DRIVER_NAMES.has(name));
+  if (foreign === undefined) return;
+  throw new AeronError(
+    'DRIVER_DIRECTORY',
+    `${dir} has ${foreign} in it and no ${CNC_FILE}, so no driver made it, and a start would remove all of it. ` +
+      'Choose a directory of its own with aeron.dir.',
+  );
 }
 
 async function takeOver({ dir, driverTimeoutMs }: DriverOptions, machine: Machine): Promise<void> {

@@ -1,4 +1,6 @@
-import { existsSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { codeOf } from '../util/errors.ts';
 import { Region } from './region.ts';
 
 /**
@@ -14,6 +16,8 @@ export interface SharedFiles {
   byteLength(path: string): number;
   /** Whether there is a file or a directory. */
   exists(path: string): boolean;
+  /** The names in a directory. Throws with code `ENOENT` or `ENOTDIR` when it is none. */
+  names(directory: string): string[];
   /** Makes a directory, and those it is in. One that is there already is no error. */
   makeDirectory(path: string): void;
   /** Removes a file, or a directory with all that is in it. What is mapped stays mapped. */
@@ -29,7 +33,8 @@ export const MAPPED_FILES: SharedFiles = {
   create: (path, byteLength, isSparse) => Region.create(path, byteLength, isSparse),
   byteLength: (path) => statSync(path).size,
   exists: (path) => existsSync(path),
-  makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
+  names: (directory) => readdirSync(directory),
+  makeDirectory,
   remove: (path) => rmSync(path, { recursive: true, force: true }),
   writeText: (path, text) => writeFileSync(path, text),
   usableSpace: (directory) => {
@@ -37,3 +42,15 @@ export const MAPPED_FILES: SharedFiles = {
     return bavail * bsize;
   },
 };
+
+/** One by one, because Node's `recursive` tries for ever where a file system such as /proc answers ENOENT. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been faster.
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}

@@ -44,6 +44,11 @@ export class SimulatedFiles implements SharedFiles {
     return this.files.has(path) || this.texts.has(path) || this.directories.has(path);
   }
 
+  names(directory: string): string[] {
+    const all = [...this.paths(), ...this.directories].filter((path) => path.startsWith(`${directory}/`));
+    return [...new Set(all.map((path) => path.slice(directory.length + 1).split('/')[0]!))];
+  }
+
   makeDirectory(path: string): void {
     this.directories.add(path);
   }

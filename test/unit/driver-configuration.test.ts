@@ -7,6 +7,7 @@ import { formatConfiguration, loadConfiguration } from '../../src/driver/configu
 import { networkAgentConfig } from '../../src/driver/network-agent-config.ts';
 import { parseProperties } from '../../src/driver/properties.ts';
 import { environmentName, IGNORED_SETTINGS, SETTINGS } from '../../src/driver/settings.ts';
+import { unknownSettings } from '../../src/driver/unknown-settings.ts';
 import { Region } from '../../src/memory/region.ts';
 import { ConfigurationError } from '../../src/util/errors.ts';
 
@@ -55,6 +56,31 @@ test('should let property files win over the environment, and -D over both', (t)
   refused(
     [join(directory, 'none')],
     `cannot read property file ${directory}/none: ENOENT: no such file or directory, open '${directory}/none'`,
+  );
+});
+
+test('should name settings that are misspelled or mean nothing, and none that are right or of other programs', () => {
+  assert.deepEqual(
+    unknownSettings({
+      env: {
+        AERON_THREADING_MDOE: 'SHARED',
+        AERON_DIR: '/dev/shm/x',
+        AERON_CLUSTER_ID: '1',
+        PATH: '/bin',
+        AERON_MTU: '1',
+      },
+      args: [
+        '-Daeron.mtu.lenght=4096',
+        '-Daeron.archive.id=7',
+        '-Dagrona.check=false',
+        '-Daeron.thread.naming=true',
+      ],
+    }),
+    [
+      'AERON_THREADING_MDOE is not a setting of this driver; did you mean aeron.threading.mode?',
+      '-Daeron.mtu.lenght is not a setting of this driver; did you mean aeron.mtu.length?',
+      '-Daeron.archive.id is not a setting of this driver and has no effect.',
+    ],
   );
 });
 

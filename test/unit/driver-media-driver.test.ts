@@ -276,6 +276,24 @@ test('should refuse settings that cannot work together', async (t) => {
   assert.ok(!existsSync(dir));
 });
 
+test('should leave a directory alone that no driver made', async (t) => {
+  const dir = freshDirectory(t);
+  mkdirSync(dir);
+  writeFileSync(join(dir, 'thesis.tex'), 'years of work');
+  for (const dirDeleteOnStart of [false, true]) {
+    const launched = MediaDriver.launch({ dir, threadingMode: 'INVOKER', dirDeleteOnStart });
+    await rejectsWith(launched, 'DRIVER_DIRECTORY', `${dir} has thesis.tex in it and no cnc.dat`);
+  }
+  assert.deepEqual(readdirSync(dir), ['thesis.tex']);
+  const file = join(dir, 'thesis.tex');
+  await rejectsWith(MediaDriver.launch({ dir: file }), 'DRIVER_DIRECTORY', `${file} is no directory`);
+});
+
+test('should say which directory it cannot make', async () => {
+  const launched = MediaDriver.launch({ dir: '/proc/aeron', threadingMode: 'INVOKER' });
+  await rejectsWith(launched, 'DRIVER_DIRECTORY', 'the Aeron directory /proc/aeron cannot be made: ENOENT');
+});
+
 test('should have the system counters under their ids', async (t) => {
   const dir = freshDirectory(t);
   const driver = await launch(t, { dir, threadingMode: 'INVOKER' });

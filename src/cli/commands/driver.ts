@@ -1,6 +1,7 @@
 import { loadConfiguration } from '../../driver/configuration.ts';
 import { MediaDriver } from '../../driver/media-driver.ts';
 import { SETTINGS } from '../../driver/settings.ts';
+import { unknownSettings } from '../../driver/unknown-settings.ts';
 import { version } from '../version.ts';
 
 /**
@@ -21,6 +22,9 @@ export async function driver(args: string[]): Promise<number> {
   }
 
   const options = loadConfiguration({ env: process.env, args });
+  for (const sentence of unknownSettings({ env: process.env, args })) {
+    process.stderr.write(`aeron-bypass driver: ${sentence}\n`);
+  }
   // Listens before anybody is told that the driver is there.
   const signalled = firstSignal();
   const mediaDriver = await MediaDriver.launch(options);

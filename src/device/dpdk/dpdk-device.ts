@@ -25,13 +25,14 @@ const LINK_UP = 1;
 const REMOVED = 4;
 
 function portError(error: unknown): AeronError {
-  const message = messageOf(error);
+  // What DPDK printed may be in it, line by line.
+  const message = messageOf(error).trimEnd();
   switch (codeOf(error)) {
     case 'DPDK_NO_PORT':
       return new AeronError(
         'DPDK_NO_PORT',
-        `${message}. Bind a card to vfio-pci ("dpdk-devbind.py --status" lists them) or add a virtual device (--vdev=…), ` +
-          'and check the port id. A bound card that is missing shares its IOMMU group with other devices, lacks interrupt ' +
+        `${message}\nBind a card ("aeron-bypass nic list" shows them, "aeron-bypass nic bind" takes one) or add a virtual ` +
+          'device (--vdev=…), and check the port id. A bound card that is missing shares its IOMMU group with other devices, lacks interrupt ' +
           'remapping, or meets a low "ulimit -l". A net_virtio_user port with server=1 is missing when its peer did not ' +
           'come within 30 s.',
         { cause: error },

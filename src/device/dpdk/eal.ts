@@ -95,7 +95,8 @@ export function initialiseEal(ealArguments: readonly string[]): DpdkAddon {
     }
     throw new AeronError(
       'DPDK_INIT',
-      `EAL refused "${complete.join(' ')}": ${messageOf(error)}. Correct the arguments and restart: EAL has one try per process.`,
+      `EAL refused "${complete.join(' ')}": ${messageOf(error).trimEnd()}\n` +
+        'Correct the arguments and restart: EAL has one try per process.',
       { cause: error },
     );
   }
