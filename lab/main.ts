@@ -172,7 +172,8 @@ async function runBoots(files: LabFiles, model: CardModel, scenario: Scenario): 
     if (outcome.kind !== 'passed' && outcome.kind !== 'cut')
       return { ...outcome, reason: nth + outcome.reason };
   }
-  return { kind: 'passed', reason: '' };
+  const { isPassed, note } = scenario.check?.(folder) ?? { isPassed: true, note: '' };
+  return { kind: isPassed ? 'passed' : 'failed', reason: note };
 }
 
 function commandOf({ program: [name, ...args] }: Boot): string[] {
