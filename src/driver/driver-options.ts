@@ -148,6 +148,7 @@ export interface DriverOptions {
   readonly receiverCpuAffinity: number;
 
   readonly networkAgents: number;
+  readonly networkStartTimeoutNs: number;
   readonly transport: 'auto' | 'kernel' | 'dpdk' | 'none';
   readonly dpdkLocalIpv4Address: Ipv4Interface | null;
   readonly dpdkGatewayIpv4Address: IpAddress;

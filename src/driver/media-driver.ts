@@ -262,6 +262,7 @@ function startThread(
     config,
     clock: files.clock,
     ...threadOf(options, config.place?.index ?? 0, config.place !== null),
+    startTimeoutNs: options.networkStartTimeoutNs,
     onFailure,
   });
 }

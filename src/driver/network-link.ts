@@ -29,6 +29,8 @@ export interface NetworkThreadOptions {
   readonly idleStrategy: string;
   readonly idleStrategyInitArgs: string;
   readonly cpu: number;
+  /** Nanoseconds it may take until the agent runs. */
+  readonly startTimeoutNs: number;
   /** What tools that list threads call it, at most 15 characters. */
   readonly name: string;
   /** Told once when the thread ends without having been closed. */

@@ -342,6 +342,8 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
 
   networkAgents: int('aeron.network.agents', '1', 1, 16,
     'network threads, each with its own sockets or queue pair of the DPDK port; a stream has one, by its UDP port'),
+  networkStartTimeoutNs: duration('aeron.network.start.timeout', '120s', US, LARGEST,
+    'time in which a network thread has to have started, DPDK and its card included'),
   transport: choice('aeron.transport', 'auto', same('auto', 'kernel', 'dpdk', 'none'),
     'kernel sockets, a DPDK port, or none (IPC only); auto: DPDK when its address or EAL arguments are given'),
   dpdkLocalIpv4Address: setting('aeron.dpdk.local.ipv4.address', 'ipv4Interface', '',

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Clock } from '../concurrent/clock.ts';
+import { lastWordsOfDpdk } from '../native/dpdk-addon.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
 import { sharedIpv6Addresses } from '../util/ip-address.ts';
 import type { NetworkCommand, NetworkEvent } from './messages.ts';
@@ -13,7 +14,6 @@ import {
   type NetworkWorkerData,
 } from './network-worker-data.ts';
 
-const START_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 
 /**
@@ -25,7 +25,7 @@ export class WorkerNetwork implements RunningNetwork {
   private readonly worker: Worker;
   private readonly port: MessagePort;
   private readonly doorbell: Int32Array;
-  private readonly hasTransport: boolean;
+  private readonly transportKind: NetworkThreadOptions['config']['transport']['kind'];
   /** What it is called in messages. */
   private readonly who: string;
   private eventsSeen = 0;
@@ -57,7 +57,7 @@ export class WorkerNetwork implements RunningNetwork {
     this.clock = clock;
     this.port = port1;
     this.doorbell = new Int32Array(doorbell);
-    this.hasTransport = config.transport.kind !== 'none';
+    this.transportKind = config.transport.kind;
     this.worker = new Worker(new URL('./network-worker.js', import.meta.url), {
       workerData,
       transferList: [port2],
@@ -77,7 +77,11 @@ export class WorkerNetwork implements RunningNetwork {
     });
   }
 
-  /** Resolves when the agent runs. @throws AeronError when the transport cannot be opened. */
+  /**
+   * Resolves when the agent runs. What goes wrong the thread says itself, so the wait for it ends only where something
+   * that it calls never comes back.
+   * @throws AeronError when the transport cannot be opened, or `NETWORK_THREAD_FAILED`.
+   */
   static async start(options: NetworkThreadOptions): Promise<WorkerNetwork> {
     let failure: Error | null = null;
     const onFailure = (error: Error): void => {
@@ -86,24 +90,21 @@ export class WorkerNetwork implements RunningNetwork {
     };
     let isStarted = false;
     const network = new WorkerNetwork({ ...options, onFailure });
-    const { clock } = options;
-    const deadlineNs = clock.nanoTime + START_TIMEOUT_MS * 1e6;
+    const { clock, startTimeoutNs } = options;
+    const deadlineNs = clock.nanoTime + startTimeoutNs;
     try {
       for (;;) {
         const event = network.poll();
         if (event?.kind === 'started') {
           isStarted = true;
-          network.maxDatagramLength = network.hasTransport ? event.maxDatagramLength : 0;
+          network.maxDatagramLength = network.transportKind !== 'none' ? event.maxDatagramLength : 0;
           return network;
         }
         if (event?.kind === 'startFailed') throw startError(event);
         if (failure !== null) throw failure;
         clock.update();
         if (clock.nanoTime > deadlineNs) {
-          throw new AeronError(
-            'NETWORK_THREAD_FAILED',
-            `${network.who} did not start in ${START_TIMEOUT_MS} ms`,
-          );
+          throw network.notStarted(startTimeoutNs);
         }
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
@@ -111,6 +112,15 @@ export class WorkerNetwork implements RunningNetwork {
       await network.close();
       throw error;
     }
+  }
+
+  private notStarted(startTimeoutNs: number): AeronError {
+    const said = this.transportKind === 'bypass' ? ` DPDK said last: ${lastWordsOfDpdk()}` : '';
+    return new AeronError(
+      'NETWORK_THREAD_FAILED',
+      `${this.who} did not start in ${startTimeoutNs / 1e6} ms. If this machine needs longer, set ` +
+        `aeron.network.start.timeout.${said}`,
+    );
   }
 
   send(command: NetworkCommand): void {

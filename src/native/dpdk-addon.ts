@@ -1,3 +1,4 @@
+import { messageOf } from '../util/errors.ts';
 import { loadAddon, shm } from './addons.ts';
 
 /** What DPDK knows of a port before it is set up. Ring limits of 0 are none. */
@@ -92,4 +93,16 @@ export function loadDpdk(): DpdkAddon {
   const addon = loadAddon<DpdkAddon>('dpdk');
   addon.attach(shm.regionTable);
   return addon;
+}
+
+const LAST_LINES = 5;
+
+/** The last lines that EAL and drivers said, in any thread of this process, for messages. They are not said twice. */
+export function lastWordsOfDpdk(): string {
+  try {
+    const lines = loadDpdk().log().trim().split('\n');
+    return lines.slice(-LAST_LINES).join('; ') || 'nothing';
+  } catch (error) {
+    return messageOf(error);
+  }
 }

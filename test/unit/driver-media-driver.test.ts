@@ -270,6 +270,26 @@ test('should close itself and say why when the network thread fails', async (t) 
   cnc.close();
 });
 
+test('should say that the network thread does not start, and which setting bounds the wait', async (t) => {
+  const dir = freshDirectory(t);
+  const modules = mkdtempSync('/dev/shm/aeron-bypass-test-');
+  t.after(() => rmSync(modules, { recursive: true }));
+  const module = join(modules, 'stalls.mjs');
+  writeFileSync(
+    module,
+    `import { isMainThread } from 'node:worker_threads';
+    if (!isMainThread) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+    export function register() {}`,
+  );
+  const settings = { driverDynamicLibraries: [module], networkStartTimeoutNs: 300e6 };
+  await rejectsWith(
+    MediaDriver.launch({ dir, threadingMode: 'SHARED_NETWORK', ...settings }),
+    'NETWORK_THREAD_FAILED',
+    'the network thread did not start in 300 ms. If this machine needs longer, set aeron.network.start.timeout.',
+  );
+  assert.ok(!existsSync(dir));
+});
+
 test('should refuse settings that cannot work together', async (t) => {
   const dir = freshDirectory(t);
   await rejectsWith(MediaDriver.launch({ dir, mtuLength: 1000 }), 'CONFIGURATION', 'aeron.mtu.length=1000');

@@ -31,6 +31,8 @@ export class ChannelEndpoint {
   lastActiveNs = 0;
   statusCounterId = -1;
   localSockaddrCounterId = -1;
+  /** -1 unless a DPDK port carries it. */
+  transportCounterId = -1;
   /** Counts destinations; -1 unless there may be several. */
   destinationsCounterId = -1;
   /** Of publications with `control-mode=manual`. */

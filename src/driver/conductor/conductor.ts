@@ -11,6 +11,7 @@ import { type Client, Clients } from './clients.ts';
 import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
 import { Destinations } from './destinations.ts';
+import { DpdkTransports } from './dpdk-transports.ts';
 import { DutyCycleTracker } from './duty-cycle-tracker.ts';
 import { Endpoints } from './endpoints.ts';
 import { Images } from './images.ts';
@@ -44,6 +45,7 @@ export class Conductor {
   private readonly images: Images;
   private readonly linker: Linker;
   private readonly ports: Ports;
+  private readonly transports: DpdkTransports;
   private readonly captures: Captures;
   private readonly dutyCycle: DutyCycleTracker;
   private readonly commandHandler: MessageHandler;
@@ -59,11 +61,17 @@ export class Conductor {
     this.onTerminate = onTerminate;
     this.clients = new Clients(context);
     this.clientCounters = new ClientCounters(context, this.clients);
-    this.endpoints = new Endpoints(context);
+    this.transports = new DpdkTransports(context.counters);
+    this.endpoints = new Endpoints(context, this.transports);
     this.destinations = new Destinations(context, this.streams, this.endpoints);
     this.linker = new Linker(context);
     this.subscriptions = new Subscriptions(context, this.clients, this.endpoints, this.streams, this.linker);
-    this.receiveDestinations = new ReceiveDestinations(context, this.endpoints, this.subscriptions);
+    this.receiveDestinations = new ReceiveDestinations(
+      context,
+      this.endpoints,
+      this.subscriptions,
+      this.transports,
+    );
     this.publications = new Publications(
       context,
       this.clients,
@@ -276,6 +284,7 @@ export class Conductor {
         break;
       case 'portOpened':
         this.ports.onOpened(event.port);
+        this.transports.onPortOpened();
         break;
       case 'started':
       case 'startFailed':

@@ -16,6 +16,7 @@ import { ChannelEndpoint, type EndpointKind } from './channel-endpoint.ts';
 import { meansByTag } from './channel-tags.ts';
 import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
+import type { DpdkTransports } from './dpdk-transports.ts';
 import { EndpointIndex } from './endpoint-index.ts';
 import { knownAddress, type Resolution } from './name-resolver.ts';
 import type { SocketBuffers } from './parameters.ts';
@@ -36,6 +37,7 @@ const STATUS_TYPE = {
 /** The channel endpoints: opened for the first user, shared, closed after the last one. */
 export class Endpoints {
   private readonly context: ConductorContext;
+  private readonly transports: DpdkTransports;
   private readonly endpoints: EndpointIndex = new EndpointIndex();
   private readonly ports: Readonly<Record<EndpointKind, WildcardPorts>>;
   private readonly resolutions: Map<ChannelEndpoint, Resolution> = new Map();
@@ -43,9 +45,10 @@ export class Endpoints {
   private nextId = 1;
   private nextResolutionNs: number;
 
-  constructor(context: ConductorContext) {
+  constructor(context: ConductorContext, transports: DpdkTransports) {
     const { options, clock } = context;
     this.context = context;
+    this.transports = transports;
     this.ports = {
       send: new WildcardPorts(options.senderWildcardPortRange),
       receive: new WildcardPorts(options.receiverWildcardPortRange),
@@ -242,8 +245,8 @@ export class Endpoints {
   }
 
   private forget(endpoint: ChannelEndpoint): void {
-    const { statusCounterId, localSockaddrCounterId, destinationsCounterId } = endpoint;
-    for (const id of [statusCounterId, localSockaddrCounterId, destinationsCounterId]) {
+    const { statusCounterId, localSockaddrCounterId, transportCounterId, destinationsCounterId } = endpoint;
+    for (const id of [statusCounterId, localSockaddrCounterId, transportCounterId, destinationsCounterId]) {
       if (id >= 0) this.context.counters.free(id);
     }
     this.endpoints.delete(endpoint);
@@ -269,6 +272,8 @@ export class Endpoints {
         registrationId,
       });
       counters.setValue(endpoint.localSockaddrCounterId, ChannelStatus.ACTIVE);
+      const { multicast } = endpoint.addresses;
+      endpoint.transportCounterId = this.transports.allocate(kind, address, multicast, registrationId);
     }
     counters.setValue(endpoint.statusCounterId, ChannelStatus.ACTIVE);
   }

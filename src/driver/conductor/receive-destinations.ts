@@ -8,6 +8,7 @@ import { type Channel, parseChannel, type UdpAddresses, UdpChannel, type UdpChan
 import type { ChannelEndpoint } from './channel-endpoint.ts';
 import { CommandError } from './command-error.ts';
 import type { ConductorContext } from './conductor-context.ts';
+import type { DpdkTransports } from './dpdk-transports.ts';
 import type { Endpoints } from './endpoints.ts';
 import { subscriptionParameters } from './parameters.ts';
 import type { PendingCommand } from './pending-command.ts';
@@ -36,6 +37,8 @@ interface UdpDestination {
   /** Why it could not be opened. */
   error: CommandError | null;
   localSockaddrCounterId: number;
+  /** -1 unless a DPDK port carries it. */
+  transportCounterId: number;
 }
 
 /** The destinations of multi-destination subscriptions: UDP ports, and streams of this machine. */
@@ -43,12 +46,19 @@ export class ReceiveDestinations {
   private readonly context: ConductorContext;
   private readonly endpoints: Endpoints;
   private readonly subscriptions: Subscriptions;
+  private readonly transports: DpdkTransports;
   private readonly destinations: Map<number, UdpDestination> = new Map();
 
-  constructor(context: ConductorContext, endpoints: Endpoints, subscriptions: Subscriptions) {
+  constructor(
+    context: ConductorContext,
+    endpoints: Endpoints,
+    subscriptions: Subscriptions,
+    transports: DpdkTransports,
+  ) {
     this.context = context;
     this.endpoints = endpoints;
     this.subscriptions = subscriptions;
+    this.transports = transports;
   }
 
   /** @throws CommandError */
@@ -136,6 +146,7 @@ export class ReceiveDestinations {
       isOpen: false,
       error: null,
       localSockaddrCounterId: -1,
+      transportCounterId: -1,
     };
     this.destinations.set(id, destination);
     this.context.network.send({
@@ -207,16 +218,23 @@ export class ReceiveDestinations {
     const destination = this.destinations.get(destinationId);
     if (destination === undefined) return;
     const { counters } = this.context;
-    const { statusCounterId } = destination.endpoint;
+    const { statusCounterId, registrationId } = destination.endpoint;
     const address = formatSocketAddress(bound.localAddress, bound.localPort);
     try {
       destination.localSockaddrCounterId = counters.allocate({
         typeId: CounterType.LOCAL_SOCKADDR,
         label: localSockaddrLabel('rcv-local-sockaddr', statusCounterId, address),
         key: localSockaddrKey(statusCounterId, address),
-        registrationId: destination.endpoint.registrationId,
+        registrationId,
       });
       counters.setValue(destination.localSockaddrCounterId, ChannelStatus.ACTIVE);
+      const { multicast } = destination.addresses;
+      destination.transportCounterId = this.transports.allocate(
+        'receive',
+        address,
+        multicast,
+        registrationId,
+      );
       destination.isOpen = true;
     } catch (error) {
       destination.error = new CommandError(ErrorCode.GENERIC_ERROR, messageOf(error), { cause: error });
@@ -246,9 +264,11 @@ export class ReceiveDestinations {
   }
 
   private forget(destination: UdpDestination): void {
-    const { id, localSockaddrCounterId, addresses } = destination;
+    const { id, localSockaddrCounterId, transportCounterId, addresses } = destination;
     this.destinations.delete(id);
-    if (localSockaddrCounterId >= 0) this.context.counters.free(localSockaddrCounterId);
+    for (const counterId of [localSockaddrCounterId, transportCounterId]) {
+      if (counterId >= 0) this.context.counters.free(counterId);
+    }
     this.endpoints.releaseDestination(addresses.localPort);
   }
 

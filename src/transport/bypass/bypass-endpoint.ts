@@ -1,8 +1,8 @@
 // hot
 import type { DatagramHandler, Endpoint, IpAddress, MulticastOptions } from '../transport.ts';
 
-/** Groups of this network only: RFC 1112, 6.1. */
-const DEFAULT_TTL = 1;
+/** Where a channel names no other: groups of this network only (RFC 1112, 6.1). */
+export const GROUP_TIME_TO_LIVE = 1;
 
 /** Knows which endpoints there are. */
 export interface EndpointOwner {
@@ -40,7 +40,7 @@ export class BypassEndpoint implements Endpoint {
   ) {
     this.owner = owner;
     this.groupAddress = multicast === null ? 0 : multicast.groupAddress;
-    this.ttl = multicast === null || multicast.ttl === 0 ? DEFAULT_TTL : multicast.ttl;
+    this.ttl = multicast === null || multicast.ttl === 0 ? GROUP_TIME_TO_LIVE : multicast.ttl;
     this.localAddress = localAddress;
     this.localPort = localPort;
     this.remoteAddress = remoteAddress;

@@ -1,4 +1,7 @@
 import { offloadNames } from '../../device/dpdk/port-plan.ts';
+import { TIME_TO_LIVE } from '../../net/ipv4.ts';
+import type { MulticastOptions } from '../transport.ts';
+import { GROUP_TIME_TO_LIVE } from './bypass-endpoint.ts';
 import type { BypassConfig, DpdkTransport } from './bypass-transport.ts';
 
 /** What there is to say of a network agent's queue pair of a port, to those in other isolates. Plain data. */
@@ -48,4 +51,9 @@ export function portReport(
     net: statistics.net.buffer as SharedArrayBuffer,
     device: statistics.device.buffer as SharedArrayBuffer,
   };
+}
+
+/** Of the datagrams that an endpoint sends. */
+export function timeToLiveOf(multicast: MulticastOptions | null): number {
+  return multicast === null ? TIME_TO_LIVE : multicast.ttl || GROUP_TIME_TO_LIVE;
 }
