@@ -25,6 +25,8 @@ import { UDP_DESTINATION_PORT, UDP_HEADER_LENGTH, UDP_SOURCE_PORT } from './udp.
 export const ICMP_DESTINATION_UNREACHABLE = 3;
 export const PORT_UNREACHABLE = 3;
 export const FRAGMENTATION_NEEDED = 4;
+/** Set in what is told of ICMPv6's "destination unreachable" with another code than that for ports; the code is in the rest. */
+export const ICMPV6_CODES = 0x100;
 const NEXT_HOP_MTU = 6;
 const QUOTE = 8;
 /** RFC 791: every network carries as much. */
@@ -32,7 +34,7 @@ const MTU_MIN = 68;
 
 /** Hears that what we sent did not arrive. Cold. */
 export interface UnreachableListener {
-  /** `code` is ICMP's; `mtu` is of the network that a packet was too long for, or 0. */
+  /** `code` is ICMP's, also for what ICMPv6 says in other numbers, or has {@link ICMPV6_CODES} set; `mtu` is of the network that a packet was too long for, or 0. */
   onDatagramUnreachable(code: number, address: number, mtu: number): void;
 }
 
@@ -48,7 +50,8 @@ export class IcmpErrors {
   private readonly view: DataView;
   private readonly address: number;
   private readonly mtu: number;
-  private readonly flows: RecentFlows;
+  /** Of IPv6 too. */
+  readonly flows: RecentFlows;
   private readonly statistics: Float64Array;
 
   constructor(view: DataView, address: number, mtu: number, flows: RecentFlows, statistics: Float64Array) {
@@ -91,8 +94,13 @@ export class IcmpErrors {
     const datagram = quote + IPV4_HEADER_LENGTH;
     const ports =
       (view.getUint16(datagram + UDP_SOURCE_PORT) << 16) | view.getUint16(datagram + UDP_DESTINATION_PORT);
-    const isOthers = this.others?.tellUnreachable(view.getInt32(quote + IPV4_DESTINATION), ports, code, mtu);
-    if (isOthers !== true) this.onUnreachable(view.getInt32(quote + IPV4_DESTINATION), ports, code, mtu);
+    this.tell(view.getInt32(quote + IPV4_DESTINATION), ports, code, mtu);
+  }
+
+  /** Somebody says so of a datagram from an address of ours. */
+  tell(address: number, ports: number, code: number, mtu: number): void {
+    const isOthers = this.others?.tellUnreachable(address, ports, code, mtu);
+    if (isOthers !== true) this.onUnreachable(address, ports, code, mtu);
   }
 
   /** A datagram from and to these ports did not arrive at an address. */

@@ -14,13 +14,16 @@ import {
   MLD_V1_REPORT,
   NEIGHBOUR_ADVERTISEMENT,
   NEIGHBOUR_SOLICITATION,
+  PACKET_TOO_BIG,
   PORT_UNREACHABLE,
   writeIcmpv6Checksum,
 } from './icmpv6.ts';
+import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import {
   HOP_LIMIT,
   IPV6_DESTINATION,
   IPV6_HEADER_LENGTH,
+  IPV6_MTU_MIN,
   IPV6_PAYLOAD_LENGTH,
   IPV6_SOURCE,
   isUpperChecksumRight,
@@ -40,13 +43,15 @@ import { RateLimit } from './rate-limit.ts';
 /** What anyone can cause, a second. */
 const REPLIES_PER_SECOND = 1000;
 const ERRORS_PER_SECOND = 100;
+/** Errors of others a second that are looked at. */
+const HEARD_ERRORS_PER_SECOND = 1000;
 /** RFC 4443, 2.4 (c): an error with what it quotes fits the smallest MTU there is. */
-const ERROR_QUOTE_LENGTH_MAX: number = 1280 - IPV6_HEADER_LENGTH - ICMPV6_HEADER_LENGTH;
+const ERROR_QUOTE_LENGTH_MAX: number = IPV6_MTU_MIN - IPV6_HEADER_LENGTH - ICMPV6_HEADER_LENGTH;
 
 const HEADERS = ETHERNET_HEADER_LENGTH + IPV6_HEADER_LENGTH + ICMPV6_HEADER_LENGTH;
 const VERSION = 0x60000000;
 
-/** A host's side of ICMPv6: answers echo requests, says which ports nobody has, and hands the rest on. */
+/** A host's side of ICMPv6: answers echo requests, says which ports nobody has, hears of what did not arrive, hands the rest on. */
 export class Icmpv6Host {
   private readonly queue: FrameQueue;
   private readonly nd: NdHost;
@@ -54,8 +59,19 @@ export class Icmpv6Host {
   private readonly statistics: Float64Array;
   private readonly replyLimit: RateLimit;
   private readonly errorLimit: RateLimit;
+  private readonly heardErrorLimit: RateLimit;
+  private readonly errors: Icmpv6Errors;
 
-  constructor(queue: FrameQueue, nd: NdHost, mld: MldHost, statistics: Float64Array, clock: Clock) {
+  constructor(
+    queue: FrameQueue,
+    nd: NdHost,
+    mld: MldHost,
+    errors: Icmpv6Errors,
+    statistics: Float64Array,
+    clock: Clock,
+  ) {
+    this.errors = errors;
+    this.heardErrorLimit = new RateLimit(clock, HEARD_ERRORS_PER_SECOND);
     this.queue = queue;
     this.nd = nd;
     this.mld = mld;
@@ -84,6 +100,13 @@ export class Icmpv6Host {
       case ECHO_REQUEST:
         if (isUsable && view.getUint8(message + ICMPV6_CODE) === 0) {
           this.reply(frame, packet, message, length);
+          return;
+        }
+        break;
+      case DESTINATION_UNREACHABLE:
+      case PACKET_TOO_BIG:
+        if (isUsable && this.heardErrorLimit.take()) {
+          this.errors.onMessage(message, length);
           return;
         }
     }

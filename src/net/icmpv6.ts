@@ -6,6 +6,7 @@ import { ipv6PseudoSum, NEXT_ICMPV6 } from './ipv6.ts';
 
 export const DESTINATION_UNREACHABLE = 1;
 export const PORT_UNREACHABLE = 4;
+export const PACKET_TOO_BIG = 2;
 export const ECHO_REQUEST = 128;
 export const ECHO_REPLY = 129;
 export const MLD_QUERY = 130;

@@ -41,6 +41,7 @@ import { NOT_NOW } from './neighbour-cache.ts';
 import type { NeighbourListener } from './neighbour-listener.ts';
 import * as count from './net-statistics.ts';
 import { deliverPlain, plainPayloadLength } from './plain-datagram.ts';
+import { Reassembly } from './reassembly.ts';
 import { RecentFlows } from './recent-flows.ts';
 import { Route, type RouteOptions } from './route.ts';
 import { READY, UNREACHABLE, UNRESOLVED } from './send-state.ts';
@@ -103,6 +104,8 @@ export class IpStack implements TapPoint {
   private readonly icmp: IcmpHost;
   private readonly flows: RecentFlows = new RecentFlows();
   private readonly ipv4: Ipv4Receiver;
+  /** Null: pieces of datagrams are dropped. */
+  private reassembly: Reassembly | null = null;
   private readonly header: DatagramHeader = new DatagramHeader();
   private linkCheckNs = -1e18;
   /** The flow that `header` points at, and the state of the neighbours it was made from. */
@@ -124,10 +127,11 @@ export class IpStack implements TapPoint {
     this.igmp = new IgmpHost(this.queue, filter, address, statistics, clock);
     this.membership = this.igmp.membership;
     this.icmp = new IcmpHost(this.queue, address, this.flows, statistics, clock);
-    this.ipv4 = new Ipv4Receiver(device.memory, address, statistics, clock, this.icmp, this.igmp);
+    this.ipv4 = new Ipv4Receiver(device.memory, address, statistics, this.icmp, this.igmp);
     this.route = new Route(address, options.prefixLength, options.gatewayAddress, options.routes);
     const ipv6 = options.ipv6 ?? null;
-    this.ipv6 = ipv6 === null ? null : new Ipv6Host(this.queue, filter, ipv6, statistics, clock);
+    this.ipv6 =
+      ipv6 === null ? null : new Ipv6Host(this.queue, filter, ipv6, this.icmp.errors, statistics, clock);
     this.address = address;
     this.view = device.memory.view;
     this.rxWords = device.rxWords;
@@ -184,12 +188,15 @@ export class IpStack implements TapPoint {
 
   /** Puts datagrams together that come in pieces, for `listener`; they are dropped otherwise. Cold. */
   reassemble(listener: ReassembledListener): void {
-    this.ipv4.reassemble(listener);
+    const reassembly = new Reassembly(this.clock, this.statistics);
+    this.reassembly = reassembly;
+    this.ipv4.reassemble(reassembly, listener);
+    this.ipv6?.receiver.reassemble(reassembly, listener);
   }
 
   /** Gives its own memory back, not the device. Cold. */
   close(): void {
-    this.ipv4.close();
+    this.reassembly?.close();
     this.igmp.close();
     this.ipv6?.close();
   }

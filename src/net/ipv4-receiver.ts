@@ -1,5 +1,4 @@
 // hot
-import type { Clock } from '../concurrent/clock.ts';
 import { RX_IP_BAD, RX_IP_GOOD, RX_SUMMED, RX_UDP_BAD, RX_UDP_GOOD } from '../device/device.ts';
 import type { Region } from '../memory/region.ts';
 import { fold } from '../util/internet-checksum.ts';
@@ -36,7 +35,7 @@ import {
   UDP_CHECKSUM_WRONG,
   UDP_MALFORMED,
 } from './net-statistics.ts';
-import { Reassembly } from './reassembly.ts';
+import type { Reassembly } from './reassembly.ts';
 import {
   type GroupListener,
   isUdpChecksumRight,
@@ -60,40 +59,25 @@ export class Ipv4Receiver {
   private readonly view: DataView;
   private readonly address: number;
   private readonly statistics: Float64Array;
-  private readonly clock: Clock;
   private readonly icmp: IcmpHost;
   private readonly igmp: IgmpHost;
   /** Null: fragments are dropped. */
   private reassembly: Reassembly | null = null;
   private reassembledListener: ReassembledListener | null = null;
 
-  constructor(
-    memory: Region,
-    address: number,
-    statistics: Float64Array,
-    clock: Clock,
-    icmp: IcmpHost,
-    igmp: IgmpHost,
-  ) {
+  constructor(memory: Region, address: number, statistics: Float64Array, icmp: IcmpHost, igmp: IgmpHost) {
     this.memory = memory;
     this.view = memory.view;
     this.address = address;
     this.statistics = statistics;
-    this.clock = clock;
     this.icmp = icmp;
     this.igmp = igmp;
   }
 
   /** Puts fragments together from now on, for `listener`. Cold. */
-  reassemble(listener: ReassembledListener): void {
-    this.reassembly = new Reassembly(this.clock, this.statistics);
+  reassemble(reassembly: Reassembly, listener: ReassembledListener): void {
+    this.reassembly = reassembly;
     this.reassembledListener = listener;
-  }
-
-  /** Cold. */
-  close(): void {
-    this.reassembly?.close();
-    this.reassembly = null;
   }
 
   /** A frame to our card. */

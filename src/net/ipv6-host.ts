@@ -5,6 +5,8 @@ import { ipv6Word, isMulticast } from '../util/ip-address.ts';
 import { IPV6_MULTICAST_HIGH } from './ethernet.ts';
 import type { FrameQueue } from './frame-queue.ts';
 import type { GroupFilter } from './group-filter.ts';
+import type { IcmpErrors } from './icmp-errors.ts';
+import { Icmpv6Errors } from './icmpv6-errors.ts';
 import { Icmpv6Host } from './icmpv6-host.ts';
 import { HOP_LIMIT } from './ipv6.ts';
 import { Ipv6Addresses, type Ipv6Prefix } from './ipv6-addresses.ts';
@@ -13,6 +15,7 @@ import { Ipv6Receiver } from './ipv6-receiver.ts';
 import { MldHost } from './mld-host.ts';
 import { NdHost } from './nd-host.ts';
 import { NOT_NOW } from './neighbour-cache.ts';
+import type { RecentFlows } from './recent-flows.ts';
 import { READY, UNREACHABLE, UNRESOLVED } from './send-state.ts';
 
 export interface Ipv6Options {
@@ -25,8 +28,8 @@ export interface Ipv6Options {
 /**
  * A host with IPv6 addresses beside an IPv4 one: discovers neighbours and answers them, asks whether anybody has its
  * addresses before it uses them, tells routers of its groups, answers ping, sends and receives UDP. Addresses and the gateway
- * are configured: router advertisements and redirects are ignored, and counted. Not supported, and counted: fragments, source
- * routes, options that may not be skipped.
+ * are configured: router advertisements and redirects are ignored, and counted. Datagrams that come in pieces are put together
+ * where somebody wants that. Not supported, and counted: source routes, options that may not be skipped.
  */
 export class Ipv6Host {
   readonly addresses: Ipv6Addresses;
@@ -34,6 +37,7 @@ export class Ipv6Host {
   readonly mld: MldHost;
   readonly nd: NdHost;
   private readonly queue: FrameQueue;
+  private readonly flows: RecentFlows;
   private readonly header: Ipv6DatagramHeader = new Ipv6DatagramHeader();
   /** The flow that `header` points at, and the state of the neighbours it was made from. */
   private headerSource = 0;
@@ -45,16 +49,19 @@ export class Ipv6Host {
     queue: FrameQueue,
     filter: GroupFilter,
     { addresses, gatewayAddress }: Ipv6Options,
+    errors: IcmpErrors,
     statistics: Float64Array,
     clock: Clock,
   ) {
-    const { macHigh, macLow } = queue.device;
+    const { macHigh, macLow, mtu } = queue.device;
     this.queue = queue;
+    this.flows = errors.flows;
     this.addresses = new Ipv6Addresses(addresses, gatewayAddress, macHigh, macLow);
     this.nd = new NdHost(queue, this.addresses, statistics, clock);
     this.mld = new MldHost(queue, filter, this.addresses, statistics, clock);
-    const icmp = new Icmpv6Host(queue, this.nd, this.mld, statistics, clock);
-    this.receiver = new Ipv6Receiver(queue.view, this.addresses, statistics, icmp, this.mld);
+    const errors6 = new Icmpv6Errors(queue.view, this.addresses, mtu, errors, statistics);
+    const icmp = new Icmpv6Host(queue, this.nd, this.mld, errors6, statistics, clock);
+    this.receiver = new Ipv6Receiver(queue.device.memory, this.addresses, statistics, icmp, this.mld);
     for (const group of this.addresses.solicitedNodes) this.mld.join(group);
   }
 
@@ -170,5 +177,6 @@ export class Ipv6Host {
     this.headerAddress = address;
     this.headerPorts = ports;
     this.headerVersion = version;
+    this.flows.add(address, ports);
   }
 }

@@ -1,5 +1,6 @@
 // hot
 import { RX_SUMMED, RX_UDP_BAD, RX_UDP_GOOD } from '../device/device.ts';
+import type { Region } from '../memory/region.ts';
 import { addBytes, fold } from '../util/internet-checksum.ts';
 import { ANY_IPV6, internIpv6 } from '../util/ip-address.ts';
 import { ETHERNET_HEADER_LENGTH } from './ethernet.ts';
@@ -8,6 +9,7 @@ import {
   IPV6_DESTINATION,
   IPV6_HEADER_LENGTH,
   IPV6_SOURCE,
+  ipv6PseudoSum,
   isUpperChecksumRight,
   NEXT_ICMPV6,
   NEXT_UDP,
@@ -16,6 +18,7 @@ import {
 import { type Ipv6Addresses, PREFERRED } from './ipv6-addresses.ts';
 import { findGroup, type MldHost } from './mld-host.ts';
 import {
+  IPV6_FRAGMENTS,
   IPV6_NOT_OURS,
   IPV6_PROTOCOL_UNSUPPORTED,
   IPV6_SOURCE_INVALID,
@@ -24,7 +27,15 @@ import {
   UDP_CHECKSUM_WRONG,
   UDP_MALFORMED,
 } from './net-statistics.ts';
-import { UDP_CHECKSUM, UDP_DESTINATION_PORT, UDP_HEADER_LENGTH, UDP_LENGTH, UDP_SOURCE_PORT } from './udp.ts';
+import type { Reassembly } from './reassembly.ts';
+import {
+  type ReassembledListener,
+  UDP_CHECKSUM,
+  UDP_DESTINATION_PORT,
+  UDP_HEADER_LENGTH,
+  UDP_LENGTH,
+  UDP_SOURCE_PORT,
+} from './udp.ts';
 
 /** Receives UDP payloads of IPv6, for our addresses and for groups, of any port, valid until the next receive. */
 export interface Ipv6Listener {
@@ -48,25 +59,36 @@ export class Ipv6Receiver {
   listener: Ipv6Listener | null = null;
   /** Whether datagrams for groups that we are not in are handed over too. */
   hearsEveryGroup = false;
+  private readonly memory: Region;
   private readonly view: DataView;
   private readonly addresses: Ipv6Addresses;
   private readonly statistics: Float64Array;
   private readonly icmp: Icmpv6Host;
   private readonly mld: MldHost;
   private readonly upper: UpperLayer = new UpperLayer();
+  /** Null: fragments are dropped. */
+  private reassembly: Reassembly | null = null;
+  private reassembledListener: ReassembledListener | null = null;
 
   constructor(
-    view: DataView,
+    memory: Region,
     addresses: Ipv6Addresses,
     statistics: Float64Array,
     icmp: Icmpv6Host,
     mld: MldHost,
   ) {
-    this.view = view;
+    this.memory = memory;
+    this.view = memory.view;
     this.addresses = addresses;
     this.statistics = statistics;
     this.icmp = icmp;
     this.mld = mld;
+  }
+
+  /** Puts fragments together from now on, for `listener`. Cold. */
+  reassemble(reassembly: Reassembly, listener: ReassembledListener): void {
+    this.reassembly = reassembly;
+    this.reassembledListener = listener;
   }
 
   /** A frame to our card, or to the Ethernet address of a group, of which `groupMacLow` are the last four octets. */
@@ -101,18 +123,95 @@ export class Ipv6Receiver {
       return;
     }
     const isUsable = own >= 0 && addresses.states[own] === PREFERRED;
-    if (upper.protocol === NEXT_ICMPV6) {
-      this.icmp.onMessage(frame, packet, upper.offset, upper.length, isUsable);
-    } else if (upper.protocol !== NEXT_UDP) {
-      statistics[IPV6_PROTOCOL_UNSUPPORTED]!++;
-    } else if (isUsable) {
-      this.onUdp(frame, packet, available, flags, sum, addresses.numbers[own]!);
-    } else {
-      let group = isGroup ? findGroup(this.mld.membership, word0, word1, word2, word3) : 0;
-      if (group === 0 && isGroup && this.hearsEveryGroup) group = internIpv6(word0, word1, word2, word3, 0);
-      if (group === 0) statistics[IPV6_NOT_OURS]!++;
-      else this.onUdp(frame, packet, available, flags, sum, group);
+    if (upper.isFragment) statistics[IPV6_FRAGMENTS]!++;
+    if (upper.protocol !== NEXT_UDP) {
+      // Of pieces only those of UDP are put together: nobody sends the rest of what is for us in pieces (RFC 6980).
+      if (upper.isFragment) return;
+      if (upper.protocol === NEXT_ICMPV6) {
+        this.icmp.onMessage(frame, packet, upper.offset, upper.length, isUsable);
+      } else {
+        statistics[IPV6_PROTOCOL_UNSUPPORTED]!++;
+      }
+      return;
     }
+    let destination = isUsable ? addresses.numbers[own]! : 0;
+    if (isGroup) {
+      destination = findGroup(this.mld.membership, word0, word1, word2, word3);
+      if (destination === 0 && this.hearsEveryGroup) destination = internIpv6(word0, word1, word2, word3, 0);
+    }
+    if (destination === 0) statistics[IPV6_NOT_OURS]!++;
+    else if (upper.isFragment) this.onFragment(packet, destination);
+    else this.onUdp(frame, packet, available, flags, sum, destination);
+  }
+
+  /** A piece of a datagram. */
+  private onFragment(packet: number, destination: number): void {
+    const { memory, upper, reassembly } = this;
+    if (reassembly === null) return;
+    const source = this.sourceOf(packet);
+    if (source === 0) return;
+    const slot = reassembly.add(
+      source,
+      destination,
+      upper.identification,
+      memory.handle,
+      upper.offset,
+      upper.length,
+      upper.fragmentOffset,
+      upper.isLastFragment,
+    );
+    if (slot >= 0) this.onReassembled(reassembly, slot, packet, source, destination);
+  }
+
+  /** `packet` is the last one of a datagram, with the same addresses as all of them. */
+  private onReassembled(
+    reassembly: Reassembly,
+    slot: number,
+    packet: number,
+    source: number,
+    destination: number,
+  ): void {
+    const { statistics } = this;
+    const { region } = reassembly;
+    const { view } = region;
+    const offset = reassembly.offset(slot);
+    const available = reassembly.length(slot);
+    const length = available < UDP_HEADER_LENGTH ? 0 : view.getUint16(offset + UDP_LENGTH);
+    if (length < UDP_HEADER_LENGTH || length > available) {
+      statistics[UDP_MALFORMED]!++;
+      return;
+    }
+    const sum = ipv6PseudoSum(this.view, packet, NEXT_UDP, length);
+    if (view.getUint16(offset + UDP_CHECKSUM) === 0 || fold(addBytes(sum, view, offset, length)) !== 0xffff) {
+      statistics[UDP_CHECKSUM_WRONG]!++;
+      return;
+    }
+    statistics[RX_DATAGRAMS]!++;
+    statistics[RX_DATAGRAM_BYTES]! += length - UDP_HEADER_LENGTH;
+    this.reassembledListener?.onReassembledUdp(
+      region,
+      offset + UDP_HEADER_LENGTH,
+      length - UDP_HEADER_LENGTH,
+      source,
+      view.getUint16(offset + UDP_SOURCE_PORT),
+      destination,
+      view.getUint16(offset + UDP_DESTINATION_PORT),
+    );
+  }
+
+  /** The number of a packet's source; 0, counted, where it has none that can be answered. */
+  private sourceOf(packet: number): number {
+    const view = this.view;
+    const source = internIpv6(
+      view.getInt32(packet + IPV6_SOURCE),
+      view.getInt32(packet + IPV6_SOURCE + 4),
+      view.getInt32(packet + IPV6_SOURCE + 8),
+      view.getInt32(packet + IPV6_SOURCE + 12),
+      0,
+    );
+    if (source !== 0 && source !== ANY_IPV6) return source;
+    this.statistics[IPV6_SOURCE_INVALID]!++;
+    return 0;
   }
 
   /** Not a group, nor ::1, nor one of ours; `::` is for neighbour discovery to judge. */
@@ -150,17 +249,8 @@ export class Ipv6Receiver {
       statistics[UDP_CHECKSUM_WRONG]!++;
       return;
     }
-    const source = internIpv6(
-      view.getInt32(packet + IPV6_SOURCE),
-      view.getInt32(packet + IPV6_SOURCE + 4),
-      view.getInt32(packet + IPV6_SOURCE + 8),
-      view.getInt32(packet + IPV6_SOURCE + 12),
-      0,
-    );
-    if (source === 0 || source === ANY_IPV6) {
-      statistics[IPV6_SOURCE_INVALID]!++;
-      return;
-    }
+    const source = this.sourceOf(packet);
+    if (source === 0) return;
     const payloadLength = length - UDP_HEADER_LENGTH;
     const sourcePort = view.getUint16(offset + UDP_SOURCE_PORT);
     const port = view.getUint16(offset + UDP_DESTINATION_PORT);

@@ -1,7 +1,7 @@
 // hot
 import { addBytes, fold } from '../util/internet-checksum.ts';
 import { ipv6Word } from '../util/ip-address.ts';
-import { IPV6_EXTENSIONS, IPV6_FRAGMENTS, IPV6_MALFORMED } from './net-statistics.ts';
+import { IPV6_EXTENSIONS, IPV6_MALFORMED } from './net-statistics.ts';
 
 /** IPv6 headers, RFC 8200. Offsets count from the packet's start, behind the Ethernet header. */
 
@@ -11,6 +11,8 @@ export const IPV6_HOP_LIMIT = 7;
 export const IPV6_SOURCE = 8;
 export const IPV6_DESTINATION = 24;
 export const IPV6_HEADER_LENGTH = 40;
+/** What every link carries: RFC 8200, 5. */
+export const IPV6_MTU_MIN = 1280;
 
 export const NEXT_HOP_BY_HOP = 0;
 export const NEXT_UDP = 17;
@@ -32,18 +34,29 @@ export const HOP_LIMIT_NEIGHBOUR = 255;
 
 const VERSION = 0x60000000;
 
+/** Of a fragment header, RFC 8200, 4.5: where the piece belongs, in bytes; whether more come; all of both. */
+const FRAGMENT_OFFSET = 0xfff8;
+const MORE_FRAGMENTS = 1;
+const OFFSET_AND_MORE: number = FRAGMENT_OFFSET | MORE_FRAGMENTS;
+
 /** What a packet holds behind its extension headers. */
 export class UpperLayer {
   protocol = 0;
   offset = 0;
   length = 0;
+  /** Whether it is a piece of a packet, which names the whole packet's protocol; the rest is of pieces only. */
+  isFragment = false;
+  isLastFragment = false;
+  fragmentOffset = 0;
+  identification = 0;
 
   /**
-   * Looks behind the headers of a packet of which `available` bytes are there. Returns why it cannot be used, as an index of
-   * the statistics, or -1 when it can. Not supported are pieces of packets, routes that are not at their end, and options
+   * Looks behind the headers of a packet of which `available` bytes are there, up to a fragment's. Returns why it cannot be used,
+   * as an index of the statistics, or -1 when it can. Not supported are routes that are not at their end, and options
    * whose type says that who does not know them must not go on.
    */
   find(view: DataView, packet: number, available: number): number {
+    this.isFragment = false;
     if (available < IPV6_HEADER_LENGTH || view.getUint8(packet) >> 4 !== 6) return IPV6_MALFORMED;
     const end = packet + IPV6_HEADER_LENGTH + view.getUint16(packet + IPV6_PAYLOAD_LENGTH);
     if (end > packet + available) return IPV6_MALFORMED;
@@ -57,7 +70,12 @@ export class UpperLayer {
       const length = next === NEXT_FRAGMENT ? 8 : (view.getUint8(offset + 1) + 1) * 8;
       if (length > end - offset) return IPV6_MALFORMED;
       // A fragment that is all of the packet is as good as none: RFC 6946.
-      if (next === NEXT_FRAGMENT && (view.getUint16(offset + 2) & 0xfff9) !== 0) return IPV6_FRAGMENTS;
+      if (next === NEXT_FRAGMENT && (view.getUint16(offset + 2) & OFFSET_AND_MORE) !== 0) {
+        this.readFragment(view, offset);
+        next = this.protocol;
+        offset += length;
+        break;
+      }
       if (next === NEXT_ROUTING && view.getUint8(offset + 3) !== 0) return IPV6_EXTENSIONS;
       if (isOptions && !areOptionsHarmless(view, offset + 2, offset + length)) return IPV6_EXTENSIONS;
       next = view.getUint8(offset);
@@ -67,6 +85,15 @@ export class UpperLayer {
     this.offset = offset;
     this.length = end - offset;
     return -1;
+  }
+
+  private readFragment(view: DataView, header: number): void {
+    const offsetAndMore = view.getUint16(header + 2);
+    this.isFragment = true;
+    this.isLastFragment = (offsetAndMore & MORE_FRAGMENTS) === 0;
+    this.fragmentOffset = offsetAndMore & FRAGMENT_OFFSET;
+    this.identification = view.getInt32(header + 4);
+    this.protocol = view.getUint8(header);
   }
 }
 

@@ -73,7 +73,7 @@ export const NEIGHBOURS_MOVED = 46;
 /** Times that a new neighbour got no entry: all are in use, or too many were new in a second. */
 export const NEIGHBOURS_REFUSED = 47;
 
-/** What was said of datagrams of ours: nobody has the port, too long for a network on the way, not delivered otherwise. */
+/** What was said of datagrams of ours, by ICMP or ICMPv6: nobody has the port, too long for a network on the way, not delivered otherwise. */
 export const ICMP_PORT_UNREACHABLE = 48;
 export const ICMP_FRAGMENTATION_NEEDED = 49;
 export const ICMP_UNREACHABLE = 50;
@@ -82,7 +82,7 @@ export const ICMP_UNMATCHED = 51;
 export const IPV6_MALFORMED = 52;
 /** Packets with options or routes that are not obeyed here. */
 export const IPV6_EXTENSIONS = 53;
-/** Pieces of packets: IPv6 is not put together. */
+/** Pieces of packets, all of them. */
 export const IPV6_FRAGMENTS = 54;
 export const IPV6_NOT_OURS = 55;
 export const IPV6_SOURCE_INVALID = 56;
@@ -111,6 +111,11 @@ export const MLD_REPORTS_LIMITED = 72;
 export const MLD_REPORTS_SUPPRESSED = 73;
 /** Other cards' claims to the addresses of neighbours. */
 export const ND_CLAIMS = 74;
+/** Of {@link IPV6_FRAGMENTS}, in the order of IPv4: put together, too late, displaced, refused. */
+export const IPV6_REASSEMBLED = 75;
+export const IPV6_REASSEMBLY_TIMEOUTS = 76;
+export const IPV6_REASSEMBLIES_EVICTED = 77;
+export const IPV6_REASSEMBLIES_REFUSED = 78;
 
 /** Names by index, for tables and counters. */
 export const NET_STATISTICS: readonly string[] = [
@@ -189,4 +194,8 @@ export const NET_STATISTICS: readonly string[] = [
   'mldReportsLimited',
   'mldReportsSuppressed',
   'ndClaims',
+  'ipv6Reassembled',
+  'ipv6ReassemblyTimeouts',
+  'ipv6ReassembliesEvicted',
+  'ipv6ReassembliesRefused',
 ];

@@ -2,11 +2,13 @@
 import type { Clock } from '../concurrent/clock.ts';
 import { CopyBurst } from '../memory/copy-burst.ts';
 import { Region } from '../memory/region.ts';
+import { isIpv6, releaseAddress, retainAddress } from '../util/ip-address.ts';
 import {
   IPV4_REASSEMBLED,
   IPV4_REASSEMBLIES_EVICTED,
   IPV4_REASSEMBLIES_REFUSED,
   IPV4_REASSEMBLY_TIMEOUTS,
+  IPV6_REASSEMBLED,
   RX_FRAMES,
 } from './net-statistics.ts';
 
@@ -15,8 +17,11 @@ export const SLOTS = 32;
 const SLOTS_PER_SOURCE = SLOTS / 2;
 /** A packet is no longer, so its payload is not either. */
 const SLOT_LENGTH = 1 << 16;
-/** Longest payload behind the shortest header. */
-const PAYLOAD_LENGTH_MAX = 65_535 - 20;
+/** Longest payload behind the shortest header, which is in the length of IPv4 and is not in that of IPv6. */
+const IPV4_PAYLOAD_LENGTH_MAX = 65_535 - 20;
+const IPV6_PAYLOAD_LENGTH_MAX = 65_535;
+/** From what is counted of IPv4 to the same of IPv6. */
+const IPV6_COUNTERS: number = IPV6_REASSEMBLED - IPV4_REASSEMBLED;
 /** Offsets of fragments count in blocks of eight bytes; a word of the map has 32 of them. */
 const BLOCK_SHIFT = 3;
 const WORDS_PER_SLOT = SLOT_LENGTH >> (BLOCK_SHIFT + 5);
@@ -37,8 +42,8 @@ const WHOLE = 3;
 export const INCOMPLETE = -1;
 
 /**
- * Puts fragments of datagrams together, in memory that is there from the start: {@link SLOTS} datagrams of any length. It
- * grows with nothing that arrives; when all slots are taken the oldest datagram goes, and of a source that has half of
+ * Puts fragments of datagrams together, of IPv4 and IPv6, in memory that is there from the start: {@link SLOTS} datagrams of any
+ * length. It grows with nothing that arrives; when all slots are taken the oldest datagram goes, and of a source that has half of
  * them its own oldest. Fragments that overlap, contradict each other or reach too far make the whole datagram refused, as
  * RFC 5722 asks of IPv6: no sender makes such. A fragment that is there already is ignored.
  */
@@ -88,7 +93,7 @@ export class Reassembly {
     const known = this.lengths[slot]!;
     const fits =
       length > 0 &&
-      end <= PAYLOAD_LENGTH_MAX &&
+      end <= (isIpv6(source) ? IPV6_PAYLOAD_LENGTH_MAX : IPV4_PAYLOAD_LENGTH_MAX) &&
       (isLast || (length & 7) === 0) &&
       (known < 0 ? !isLast || end >= this.ends[slot]! : isLast ? end === known : end <= known);
     const present = fits ? this.present(slot, offset, length) : 0;
@@ -107,7 +112,7 @@ export class Reassembly {
     if (this.receivedLengths[slot] !== this.lengths[slot]) return INCOMPLETE;
     this.states[slot] = WHOLE;
     this.bursts[slot] = this.burst;
-    this.statistics[IPV4_REASSEMBLED]!++;
+    this.count(slot, IPV4_REASSEMBLED);
     return slot;
   }
 
@@ -121,6 +126,7 @@ export class Reassembly {
   }
 
   close(): void {
+    for (let slot = 0; slot < SLOTS; slot++) this.name(slot, 0, 0, 0);
     this.copies.close();
     this.region.close();
   }
@@ -172,13 +178,16 @@ export class Reassembly {
       if (states[i] === FREE) free = i;
     }
     const slot = ofSource >= SLOTS_PER_SOURCE ? oldestOfSource : free >= 0 ? free : oldest;
-    if (slot !== free || slot < 0) this.statistics[IPV4_REASSEMBLIES_EVICTED]!++;
-    if (slot < 0) return -1;
+    if (slot < 0) {
+      this.statistics[
+        isIpv6(source) ? IPV4_REASSEMBLIES_EVICTED + IPV6_COUNTERS : IPV4_REASSEMBLIES_EVICTED
+      ]!++;
+      return -1;
+    }
+    if (slot !== free) this.count(slot, IPV4_REASSEMBLIES_EVICTED);
     states[slot] = OPEN;
     sinceNs[slot] = nowNs;
-    this.sources[slot] = source;
-    this.destinations[slot] = destination;
-    this.identifications[slot] = identification;
+    this.name(slot, source, destination, identification);
     this.lengths[slot] = -1;
     this.ends[slot] = 0;
     this.receivedLengths[slot] = 0;
@@ -187,15 +196,29 @@ export class Reassembly {
     return slot;
   }
 
+  /** Whose fragments a slot is for. Addresses keep their numbers until it is another's, whatever strangers send. */
+  private name(slot: number, source: number, destination: number, identification: number): void {
+    releaseAddress(this.sources[slot]!);
+    releaseAddress(this.destinations[slot]!);
+    this.sources[slot] = retainAddress(source);
+    this.destinations[slot] = retainAddress(destination);
+    this.identifications[slot] = identification;
+  }
+
   private timeOut(slot: number): void {
     // What was refused has been counted as that.
-    if (this.states[slot] === OPEN) this.statistics[IPV4_REASSEMBLY_TIMEOUTS]!++;
+    if (this.states[slot] === OPEN) this.count(slot, IPV4_REASSEMBLY_TIMEOUTS);
     this.states[slot] = FREE;
   }
 
   private refuse(slot: number): void {
     this.states[slot] = REFUSED;
-    this.statistics[IPV4_REASSEMBLIES_REFUSED]!++;
+    this.count(slot, IPV4_REASSEMBLIES_REFUSED);
+  }
+
+  /** Counts what became of a slot's datagram, by its family. */
+  private count(slot: number, counter: number): void {
+    this.statistics[isIpv6(this.sources[slot]!) ? counter + IPV6_COUNTERS : counter]!++;
   }
 
   /** How many of the blocks of a range are there. */

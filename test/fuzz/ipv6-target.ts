@@ -5,7 +5,15 @@ import { IpStack } from '../../src/net/ip-stack.ts';
 import { parseIpAddress } from '../../src/util/ip-text.ts';
 import type { Prng } from '../../src/util/prng.ts';
 import { hex, internetChecksum, ipv4Frame, OUR_ADDRESS, OUR_MAC, PEER_MAC } from '../support/frames.ts';
-import { address6, icmpv6Frame, ipv6Frame, OUR_IPV6, PEER_IPV6, udp6Frame } from '../support/ipv6-frames.ts';
+import {
+  address6,
+  fragment6,
+  icmpv6Frame,
+  ipv6Frame,
+  OUR_IPV6,
+  PEER_IPV6,
+  udp6Frame,
+} from '../support/ipv6-frames.ts';
 import { type Field, Mutator, words } from './mutator.ts';
 import type { FuzzTarget } from './target.ts';
 
@@ -32,7 +40,7 @@ const NEIGHBOUR = { hopLimit: 255 };
 
 /**
  * Frames of IPv6 at the stack of the bypass transport: UDP, echoes, neighbour discovery, listener discovery, extension
- * headers; and fragments of IPv4. Half of what is spoiled gets right checksums again.
+ * headers, errors; and fragments of both versions. Half of what is spoiled gets right checksums again.
  */
 export class Ipv6Target implements FuzzTarget {
   private readonly prng: Prng;
@@ -66,7 +74,7 @@ export class Ipv6Target implements FuzzTarget {
       `0100 0000 00000000 6000000000081140 ${address6(OUR_IPV6)} ${address6(PEER_IPV6)} 13880fa000080000`,
     ),
     icmpv6Frame(
-      `0200 0000 000005dc 6000000000081140 ${address6(OUR_IPV6)} ${address6(PEER_IPV6)} 13880fa000080000`,
+      `0200 0000 00000500 6000000005a01140 ${address6(OUR_IPV6)} ${address6(PEER_IPV6)} 13880fa000080000`,
     ),
     ipv6Frame(59, Buffer.alloc(8)),
   ];
@@ -90,7 +98,7 @@ export class Ipv6Target implements FuzzTarget {
     };
     this.stack.reassemble({
       onReassembledUdp: (region, offset, length) => {
-        assert.ok(length >= 0 && length <= 65_507 && offset + length <= region.byteLength);
+        assert.ok(length >= 0 && length <= 65_527 && offset + length <= region.byteLength);
       },
     });
     this.mutator = new Mutator(prng, FRAME_LENGTH_MAX + 64, false);
@@ -125,6 +133,10 @@ export class Ipv6Target implements FuzzTarget {
     const isLast = prng.nextBelow(3) === 0;
     const payload = Buffer.alloc(isLast ? 1 + prng.nextBelow(40) : 8 * (1 + prng.nextBelow(5)), offset);
     if (offset === 0) payload.write('0fa0138800280000', 'hex');
+    if (prng.nextBelow(2) === 0) {
+      const { identification } = this;
+      return fragment6(anyDatagram(prng), payload, 8 * offset, isLast, identification);
+    }
     const frame = ipv4Frame(17, payload, { fragment: offset | (isLast ? 0 : 0x2000) });
     frame.writeUInt16BE(this.identification & 0xffff, IP + 4);
     repairChecksums(frame, frame.length);
@@ -140,7 +152,7 @@ export class Ipv6Target implements FuzzTarget {
     assert.equal(frames, BURST);
     clock.advanceNs(prng.nextBelow(100) === 0 ? 61e9 : 1e6);
     const to = parseIpAddress(prng.nextBelow(4) === 0 ? PEER_IPV6 : `2001:db8::${prng.nextBelow(9999)}`);
-    if (to !== null) stack.ipv6!.startDatagrams(parseIpAddress(OUR_IPV6)!, to, 1, 2);
+    if (to !== null) stack.ipv6!.startDatagrams(parseIpAddress(OUR_IPV6)!, to, 5000, 4000);
     stack.flush();
     while (peer.receive() > 0);
   }
@@ -157,6 +169,12 @@ export class Ipv6Target implements FuzzTarget {
     this.device.close();
     this.peer.close();
   }
+}
+
+/** A frame of UDP, from one of some hosts. */
+function anyDatagram(prng: Prng): Buffer {
+  const source = `2001:db8::${(2 + prng.nextBelow(40)).toString(16)}`;
+  return udp6Frame(Buffer.alloc(0), { source, destination: prng.nextBelow(4) === 0 ? GROUP : OUR_IPV6 });
 }
 
 /** Makes the checksum of an IPv4 header, or of what is right behind that of IPv6, right. */

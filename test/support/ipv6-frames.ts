@@ -64,3 +64,33 @@ export function udp6Frame(
   datagram.writeUInt16BE(fields.checksum ?? (upperChecksum(17, datagram, fields) || 0xffff), 6);
   return ipv6Frame(17, datagram, fields);
 }
+
+/** The packet of a frame without extension headers, in pieces of `pieceLength` bytes, a multiple of 8, as a host makes them. */
+export function fragments6(frame: Buffer, pieceLength: number, identification = 1): Buffer[] {
+  const payload = frame.subarray(54);
+  const pieces: Buffer[] = [];
+  for (let offset = 0; offset < payload.length; offset += pieceLength) {
+    const data = payload.subarray(offset, offset + pieceLength);
+    const isLast = offset + pieceLength >= payload.length;
+    pieces.push(fragment6(frame, data, offset, isLast, identification));
+  }
+  return pieces;
+}
+
+/** A piece of the packet of a frame, with any data at any place. */
+export function fragment6(
+  frame: Buffer,
+  data: Uint8Array,
+  offset: number,
+  isLast: boolean,
+  identification = 1,
+): Buffer {
+  const headers = Buffer.from(frame.subarray(0, 54));
+  const header = hex('0000 0000 00000000');
+  header[0] = headers[20]!;
+  header.writeUInt16BE((offset & 0xfff8) | (isLast ? 0 : 1), 2);
+  header.writeUInt32BE(identification, 4);
+  headers[20] = 44;
+  headers.writeUInt16BE(header.length + data.length, 18);
+  return Buffer.concat([headers, header, data]);
+}

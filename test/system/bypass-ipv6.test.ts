@@ -78,6 +78,22 @@ describe('IPv6 on a DPDK port beside a kernel', { skip }, () => {
     assert.match(runAt(lab.kernel, process.execPath, '-e', program), /ECONNREFUSED/);
   });
 
+  test('puts datagrams together that the kernel sends in pieces', async (t) => {
+    const lab = newLab(t);
+    const [ours, theirs] = await Promise.all([
+      startOurs(t, lab),
+      startDriver(t, 'ours', { namespace: lab.kernel.namespace }),
+    ]);
+    const endpoint = `aeron:udp?endpoint=[${lab.bare.ipv6Address}]:${PORT}`;
+    await exchange(t, {
+      publishers: [{ party: 'ours', driver: theirs, channel: `${endpoint}|mtu=8192` }],
+      subscriber: { party: 'ours', driver: ours, channel: endpoint },
+      count: COUNT,
+    });
+    const sent = runAt(lab.kernel, 'cat', '/proc/net/snmp6');
+    assert.ok(Number(/Ip6FragCreates\s+(\d+)/.exec(sent)?.[1]) > 1000, sent);
+  });
+
   for (const [from, to] of [
     ['DPDK port', 'kernel'],
     ['kernel', 'DPDK port'],

@@ -416,7 +416,7 @@ describe('packets', () => {
       behind(60, '1100 01ff 00000000'),
       behind(43, '1100 0001 00000000'),
     );
-    assertCounted('ipv6Fragments', behind(44, '1100 0001 12345678'), behind(44, '1100 0008 12345678'));
+    assertCounted('ipv6Fragments', behind(44, '1100 0001 12345678'), behind(44, '3a00 0008 12345678'));
     assertCounted(
       'ipv6Malformed',
       behind(60, `${`3c00 ${PAD}`.repeat(9)}`),
