@@ -202,6 +202,20 @@ test('a publisher that died in a message is passed over after the unblock timeou
   assert.equal(ipc.subscribers[0]!.position, 128);
 });
 
+test('a claim is left to its publisher when the driver, not the publisher, has stood still', () => {
+  using ipc = new Ipc(1, { isExclusive: false });
+  ipc.agent.run(2000);
+  // Longer than the unblock timeout, and the claim came at the end of it.
+  ipc.agent.clock.advanceNs(20e9);
+  Atomics.store(ipc.log.region.i32, ipc.log.rawTailIndex(0), 128);
+  Atomics.store(ipc.log.region.i32, 0, -100);
+  ipc.agent.run(14_000);
+  assert.equal(ipc.agent.counter(19).get(), 0, 'unblocked publications');
+  assert.equal(Atomics.load(ipc.log.region.i32, 0), -100, 'the claim');
+  ipc.agent.run(4000);
+  assert.equal(ipc.agent.counter(19).get(), 1, 'unblocked publications');
+});
+
 test('a closed publication whose last message was never written ends before it', () => {
   using ipc = new Ipc(2);
   ipc.publisher.offer(Buffer.alloc(64));

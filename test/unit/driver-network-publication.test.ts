@@ -565,6 +565,21 @@ test('a publisher that died in a message is passed over after the unblock timeou
   assert.equal(sender.agent.counter(19).get(), 1, 'unblocked publications');
 });
 
+test('a claim is left to its publisher when the sender, not the publisher, has stood still', () => {
+  using sender = new Sender({ isExclusive: false });
+  sender.connect();
+  sender.agent.run(2000);
+  // Longer than the unblock timeout, and the claim came at the end of it.
+  sender.agent.clock.advanceNs(20e9);
+  Atomics.store(sender.log.region.i32, sender.log.rawTailIndex(0), 256);
+  Atomics.store(sender.log.region.i32, 0, -100);
+  sender.agent.run(14_000);
+  assert.equal(sender.agent.counter(19).get(), 0, 'unblocked publications');
+  assert.equal(Atomics.load(sender.log.region.i32, 0), -100, 'the claim');
+  sender.agent.run(4000);
+  assert.equal(sender.agent.counter(19).get(), 1, 'unblocked publications');
+});
+
 test('a closed publication whose last message was never written ends before it', () => {
   using sender = new Sender();
   sender.connect();

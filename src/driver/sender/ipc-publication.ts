@@ -41,7 +41,8 @@ export class IpcPublication {
   private consumerPosition = Number.NaN;
   private tripLimit = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
-  private lastTimerPosition = Number.NaN;
+  /** Where the last look found a publisher blocked; NaN: it found none. */
+  private blockedPosition = Number.NaN;
 
   constructor(context: AgentContext, log: LogBuffers, spec: IpcPublicationSpec) {
     const { termLength, initialTermId, startPosition } = spec;
@@ -59,7 +60,6 @@ export class IpcPublication {
     this.consumerPosition = startPosition;
     this.tripLimit = startPosition;
     this.timeOfLastActivityNs = context.clock.nanoTime;
-    this.lastTimerPosition = startPosition;
     this.untethered = new UntetheredSubscribers(
       context,
       spec.registrationId,
@@ -216,14 +216,19 @@ export class IpcPublication {
     if (this.hasStoodStill(isBlocked)) this.unblock();
   }
 
-  /** Whether the fastest subscriber has been blocked in one place for the unblock timeout. */
+  /**
+   * Whether the fastest subscriber has been blocked in one place for the unblock timeout, counted from the first look that found it
+   * so: nobody knows when after an earlier one it began, and an agent that did not get to run for so long would take the
+   * claim of a living publisher away, whose message were lost.
+   */
   private hasStoodStill(isBlocked: boolean): boolean {
-    if (isBlocked && this.consumerPosition === this.lastTimerPosition) {
+    const position = this.consumerPosition;
+    if (isBlocked && position === this.blockedPosition) {
       return (
         this.clock.nanoTime > this.timeOfLastActivityNs + this.context.config.publicationUnblockTimeoutNs
       );
     }
-    this.lastTimerPosition = this.consumerPosition;
+    this.blockedPosition = isBlocked ? position : Number.NaN;
     this.timeOfLastActivityNs = this.clock.nanoTime;
     return false;
   }

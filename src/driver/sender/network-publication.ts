@@ -95,7 +95,8 @@ export class NetworkPublication implements Resender {
   private timeOfLastErrorNs = Number.NaN;
   private timeOfLastResponseSetupNs = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
-  private lastTimerPosition = Number.NaN;
+  /** Where the last look found a publisher blocked; NaN: it found none. */
+  private blockedPosition = Number.NaN;
 
   // What a turn touches lies side by side, here and in the order of the constructor: of a thousand streams none is in a
   // cache when its turn comes.
@@ -207,7 +208,6 @@ export class NetworkPublication implements Resender {
     this.timeOfLastErrorNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastResponseSetupNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastActivityNs = clock.nanoTime;
-    this.lastTimerPosition = startPosition;
     this.spies.addAll(spec.subscribers, startPosition);
     this.untethered.addAll(spec.subscribers);
     this.updateConnected();
@@ -662,14 +662,19 @@ export class NetworkPublication implements Resender {
     if (this.hasStoodStill(isBlocked)) this.unblock();
   }
 
-  /** Whether the sender has been blocked in one place for the unblock timeout. */
+  /**
+   * Whether the sender has been blocked in one place for the unblock timeout, counted from the first look that found it
+   * so: nobody knows when after an earlier one it began, and an agent that did not get to run for so long would take the
+   * claim of a living publisher away, whose message were lost.
+   */
   private hasStoodStill(isBlocked: boolean): boolean {
-    if (isBlocked && this.senderPosition.value === this.lastTimerPosition) {
+    const position = this.senderPosition.value;
+    if (isBlocked && position === this.blockedPosition) {
       return (
         this.clock.nanoTime > this.timeOfLastActivityNs + this.context.config.publicationUnblockTimeoutNs
       );
     }
-    this.lastTimerPosition = this.senderPosition.value;
+    this.blockedPosition = isBlocked ? position : Number.NaN;
     this.timeOfLastActivityNs = this.clock.nanoTime;
     return false;
   }
