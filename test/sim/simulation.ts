@@ -17,7 +17,10 @@ const WARM_UP_NS = 60e6;
 export const PROGRESS_BOUND_NS = 8e9;
 /** After publishers have stopped, everything has arrived within this. */
 export const DRAIN_BOUND_NS = 4e9;
-const DRAIN_LIMIT_NS = 120e9;
+/** What goes on slowly has ended within this, all the same. */
+const SLOW_LIMIT_NS = 120e9;
+/** Who comes back so often further on after the healing, and got nothing, is outrun. */
+const REJOINS_MIN = 3;
 const STUCK_DRAIN_BOUND_NS = 20e9;
 /** After publishers have closed, their images are gone within this; after all is closed, what it took. */
 export const CLOSE_BOUND_NS = 6e9;
@@ -143,29 +146,32 @@ export class Simulation {
       await this.step();
     }
     this.heal();
-    await this.runUntil('progress', progressBoundNs, () => this.stalled());
+    await this.runUntil('progress', progressBoundNs, () => this.stalled(false));
+    if (this.stalled(true) !== null) await this.runOn('progress', progressBoundNs, () => this.stalled(true));
     await this.runFor(this.settlingNs());
     world.phase = 'drain';
     world.note('publishers stop');
-    await this.drain();
+    await this.runOn('the end', this.drainBoundNs(), () => this.undelivered());
     await this.close();
   }
 
-  /** Everything that was sent arrives, however slow an agent is: each look within the bound finds a stream further on. */
-  private async drain(): Promise<void> {
+  /**
+   * Runs until `obstacle` names none any more, however slow an agent is: each look within the bound finds another obstacle, or
+   * the same further on.
+   */
+  private async runOn(what: string, boundNs: number, obstacle: () => string | null): Promise<void> {
     const { time } = this.world;
-    const boundNs = this.drainBoundNs();
-    const limitNs = time.nowNs + DRAIN_LIMIT_NS;
-    let before = '';
+    const limitNs = time.nowNs + SLOW_LIMIT_NS;
+    let before: string | null = null;
     let endNs = 0;
     for (;;) {
       for (let i = 0; i < 50; i++) await this.step();
-      const reason = this.undelivered();
+      const reason = obstacle();
       if (reason === null) return;
       if (reason !== before) endNs = time.nowNs + boundNs;
       before = reason;
-      if (time.nowNs > endNs) fail(`no step towards the end within ${boundNs / 1e6} ms: ${reason}`);
-      if (time.nowNs > limitNs) fail(`no end within ${DRAIN_LIMIT_NS / 1e6} ms: ${reason}`);
+      if (time.nowNs > endNs) fail(`no step towards ${what} within ${boundNs / 1e6} ms: ${reason}`);
+      if (time.nowNs > limitNs) fail(`no ${what} within ${SLOW_LIMIT_NS / 1e6} ms: ${reason}`);
     }
   }
 
@@ -255,17 +261,38 @@ export class Simulation {
     }
   }
 
-  /** A live stream on which nothing sent after the healing has arrived. */
-  private stalled(): string | null {
+  /**
+   * A live stream on which nothing sent after the healing has arrived. Where somebody reads nothing, a stream goes on by a
+   * window each time that he is left behind, and what had piled up comes first: those are looked at with `slow` ones only.
+   */
+  private stalled(withSlow: boolean): string | null {
     const ended = this.drivers.find((driver) => driver.check === null);
     if (ended !== undefined) return `${ended.name} does not run`;
     return this.everyPair((publisher, subscriber) => {
-      const { publication } = publisher;
-      if (publication === null)
-        return `${publisher.client.name} has no publication of ${publisher.stream.name}`;
-      if ((subscriber.receivedSinceHealing.get(publication.sessionId) ?? 0) > 0) return null;
-      return `${subscriber.name} received nothing of session ${publication.sessionId}`;
+      const { publication, stream } = publisher;
+      if (publication === null) return `${publisher.client.name} has no publication of ${stream.name}`;
+      const { sessionId } = publication;
+      if ((subscriber.receivedSinceHealing.get(sessionId) ?? 0) > 0) return null;
+      if (this.isOutrun(subscriber, sessionId)) return null;
+      const count = subscriber.received.get(sessionId) ?? 0;
+      if (!withSlow && count > 0 && stream.subscribers.some((end) => end.isStuck)) return null;
+      return `${subscriber.name} received nothing new of session ${sessionId}, ${count} messages in all`;
     });
+  }
+
+  /**
+   * A group that follows its fastest receiver is further on than it sends again, each time that a slower machine has made an
+   * image: that one ends, and the next begins further on. Other machines get the stream, and who is behind tries again.
+   */
+  private isOutrun(subscriber: Subscriber, sessionId: number): boolean {
+    if (!subscriber.stream.isOfFastest) return false;
+    if ((subscriber.rejoinedSinceHealing.get(sessionId) ?? 0) < REJOINS_MIN) return false;
+    return this.subscribers.some(
+      (other) =>
+        other.stream === subscriber.stream &&
+        other.host !== subscriber.host &&
+        (other.receivedSinceHealing.get(sessionId) ?? 0) > 0,
+    );
   }
 
   private undelivered(): string | null {

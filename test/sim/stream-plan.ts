@@ -49,6 +49,8 @@ export interface StreamPlan {
   readonly isCubic: boolean;
   /** Whether several machines receive: who comes late may be outrun by the others, whatever the flow control is. */
   readonly isOfSeveral: boolean;
+  /** Whether several machines receive and the fastest sets the pace: others may be outrun again and again. */
+  readonly isOfFastest: boolean;
   /** Null: as the driver's settings say. */
   readonly lingerMs: number | null;
   readonly publishers: readonly StreamEnd[];
@@ -90,6 +92,7 @@ export class StreamDraw {
     const publishing = this.publicationParameters(isExclusive, lingerMs);
     const subscribing = [...(isReliable ? [] : ['reliable=false']), ...(isCubic ? ['cc=cubic'] : [])];
     const subscribers = layout.subscribers.flatMap((end) => this.subscribersOf(end, subscribing));
+    const { channel } = layout.publishers[0]!;
     return {
       index,
       name: `${kind} stream ${index}`,
@@ -98,7 +101,8 @@ export class StreamDraw {
       isReliable,
       isExclusive,
       isCubic,
-      isOfSeveral: layout.publishers[0]!.channel.includes('fc=') && layout.subscribers.length > 1,
+      isOfSeveral: channel.includes('fc=') && layout.subscribers.length > 1,
+      isOfFastest: channel.includes('fc=max') && layout.subscribers.length > 1,
       lingerMs,
       publishers: layout.publishers.flatMap((end) =>
         Array.from({ length: count }, () => ({ ...end, channel: withParameters(end.channel, publishing) })),
@@ -106,7 +110,7 @@ export class StreamDraw {
       // One that reads nothing has to have somebody beside it for whom the stream goes on.
       subscribers: subscribers.map((end) => ({
         ...end,
-        isOutrun: layout.publishers[0]!.channel.includes('ssc=true') && !end.channel.startsWith('aeron-spy'),
+        isOutrun: channel.includes('ssc=true') && !end.channel.startsWith('aeron-spy'),
         isStuck: end.isStuck && subscribers.some((other) => other.isTethered && other.host === end.host),
       })),
       messageLengths: this.pick('tiny', 'small', 'mixed', 'long'),

@@ -35,6 +35,10 @@ export class Subscriber implements Role {
   isSlow = false;
   /** Messages received that were sent after everything was healed, by session id. */
   readonly receivedSinceHealing: Map<number, number> = new Map();
+  /** Messages received, by session id. */
+  readonly received: Map<number, number> = new Map();
+  /** Images that came back after everything was healed, more than a term further on, by session id. */
+  readonly rejoinedSinceHealing: Map<number, number> = new Map();
   private isToChurn = false;
   private readonly world: World;
   private readonly end: SubscriberEnd;
@@ -65,6 +69,10 @@ export class Subscriber implements Role {
   /** Whether it is to get what is sent, now. */
   get isReading(): boolean {
     return !this.end.isOutrun && (!this.end.isStuck || this.world.phase === 'close');
+  }
+
+  get host(): number {
+    return this.end.host;
   }
 
   get isOpen(): boolean {
@@ -144,6 +152,9 @@ export class Subscriber implements Role {
     if (joinPosition < end && !this.mayJoinAtSlowest) {
       this.world.failure ??= `${this.name}: session ${sessionId} joins at ${joinPosition}, and was read up to ${end} before`;
     }
+    // A sender has no more than a term that it could send again.
+    const isLeft = joinPosition - end > image.termLength && this.ends.has(sessionId);
+    if (isLeft && this.world.phase === 'recovery') increment(this.rejoinedSinceHealing, sessionId);
     this.readings.set(correlationId, {
       image,
       joinPosition,
@@ -237,9 +248,13 @@ export class Subscriber implements Role {
     const { world } = this;
     world.messagesReceived++;
     world.mix(message.endPosition);
-    if (message.sentNs < world.healedNs) return;
-    this.receivedSinceHealing.set(sessionId, (this.receivedSinceHealing.get(sessionId) ?? 0) + 1);
+    increment(this.received, sessionId);
+    if (message.sentNs >= world.healedNs) increment(this.receivedSinceHealing, sessionId);
   }
+}
+
+function increment(counts: Map<number, number>, sessionId: number): void {
+  counts.set(sessionId, (counts.get(sessionId) ?? 0) + 1);
 }
 
 /** The UDP port of a destination; null: it has none of its own. */
