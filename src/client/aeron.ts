@@ -388,6 +388,9 @@ export class Aeron {
 
 function streamOf(channel: string | StreamOptions, streamId: number | undefined): StreamOptions {
   const stream = typeof channel === 'string' ? { channel, streamId: streamId! } : channel;
+  if (typeof stream?.channel !== 'string') {
+    throw new TypeError(`channel ${String(stream?.channel ?? channel)} is not a string such as "aeron:ipc"`);
+  }
   if (!Number.isInteger(stream.streamId) || (stream.streamId | 0) !== stream.streamId) {
     throw new RangeError(`stream id ${stream.streamId} is not a 32-bit integer`);
   }

@@ -2,6 +2,7 @@ import { defaultAeronDirectory } from '../cnc/cnc-file.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import { type Machine, THIS_MACHINE } from '../concurrent/machine.ts';
 import { ConfigurationError, messageOf } from '../util/errors.ts';
+import { didYouMean, meantBy } from '../util/slips.ts';
 import type { Image } from './image.ts';
 import type { LifecycleHandler } from './lifecycle.ts';
 import type { Subscription } from './subscription.ts';
@@ -121,6 +122,11 @@ export function clientContext(options: ClientOptions): ClientContext {
     onLifecycle: options.onLifecycle ?? nothing,
     reconnect: options.reconnect ?? false,
   };
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(context, name));
+  if (unknown !== undefined) {
+    const meant = unknown === 'dir' ? 'directory' : meantBy(unknown, Object.keys(context));
+    throw new ConfigurationError(`${unknown} is not an option of a client${didYouMean(meant)}`);
+  }
   checkPositive('driverTimeoutMs', context.driverTimeoutMs);
   checkPositive('keepAliveIntervalMs', context.keepAliveIntervalMs);
   if (!(context.resourceLingerMs >= 0)) {

@@ -93,7 +93,7 @@ export class Publication {
    * Sends `length` bytes of `buffer`, from `offset` on, as one message: copied, so the buffer can be used
    * again at once. Returns the position the stream reached (> 0), or a negative result: NOT_CONNECTED,
    * BACK_PRESSURED, ADMIN_ACTION, CLOSED or MAX_POSITION_EXCEEDED. Throws RangeError for a message longer
-   * than {@link maxMessageLength}.
+   * than {@link maxMessageLength}, TypeError for what is no Uint8Array.
    *
    * `reservedValue`, or what the function makes, goes into 64 bits of the header that belong to the application.
    */
@@ -127,10 +127,9 @@ export class Publication {
   // called: so they are short, what they do is here, and a negative result waits in a field of integers.
 
   private append(buffer: Uint8Array, offset: number, length: number, reservedValue: ReservedValue): number {
-    if (
-      !(offset >= 0 && length >= 0 && offset + length <= buffer.length && length <= this.maxMessageLength)
-    ) {
-      this.refuse(buffer.length, offset, length, this.maxMessageLength);
+    const isInside = offset >= 0 && length >= 0 && offset + length <= buffer.length;
+    if (!(buffer instanceof Uint8Array && isInside && length <= this.maxMessageLength)) {
+      this.refuse(buffer, offset, length, this.maxMessageLength);
     }
     this.result = this.closed ? CLOSED : this.appender.append(buffer, offset, length, reservedValue);
     return this.result;
@@ -138,15 +137,19 @@ export class Publication {
 
   private appendVectors(vectors: readonly Uint8Array[], reservedValue: ReservedValue): number {
     let length = 0;
-    for (let i = 0; i < vectors.length; i++) length += vectors[i]!.length;
-    if (length > this.maxMessageLength) this.refuse(length, 0, length, this.maxMessageLength);
+    for (let i = 0; i < vectors.length; i++) {
+      const vector = vectors[i]!;
+      if (!(vector instanceof Uint8Array)) this.refuse(vector, 0, 0, this.maxMessageLength);
+      length += vector.length;
+    }
+    if (length > this.maxMessageLength) this.refuseLength(length, this.maxMessageLength);
     this.result = this.closed ? CLOSED : this.appender.appendVectors(vectors, length, reservedValue);
     return this.result;
   }
 
   private claim(length: number, claim: BufferClaim): number {
     if (!(length >= 0 && length <= this.maxPayloadLength)) {
-      this.refuse(length, 0, length, this.maxPayloadLength);
+      this.refuseLength(length, this.maxPayloadLength);
     }
     this.result = this.closed ? CLOSED : this.appender.claim(length, claim);
     return this.result;
@@ -295,10 +298,17 @@ export class Publication {
     return `${this.channel} stream ${this.streamId}`;
   }
 
-  private refuse(bufferLength: number, offset: number, length: number, lengthMax: number): never {
-    if (length > lengthMax) {
-      throw new RangeError(`a message of ${length} bytes; the longest on ${this} has ${lengthMax}`);
+  private refuse(buffer: unknown, offset: number, length: number, lengthMax: number): never {
+    if (!(buffer instanceof Uint8Array)) {
+      throw new TypeError(
+        `a message is a Uint8Array, such as a Buffer, and no ${typeof buffer}; send() takes strings`,
+      );
     }
-    throw new RangeError(`${length} bytes at ${offset} are not in a buffer of ${bufferLength}`);
+    if (length > lengthMax) this.refuseLength(length, lengthMax);
+    throw new RangeError(`${length} bytes at ${offset} are not in a buffer of ${buffer.length}`);
+  }
+
+  private refuseLength(length: number, lengthMax: number): never {
+    throw new RangeError(`a message of ${length} bytes; ${this} takes 0 to ${lengthMax}`);
   }
 }

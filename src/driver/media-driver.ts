@@ -25,6 +25,7 @@ import type { DriverOptions } from './driver-options.ts';
 import { type EventLog, openEventLog } from './event-log/event-log.ts';
 import { loggedLookup } from './event-log/logged-lookup.ts';
 import { type Extensions, loadExtensions } from './extensions/extensions.ts';
+import { checkedOptions } from './given-options.ts';
 import type { NetworkAgentConfig } from './messages.ts';
 import { DriverNameResolver } from './names/driver-name-resolver.ts';
 import { eventLogConfig, networkAgentConfig, transportKind } from './network-agent-config.ts';
@@ -74,15 +75,16 @@ export class MediaDriver {
 
   /**
    * Starts a driver. Settings that are not given have their defaults; `loadConfiguration` reads the environment.
-   * @throws ConfigurationError for settings that cannot work together; AeronError `DRIVER_ACTIVE` when another driver has
-   * the directory, or the code of the transport when that cannot be opened. Nothing is left behind then.
+   * @throws ConfigurationError for settings that there are not, that cannot be or that cannot work together; AeronError
+   * `DRIVER_ACTIVE` when another driver has the directory, or the code of the transport when that cannot be opened. Nothing is
+   * left behind then.
    * @param machine - what it runs on; a simulated one for tests, for instance.
    */
   static async launch(
     given: Partial<DriverOptions> = {},
     machine: DriverMachine = THIS_DRIVER_MACHINE,
   ): Promise<MediaDriver> {
-    const options = validate({ ...loadConfiguration(), ...given });
+    const options = validate({ ...loadConfiguration(), ...checkedOptions(given) });
     const extensions = await loadExtensions(options.driverDynamicLibraries);
     const terminationValidator = extensions.get('terminationValidator', options.driverTerminationValidator);
     checkSuppliers(options, extensions);

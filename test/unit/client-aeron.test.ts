@@ -102,6 +102,11 @@ describe('Aeron.connect', () => {
   test('refuses settings that cannot work', async () => {
     await assert.rejects(connect({ driverTimeoutMs: 0 }), ConfigurationError);
     await assert.rejects(connect({ clientName: 'n'.repeat(101) }), ConfigurationError);
+    const misspelled: object = { driverTimeoutMS: 5 };
+    await assert.rejects(
+      connect(misspelled),
+      /driverTimeoutMS is not an option of a client; did you mean driverTimeoutMs\?/,
+    );
     await assert.rejects(connect({ idleStrategy: 'nap' as 'spin' }), /"nap"/);
   });
 });
@@ -147,6 +152,22 @@ describe('Aeron', () => {
     assert.equal(second.offer(Buffer.from('b')), 192);
     driver.doWork();
     assert.equal(driver.received('removePublication')[0]!.registrationId, first.registrationId);
+  });
+
+  test('refuses a channel that is no string and a stream id that is no number, before the driver is asked', async () => {
+    const aeron = await connect();
+    for (const channel of [undefined, null, 7, {}, { streamId: 1 }] as unknown as string[]) {
+      assert.throws(() => aeron.addPublication(channel, 1), {
+        name: 'TypeError',
+        message: /is not a string such as "aeron:ipc"/,
+      });
+    }
+    for (const streamId of ['1', 2 ** 40, 1.5, undefined] as unknown as number[]) {
+      assert.throws(() => aeron.addSubscription(CHANNEL, streamId), {
+        name: 'RangeError',
+        message: /is not a 32-bit integer/,
+      });
+    }
   });
 
   test('rejects with what the driver says', async () => {
@@ -544,6 +565,26 @@ describe('Publication.send', () => {
     assert.equal(await second, 64);
   });
 
+  test('is the only one that takes strings: offers take bytes and say so', async () => {
+    const publication = await (await connect()).addPublication(CHANNEL, STREAM_ID);
+    connectPublication(publication);
+    for (const message of [
+      'text',
+      new ArrayBuffer(4),
+      [1, 2],
+      new Float64Array(1),
+      new DataView(new ArrayBuffer(4)),
+    ]) {
+      const bytes = message as unknown as Uint8Array;
+      assert.throws(() => publication.offer(bytes), {
+        name: 'TypeError',
+        message: /a message is a Uint8Array/,
+      });
+      assert.throws(() => publication.offerVectors([Buffer.from('ok'), bytes]), { name: 'TypeError' });
+    }
+    assert.equal(publication.position, 0);
+  });
+
   test('rejects when the publication is closed meanwhile', async () => {
     const aeron = await connect();
     const publication = await aeron.addPublication(CHANNEL, STREAM_ID);
@@ -556,7 +597,7 @@ describe('Publication.send', () => {
   test('refuses what can never be sent', async () => {
     const aeron = await connect();
     const publication = await aeron.addPublication(CHANNEL, STREAM_ID);
-    await assert.rejects(publication.send(Buffer.alloc(publication.maxMessageLength + 1)), /longest .* 8192/);
+    await assert.rejects(publication.send(Buffer.alloc(publication.maxMessageLength + 1)), /takes 0 to 8192/);
     assert.throws(() => publication.offer(Buffer.alloc(4), 2, 3), /3 bytes at 2 are not in a buffer of 4/);
     assert.throws(() => publication.offer(Buffer.alloc(4), -1), RangeError);
   });

@@ -79,7 +79,7 @@ test('should name settings that are misspelled or mean nothing, and none that ar
     [
       'AERON_THREADING_MDOE is not a setting of this driver; did you mean aeron.threading.mode?',
       '-Daeron.mtu.lenght is not a setting of this driver; did you mean aeron.mtu.length?',
-      '-Daeron.archive.id is not a setting of this driver and has no effect.',
+      '-Daeron.archive.id is not a setting of this driver.',
     ],
   );
 });

@@ -314,6 +314,35 @@ test('should say which directory it cannot make', async () => {
   await rejectsWith(launched, 'DRIVER_DIRECTORY', 'the Aeron directory /proc/aeron cannot be made: ENOENT');
 });
 
+test('should refuse options that there are not, or of another type, before anything starts', async (t) => {
+  const dir = freshDirectory(t);
+  const cases: [Record<string, unknown>, string][] = [
+    [
+      { threadingmode: 'SHARED' },
+      'threadingmode is not an option of the driver; did you mean threadingMode?',
+    ],
+    [{ colour: 'red' }, 'colour is not an option of the driver.'],
+    [
+      { threadingMode: 'FAST' },
+      'threadingMode is "FAST"; expected one of DEDICATED, SHARED_NETWORK, SHARED, INVOKER',
+    ],
+    [{ mtuLength: '1408' }, 'mtuLength is "1408"; expected an integer'],
+    [{ mtuLength: 1408.5 }, 'mtuLength is 1408.5; expected an integer'],
+    [{ ealArguments: '--no-huge' }, 'ealArguments is "--no-huge"; expected an array of strings'],
+    [
+      { senderWildcardPortRange: { low: 9, high: 5 } },
+      'senderWildcardPortRange is {"low":9,"high":5}; expected { low',
+    ],
+    [{ timerIntervalNs: Number.NaN }, 'timerIntervalNs is null; expected an integer'],
+    [{ printConfiguration: 1 }, 'printConfiguration is 1; expected true or false'],
+  ];
+  for (const [options, text] of cases)
+    await rejectsWith(MediaDriver.launch({ dir, ...options }), 'CONFIGURATION', text);
+  assert.equal(existsSync(dir), false);
+  const leftOut: object = { mtuLength: undefined };
+  await launch(t, { dir, threadingMode: 'INVOKER', ...leftOut });
+});
+
 test('should have the system counters under their ids', async (t) => {
   const dir = freshDirectory(t);
   const driver = await launch(t, { dir, threadingMode: 'INVOKER' });
