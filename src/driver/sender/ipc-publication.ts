@@ -217,9 +217,9 @@ export class IpcPublication {
   }
 
   /**
-   * Whether the fastest subscriber has been blocked in one place for the unblock timeout, counted from the first look that found it
-   * so: nobody knows when after an earlier one it began, and an agent that did not get to run for so long would take the
-   * claim of a living publisher away, whose message were lost.
+   * Whether the fastest subscriber has been blocked in one place for the unblock timeout, counted from the first look that
+   * found it so: nobody knows when after an earlier one it began, and an agent that did not get to run for so long
+   * would take the claim of a living publisher away, whose message were lost.
    */
   private hasStoodStill(isBlocked: boolean): boolean {
     const position = this.consumerPosition;
