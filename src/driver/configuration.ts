@@ -356,12 +356,14 @@ function checkDpdk(options: DriverOptions): void {
     checkedBy(SETTINGS.dpdkNeighbours.property, neighbour, parseNeighbour);
   }
   checkedBy(SETTINGS.dpdkLocalIpv6Address.property, options, parseDpdkIpv6);
-  if (transportKind(options) === 'dpdk' && options.dpdkLocalIpv4Address === null) {
+  const ports = dpdkPorts(options);
+  if (transportKind(options) === 'dpdk' && ports.length === 0) {
     throw new ConfigurationError(
-      'the DPDK transport has no address. Set AERON_DPDK_LOCAL_IPV4_ADDRESS, for instance to 10.0.0.1/24.',
+      'the DPDK transport has no address. Set AERON_DPDK_LOCAL_IPV4_ADDRESS, for instance to 10.0.0.1/24, or ' +
+        'AERON_DPDK_LOCAL_IPV6_ADDRESS.',
     );
   }
-  if (dpdkPorts(options).length <= 1) return;
+  if (ports.length <= 1) return;
   const { networkAgents, dpdkRxInterruptSleepNs, dpdkFurtherPorts } = options;
   if (networkAgents === 1 && dpdkRxInterruptSleepNs === 0) return;
   throw new ConfigurationError(

@@ -151,6 +151,7 @@ export interface DriverOptions {
   readonly networkStartTimeoutNs: number;
   readonly transport: 'auto' | 'kernel' | 'dpdk' | 'none';
   readonly dpdkLocalIpv4Address: Ipv4Interface | null;
+  readonly dpdkFurtherIpv4Addresses: readonly string[];
   readonly dpdkGatewayIpv4Address: IpAddress;
   readonly dpdkRoutes: readonly string[];
   readonly dpdkAddressProbes: number;

@@ -307,7 +307,11 @@ function newConductor(
       localAddresses: () =>
         transportKind(options) === 'dpdk'
           ? [
-              ...dpdkPorts(options).map(({ portId, address }) => ({ name: `dpdk${portId}`, address })),
+              ...dpdkPorts(options).flatMap(({ portId, address, furtherAddresses }) =>
+                [address, ...furtherAddresses.map((further) => further.address)]
+                  .filter((own) => own !== 0)
+                  .map((own) => ({ name: `dpdk${portId}`, address: own })),
+              ),
               ...(dpdkIpv6?.addresses ?? []).map(({ address }) => ({
                 name: `dpdk${options.dpdkPortId}`,
                 address,

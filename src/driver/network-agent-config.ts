@@ -92,30 +92,33 @@ function transportConfig(
     case 'dpdk':
       return {
         kind: 'bypass',
-        ports: dpdkPorts(options).map(({ portId, address, prefixLength, gatewayAddress }) => ({
-          ealArguments: options.ealArguments,
-          portId,
-          localAddress: address,
-          prefixLength,
-          gatewayAddress,
-          routes: options.dpdkRoutes.map(parseRoute),
-          addressProbes: index === 0 ? options.dpdkAddressProbes : 0,
-          neighbours: options.dpdkNeighbours.map(parseNeighbour),
-          ipv6: portId === options.dpdkPortId ? parseDpdkIpv6(options) : null,
-          mtu: options.dpdkMtu,
-          rxQueueSize: options.dpdkRxQueueSize,
-          txQueueSize: options.dpdkTxQueueSize,
-          poolCacheLength: options.dpdkRxMempoolCacheSize,
-          poolOperations: options.dpdkRxMempoolOps,
-          vlanId: options.dpdkVlanId,
-          isPromiscuous: options.dpdkPromiscuous,
-          usesOffloads: options.dpdkOffloads,
-          wantsRxInterrupts: options.dpdkRxInterruptSleepNs > 0,
-          queue: index,
-          queues: sharing?.count ?? 1,
-          handOver: sharing === null ? null : sharing.handOver(index),
-          tapInterface: options.dpdkTap,
-        })),
+        ports: dpdkPorts(options).map(
+          ({ portId, address, prefixLength, furtherAddresses, gatewayAddress }) => ({
+            ealArguments: options.ealArguments,
+            portId,
+            localAddress: address,
+            prefixLength,
+            furtherAddresses,
+            gatewayAddress,
+            routes: options.dpdkRoutes.map(parseRoute),
+            addressProbes: index === 0 ? options.dpdkAddressProbes : 0,
+            neighbours: options.dpdkNeighbours.map(parseNeighbour),
+            ipv6: portId === options.dpdkPortId ? parseDpdkIpv6(options) : null,
+            mtu: options.dpdkMtu,
+            rxQueueSize: options.dpdkRxQueueSize,
+            txQueueSize: options.dpdkTxQueueSize,
+            poolCacheLength: options.dpdkRxMempoolCacheSize,
+            poolOperations: options.dpdkRxMempoolOps,
+            vlanId: options.dpdkVlanId,
+            isPromiscuous: options.dpdkPromiscuous,
+            usesOffloads: options.dpdkOffloads,
+            wantsRxInterrupts: options.dpdkRxInterruptSleepNs > 0,
+            queue: index,
+            queues: sharing?.count ?? 1,
+            handOver: sharing === null ? null : sharing.handOver(index),
+            tapInterface: options.dpdkTap,
+          }),
+        ),
         rxInterruptSleepNs: options.dpdkRxInterruptSleepNs,
       };
   }
@@ -150,8 +153,10 @@ export function parseNeighbour(text: string): StaticNeighbour {
 export function transportKind({
   transport,
   dpdkLocalIpv4Address,
+  dpdkLocalIpv6Address,
   ealArguments,
 }: DriverOptions): 'none' | 'kernel' | 'dpdk' {
   if (transport !== 'auto') return transport;
-  return dpdkLocalIpv4Address !== null || ealArguments.length > 0 ? 'dpdk' : 'kernel';
+  const hasAddress = dpdkLocalIpv4Address !== null || dpdkLocalIpv6Address.length > 0;
+  return hasAddress || ealArguments.length > 0 ? 'dpdk' : 'kernel';
 }

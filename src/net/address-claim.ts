@@ -14,10 +14,10 @@ const HELD = 2;
 
 /** Sends what {@link AddressClaim} has to say. */
 export interface AddressClaimSender {
-  /** Asks whether anybody has our address, without saying that we do. */
-  probe(): void;
+  /** Asks whether anybody has an address of ours, without saying that we do. */
+  probe(address: number): void;
   /** Says that we have it. */
-  announce(): void;
+  announce(address: number): void;
 }
 
 /** Hears of other cards that have our address. Cold. */
@@ -33,7 +33,7 @@ export interface ConflictListener {
 export class AddressClaim {
   /** Null: nobody wants to know. */
   listener: ConflictListener | null = null;
-  private readonly address: number;
+  readonly address: number;
   private readonly probes: number;
   private readonly sender: AddressClaimSender;
   private readonly statistics: Float64Array;
@@ -69,7 +69,7 @@ export class AddressClaim {
     this.hasConflict = false;
     if (this.probes === 0) {
       this.state = HELD;
-      this.sender.announce();
+      this.sender.announce(this.address);
       return;
     }
     this.state = PROBING;
@@ -85,12 +85,12 @@ export class AddressClaim {
     if (this.probesSent < this.probes) {
       this.probesSent++;
       this.nextNs = nowNs + PROBE_INTERVAL_NS;
-      this.sender.probe();
+      this.sender.probe(this.address);
       return;
     }
     this.state = HELD;
     // Who announces an address that is another's takes its traffic away.
-    if (!this.hasConflict) this.sender.announce();
+    if (!this.hasConflict) this.sender.announce(this.address);
   }
 
   /** Another card says that it has our address, or wants it. */
@@ -102,7 +102,7 @@ export class AddressClaim {
     this.defendedNs = nowNs;
     if (this.state === HELD) {
       this.statistics[ARP_DEFENCES]!++;
-      this.sender.announce();
+      this.sender.announce(this.address);
     }
     this.listener?.onAddressConflict(this.address, macHigh, macLow);
   }

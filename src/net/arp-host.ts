@@ -1,6 +1,6 @@
 // hot
 import type { Clock } from '../concurrent/clock.ts';
-import { AddressClaim, type AddressClaimSender } from './address-claim.ts';
+import { AddressClaim, type AddressClaimSender, type ConflictListener } from './address-claim.ts';
 import {
   ARP_OPERATION,
   ARP_REPLY,
@@ -13,6 +13,7 @@ import {
 } from './arp.ts';
 import { BROADCAST_HIGH, BROADCAST_LOW, ETHERNET_HEADER_LENGTH, isStation, TYPE_ARP } from './ethernet.ts';
 import type { FrameQueue } from './frame-queue.ts';
+import type { Ipv4Addresses } from './ipv4-addresses.ts';
 import { NeighbourCache } from './neighbour-cache.ts';
 import type { NeighbourListener } from './neighbour-listener.ts';
 import {
@@ -32,27 +33,61 @@ import { RateLimit } from './rate-limit.ts';
 const REPLIES_PER_SECOND = 1000;
 const TOLD_PER_SECOND = 1000;
 
-/** A host's side of ARP: asks for neighbours that are wanted, and answers for our own address. */
+/** A host's side of ARP: asks for neighbours that are wanted, and answers for our own addresses. */
 export class ArpHost implements AddressClaimSender {
   readonly neighbours: NeighbourCache;
-  readonly claim: AddressClaim;
   /** Null: nobody else wants to know. */
   listener: NeighbourListener | null = null;
   private readonly queue: FrameQueue;
-  private readonly address: number;
+  private readonly addresses: Ipv4Addresses;
+  /** One for each address. */
+  private readonly claims: readonly AddressClaim[];
   private readonly statistics: Float64Array;
   private readonly replyLimit: RateLimit;
   private readonly tellLimit: RateLimit;
 
   /** @param probes - As for {@link AddressClaim}. */
-  constructor(queue: FrameQueue, address: number, probes: number, statistics: Float64Array, clock: Clock) {
+  constructor(
+    queue: FrameQueue,
+    addresses: Ipv4Addresses,
+    probes: number,
+    statistics: Float64Array,
+    clock: Clock,
+  ) {
     this.queue = queue;
-    this.address = address;
+    this.addresses = addresses;
     this.statistics = statistics;
     this.neighbours = new NeighbourCache(clock);
-    this.claim = new AddressClaim(address, probes, this, statistics, clock);
+    this.claims = Array.from(
+      addresses.numbers,
+      (address) => new AddressClaim(address, probes, this, statistics, clock),
+    );
     this.replyLimit = new RateLimit(clock, REPLIES_PER_SECOND);
     this.tellLimit = new RateLimit(clock, TOLD_PER_SECOND);
+  }
+
+  /** Null: nobody wants to know who else has an address of ours. Cold. */
+  set conflictListener(listener: ConflictListener | null) {
+    for (const claim of this.claims) claim.listener = listener;
+  }
+
+  /** Whether an address of ours is being asked for. */
+  get isProbing(): boolean {
+    const { claims } = this;
+    for (let i = 0; i < claims.length; i++) if (claims[i]!.isProbing) return true;
+    return false;
+  }
+
+  /** The link came up. Cold. */
+  onLinkUp(): void {
+    for (const claim of this.claims) claim.start();
+  }
+
+  /** Asks for our addresses and announces them as it is due. Called now and then. */
+  doWork(): void {
+    const { claims } = this;
+    for (let i = 0; i < claims.length; i++) claims[i]!.doWork();
+    this.count();
   }
 
   /** A request or a reply, in the `length` bytes behind an Ethernet header. */
@@ -71,49 +106,50 @@ export class ArpHost implements AddressClaimSender {
       return;
     }
     const isRequest = view.getUint16(offset + ARP_OPERATION) === ARP_REQUEST;
-    const isForUs = view.getInt32(offset + ARP_TARGET_ADDRESS) === this.address;
+    const asked = this.claimOf(view.getInt32(offset + ARP_TARGET_ADDRESS));
     // Who asks without an address, while we do, wants ours too.
-    const wantsOurs = sender === 0 && isRequest && isForUs && this.claim.isProbing;
-    if (sender === this.address || wantsOurs) {
+    const wanted = sender === 0 && isRequest && asked?.isProbing === true ? asked : this.claimOf(sender);
+    if (wanted !== null) {
       const isOurCard = senderHigh === queue.device.macHigh && senderLow === queue.device.macLow;
-      if (!isOurCard) this.claim.onConflict(senderHigh, senderLow);
+      if (!isOurCard) wanted.onConflict(senderHigh, senderLow);
       return;
     }
-    const isWanted = this.hear(sender, senderHigh, senderLow);
-    if (!isRequest || !isForUs) {
-      if (!isWanted) statistics[ARP_UNSOLICITED]!++;
+    const isKnown = this.hear(sender, senderHigh, senderLow);
+    if (!isRequest || asked === null) {
+      if (!isKnown) statistics[ARP_UNSOLICITED]!++;
       return;
     }
-    if (this.claim.isProbing) return;
+    if (asked.isProbing) return;
     if (!this.replyLimit.take()) {
       statistics[ARP_REPLIES_LIMITED]!++;
       return;
     }
     if (!queue.hasRoom()) return;
-    this.send(ARP_REPLY, senderHigh, senderLow, this.address, senderHigh, senderLow, sender);
+    this.send(ARP_REPLY, senderHigh, senderLow, asked.address, senderHigh, senderLow, sender);
     statistics[ARP_REPLIES]!++;
   }
 
   /** Asks for the neighbour of an entry: its own card, where it is known, so that nobody else answers. There must be room. */
   ask(entry: number, address: number): void {
     const { neighbours } = this;
+    const source = this.addresses.sourceFor(address);
     if (neighbours.isResolved(entry)) {
       const low = neighbours.macLow(entry);
-      this.send(ARP_REQUEST, neighbours.macHigh(entry), low, this.address, 0, 0, address);
+      this.send(ARP_REQUEST, neighbours.macHigh(entry), low, source, 0, 0, address);
     } else {
-      this.send(ARP_REQUEST, BROADCAST_HIGH, BROADCAST_LOW, this.address, 0, 0, address);
+      this.send(ARP_REQUEST, BROADCAST_HIGH, BROADCAST_LOW, source, 0, 0, address);
     }
     this.statistics[ARP_REQUESTS]!++;
     this.count();
   }
 
-  probe(): void {
-    this.askForOurs(0);
+  probe(address: number): void {
+    this.askForOurs(0, address);
   }
 
   /** Gratuitous: neighbours that know our address with another card learn this one. */
-  announce(): void {
-    this.askForOurs(this.address);
+  announce(address: number): void {
+    this.askForOurs(address, address);
   }
 
   /** Brings the counters of neighbours up to date. */
@@ -137,9 +173,16 @@ export class ArpHost implements AddressClaimSender {
     return entry >= 0;
   }
 
-  private askForOurs(sender: number): void {
+  /** Null: the address is none of ours. */
+  private claimOf(address: number): AddressClaim | null {
+    const { claims } = this;
+    for (let i = 0; i < claims.length; i++) if (claims[i]!.address === address) return claims[i]!;
+    return null;
+  }
+
+  private askForOurs(sender: number, address: number): void {
     if (!this.queue.hasRoom()) return;
-    this.send(ARP_REQUEST, BROADCAST_HIGH, BROADCAST_LOW, sender, 0, 0, this.address);
+    this.send(ARP_REQUEST, BROADCAST_HIGH, BROADCAST_LOW, sender, 0, 0, address);
     this.statistics[ARP_REQUESTS]!++;
   }
 

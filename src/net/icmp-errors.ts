@@ -10,6 +10,7 @@ import {
   ipv4HeaderLength,
   PROTOCOL_UDP,
 } from './ipv4.ts';
+import type { Ipv4Addresses } from './ipv4-addresses.ts';
 import type { NeighbourListener } from './neighbour-listener.ts';
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -48,15 +49,21 @@ export class IcmpErrors {
   /** Null: there is no other stack of the port that may have sent it. */
   others: NeighbourListener | null = null;
   private readonly view: DataView;
-  private readonly address: number;
+  private readonly addresses: Ipv4Addresses;
   private readonly mtu: number;
   /** Of IPv6 too. */
   readonly flows: RecentFlows;
   private readonly statistics: Float64Array;
 
-  constructor(view: DataView, address: number, mtu: number, flows: RecentFlows, statistics: Float64Array) {
+  constructor(
+    view: DataView,
+    addresses: Ipv4Addresses,
+    mtu: number,
+    flows: RecentFlows,
+    statistics: Float64Array,
+  ) {
     this.view = view;
-    this.address = address;
+    this.addresses = addresses;
     this.mtu = mtu;
     this.flows = flows;
     this.statistics = statistics;
@@ -81,7 +88,7 @@ export class IcmpErrors {
     const mtu = code === FRAGMENTATION_NEEDED ? view.getUint16(offset + NEXT_HOP_MTU) : 0;
     const isOurs =
       view.getUint8(quote + IPV4_PROTOCOL) === PROTOCOL_UDP &&
-      view.getInt32(quote + IPV4_SOURCE) === this.address &&
+      this.addresses.has(view.getInt32(quote + IPV4_SOURCE)) &&
       (view.getUint16(quote + IPV4_FRAGMENT) & FRAGMENT_OFFSET) === 0 &&
       headerLength === IPV4_HEADER_LENGTH &&
       totalLength <= this.mtu &&

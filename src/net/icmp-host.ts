@@ -5,6 +5,7 @@ import type { FrameQueue } from './frame-queue.ts';
 import { ICMP_HEADER_LENGTH, isEchoRequest, isIcmpChecksumRight, writeEchoReply } from './icmp.ts';
 import { ICMP_DESTINATION_UNREACHABLE, IcmpErrors } from './icmp-errors.ts';
 import { IPV4_HEADER_LENGTH, PROTOCOL_ICMP, writeIpv4 } from './ipv4.ts';
+import type { Ipv4Addresses } from './ipv4-addresses.ts';
 import { ICMP_IGNORED, ICMP_MALFORMED, ICMP_REPLIES, ICMP_REPLIES_LIMITED } from './net-statistics.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RecentFlows } from './recent-flows.ts';
@@ -19,28 +20,26 @@ const ERRORS_PER_SECOND = 1000;
 export class IcmpHost {
   readonly errors: IcmpErrors;
   private readonly queue: FrameQueue;
-  private readonly address: number;
   private readonly statistics: Float64Array;
   private readonly replyLimit: RateLimit;
   private readonly errorLimit: RateLimit;
 
   constructor(
     queue: FrameQueue,
-    address: number,
+    addresses: Ipv4Addresses,
     flows: RecentFlows,
     statistics: Float64Array,
     clock: Clock,
   ) {
-    this.errors = new IcmpErrors(queue.view, address, queue.device.mtu, flows, statistics);
+    this.errors = new IcmpErrors(queue.view, addresses, queue.device.mtu, flows, statistics);
     this.errorLimit = new RateLimit(clock, ERRORS_PER_SECOND);
     this.queue = queue;
-    this.address = address;
     this.statistics = statistics;
     this.replyLimit = new RateLimit(clock, REPLIES_PER_SECOND);
   }
 
-  /** A message of `length` bytes at `offset`, which came to our address in the frame at `frame`. */
-  onIcmp(frame: number, offset: number, length: number, source: number): void {
+  /** A message of `length` bytes at `offset`, which came to an address of ours in the frame at `frame`. */
+  onIcmp(frame: number, offset: number, length: number, source: number, own: number): void {
     const { queue, statistics } = this;
     const view = queue.view;
     if (length < ICMP_HEADER_LENGTH || !isIcmpChecksumRight(view, offset, length)) {
@@ -65,7 +64,7 @@ export class IcmpHost {
     // Straight back to the card it came from, so that no stranger makes us ask for addresses.
     const sourceMac = frame + ETHERNET_SOURCE;
     queue.writeEthernetTo(view.getUint16(sourceMac), view.getInt32(sourceMac + 2), TYPE_IPV4);
-    writeIpv4(view, packet, IPV4_HEADER_LENGTH + length, PROTOCOL_ICMP, this.address, source);
+    writeIpv4(view, packet, IPV4_HEADER_LENGTH + length, PROTOCOL_ICMP, own, source);
     writeEchoReply(view, packet + IPV4_HEADER_LENGTH, view, offset);
     queue.addOwn(offset + ICMP_HEADER_LENGTH, length - ICMP_HEADER_LENGTH);
     statistics[ICMP_REPLIES]!++;

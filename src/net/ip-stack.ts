@@ -34,13 +34,14 @@ import type { UnreachableListener } from './icmp-errors.ts';
 import { IcmpHost } from './icmp-host.ts';
 import { IgmpHost } from './igmp-host.ts';
 import { TIME_TO_LIVE } from './ipv4.ts';
+import type { Ipv4Addresses, Ipv4Prefix } from './ipv4-addresses.ts';
 import { Ipv4Receiver } from './ipv4-receiver.ts';
 import { Ipv6Host, type Ipv6Options } from './ipv6-host.ts';
 import type { Ipv6Listener } from './ipv6-receiver.ts';
 import { NOT_NOW } from './neighbour-cache.ts';
 import type { NeighbourListener } from './neighbour-listener.ts';
 import * as count from './net-statistics.ts';
-import { deliverPlain, plainPayloadLength } from './plain-datagram.ts';
+import { deliverPlain, plainPayloadLength, plainSource } from './plain-datagram.ts';
 import { Reassembly } from './reassembly.ts';
 import { RecentFlows } from './recent-flows.ts';
 import { Route, type RouteOptions } from './route.ts';
@@ -48,13 +49,16 @@ import { READY, UNREACHABLE, UNRESOLVED } from './send-state.ts';
 import type { GroupListener, ReassembledListener, UdpListener } from './udp.ts';
 
 export interface IpStackOptions {
+  /** 0: none, and of IPv4 nothing is heard or sent. */
   readonly address: number;
   readonly prefixLength: number;
+  /** Addresses besides that one, each in a network on the link. */
+  readonly furtherAddresses?: readonly Ipv4Prefix[];
   /** 0: none. */
   readonly gatewayAddress: number;
-  /** Networks besides that of our address, and those behind other routers than the gateway. */
+  /** Networks besides those of our addresses, and those behind other routers than the gateway. */
   readonly routes?: readonly RouteOptions[];
-  /** How often our address is asked for when the link comes up, before it is announced; 0 when left out: not at all. */
+  /** How often each address is asked for when the link comes up, before it is announced; 0 when left out: not at all. */
   readonly addressProbes?: number;
   /** Neighbours that are not asked. */
   readonly neighbours?: readonly StaticNeighbour[];
@@ -73,7 +77,7 @@ export interface StaticNeighbour {
 const LINK_CHECK_INTERVAL_NS = 100e6;
 
 /**
- * A host with one IPv4 address over a {@link Device}: answers ARP and ping, sends and receives UDP. Everything that can be
+ * A host with IPv4 addresses over a {@link Device}: answers ARP and ping, sends and receives UDP. Everything that can be
  * wrong with a frame is a number in `statistics`. We never send fragments; those that come are put together where somebody
  * wants that ({@link reassemble}). IP options are skipped. An {@link Ipv6Host} is beside it if there are addresses of IPv6.
  * Not supported, and counted: source routes, VLAN tags, broadcast UDP, ICMP other than echo and "destination unreachable".
@@ -94,6 +98,8 @@ export class IpStack implements TapPoint {
   readonly statistics: Float64Array = new Float64Array(
     new SharedArrayBuffer(count.NET_STATISTICS.length * Float64Array.BYTES_PER_ELEMENT),
   );
+  /** Ours of IPv4. */
+  readonly addresses: Ipv4Addresses;
   private readonly address: number;
   private readonly view: DataView;
   private readonly rxWords: Int32Array;
@@ -109,6 +115,7 @@ export class IpStack implements TapPoint {
   private readonly header: DatagramHeader = new DatagramHeader();
   private linkCheckNs = -1e18;
   /** The flow that `header` points at, and the state of the neighbours it was made from. */
+  private headerSource = 0;
   private headerAddress = 0;
   private headerPorts = 0;
   private headerVersion = -1;
@@ -119,16 +126,24 @@ export class IpStack implements TapPoint {
     this.device = device;
     this.clock = clock;
     this.queue = new FrameQueue(device, statistics);
-    this.arp = new ArpHost(this.queue, address, addressProbes, statistics, clock);
+    this.route = new Route(
+      address,
+      options.prefixLength,
+      options.gatewayAddress,
+      options.routes,
+      options.furtherAddresses,
+    );
+    const { addresses } = this.route;
+    this.addresses = addresses;
+    this.arp = new ArpHost(this.queue, addresses, addressProbes, statistics, clock);
     for (const { address: neighbour, macHigh, macLow } of neighbours) {
       this.arp.neighbours.addStatic(neighbour, macHigh, macLow);
     }
     const filter = new GroupFilter(device);
     this.igmp = new IgmpHost(this.queue, filter, address, statistics, clock);
     this.membership = this.igmp.membership;
-    this.icmp = new IcmpHost(this.queue, address, this.flows, statistics, clock);
-    this.ipv4 = new Ipv4Receiver(device.memory, address, statistics, this.icmp, this.igmp);
-    this.route = new Route(address, options.prefixLength, options.gatewayAddress, options.routes);
+    this.icmp = new IcmpHost(this.queue, addresses, this.flows, statistics, clock);
+    this.ipv4 = new Ipv4Receiver(device.memory, addresses, statistics, this.icmp, this.igmp);
     const ipv6 = options.ipv6 ?? null;
     this.ipv6 =
       ipv6 === null ? null : new Ipv6Host(this.queue, filter, ipv6, this.icmp.errors, statistics, clock);
@@ -147,9 +162,9 @@ export class IpStack implements TapPoint {
     this.ipv6.mld.listener = listener;
   }
 
-  /** Null: nobody wants to know who else has our address. */
+  /** Null: nobody wants to know who else has an address of ours. */
   set conflictListener(listener: ConflictListener | null) {
-    this.arp.claim.listener = listener;
+    this.arp.conflictListener = listener;
   }
 
   /** Null: nobody wants to know what did not arrive. */
@@ -162,12 +177,12 @@ export class IpStack implements TapPoint {
     this.icmp.errors.onUnreachable(address, ports, code, mtu);
   }
 
-  /** Whether our address is being asked for: it is not known yet whether it is another's. */
+  /** Whether an address of ours is being asked for: it is not known yet whether it is another's. */
   get isProbing(): boolean {
-    return this.arp.claim.isProbing;
+    return this.arp.isProbing;
   }
 
-  /** Null: nobody sends to groups or hears them. */
+  /** Null: nobody sends to groups or hears them, and there is one address. */
   set groupListener(listener: GroupListener | null) {
     this.ipv4.groupListener = listener;
   }
@@ -217,7 +232,11 @@ export class IpStack implements TapPoint {
     if (tap !== null && frames > 0) tap.onReceive(this.device, frames);
     const view = this.view;
     const address = this.address;
-    const { macHigh, macLow } = this.device;
+    const { count: addressCount } = this.addresses;
+    // Without an address no frame is plain: there is no such first half of a card's.
+    const macHigh = addressCount > 0 ? this.device.macHigh : -1;
+    const { macLow } = this.device;
+    const hasFurther = addressCount > 1;
     let datagrams = 0;
     let datagramBytes = 0;
     for (let i = 0; i < frames; i++) {
@@ -226,7 +245,7 @@ export class IpStack implements TapPoint {
       const length = words[word + RX_LENGTH]!;
       const flags = words[word + RX_FLAGS]!;
       const payloadLength = plainPayloadLength(view, offset, length, flags, macHigh, macLow, address);
-      if (payloadLength >= 0) {
+      if (payloadLength >= 0 && !(hasFurther && this.addresses.has(plainSource(view, offset)))) {
         datagrams++;
         datagramBytes += payloadLength;
         deliverPlain(view, offset, payloadLength, listener);
@@ -249,8 +268,13 @@ export class IpStack implements TapPoint {
     if (entry >= 0) neighbours.learn(entry, macHigh, macLow);
   }
 
-  /** Points the next {@link addDatagram}s at a flow. Returns READY, UNRESOLVED or UNREACHABLE. */
-  startDatagrams(address: number, sourcePort: number, destinationPort: number): number {
+  /** Points the next {@link addDatagram}s at a flow from `source`, ours. Returns READY, UNRESOLVED or UNREACHABLE. */
+  startDatagrams(
+    address: number,
+    sourcePort: number,
+    destinationPort: number,
+    source: number = this.address,
+  ): number {
     const nextHop = this.route.nextHop(address);
     if (nextHop === 0) return UNREACHABLE;
     const neighbours = this.arp.neighbours;
@@ -263,6 +287,7 @@ export class IpStack implements TapPoint {
     if (
       address !== this.headerAddress ||
       ports !== this.headerPorts ||
+      source !== this.headerSource ||
       neighbours.version !== this.headerVersion
     ) {
       const device = this.device;
@@ -271,12 +296,13 @@ export class IpStack implements TapPoint {
         neighbours.macLow(entry),
         device.macHigh,
         device.macLow,
-        this.address,
+        source,
         address,
         sourcePort,
         destinationPort,
         TIME_TO_LIVE,
       );
+      this.headerSource = source;
       this.headerAddress = address;
       this.headerPorts = ports;
       this.headerVersion = neighbours.version;
@@ -286,23 +312,37 @@ export class IpStack implements TapPoint {
   }
 
   /** Points the next {@link addDatagram}s at a group, past `timeToLive` - 1 routers. */
-  startGroupDatagrams(group: number, sourcePort: number, destinationPort: number, timeToLive: number): void {
+  startGroupDatagrams(
+    group: number,
+    sourcePort: number,
+    destinationPort: number,
+    timeToLive: number,
+    source: number = this.address,
+  ): void {
     const ports = (sourcePort << 16) | destinationPort;
     // Never the version of the neighbours, which counts up from 0.
     const version = -1 - timeToLive;
-    if (group === this.headerAddress && ports === this.headerPorts && version === this.headerVersion) return;
+    if (
+      group === this.headerAddress &&
+      ports === this.headerPorts &&
+      version === this.headerVersion &&
+      source === this.headerSource
+    ) {
+      return;
+    }
     const { macHigh, macLow } = this.device;
     this.header.point(
       MULTICAST_HIGH,
       multicastLow(group),
       macHigh,
       macLow,
-      this.address,
+      source,
       group,
       sourcePort,
       destinationPort,
       timeToLive,
     );
+    this.headerSource = source;
     this.headerAddress = group;
     this.headerPorts = ports;
     this.headerVersion = version;
@@ -344,8 +384,7 @@ export class IpStack implements TapPoint {
     if (nowNs - this.linkCheckNs >= LINK_CHECK_INTERVAL_NS) {
       this.linkCheckNs = nowNs;
       this.checkLink();
-      this.arp.claim.doWork();
-      this.arp.count();
+      this.arp.doWork();
     }
     if (nowNs >= this.membership.dueNs) this.igmp.report();
     if (this.ipv6 !== null) this.ipv6.doWork(nowNs);
@@ -360,7 +399,7 @@ export class IpStack implements TapPoint {
     statistics[count.LINK_UP] = up;
     statistics[count.LINK_CHANGES]!++;
     if (up !== 1) return;
-    this.arp.claim.start();
+    this.arp.onLinkUp();
     this.membership.announceAll();
     this.ipv6?.onLinkUp();
   }
@@ -376,11 +415,16 @@ export class IpStack implements TapPoint {
     const macHigh = view.getUint16(offset + ETHERNET_DESTINATION);
     const macLow = view.getInt32(offset + ETHERNET_DESTINATION + 2);
     const toUs = macHigh === device.macHigh && macLow === device.macLow;
-    if (type === TYPE_IPV4 && toUs) {
+    const isIpv4 = type === TYPE_IPV4 && this.address !== 0;
+    if (isIpv4 && toUs) {
       this.ipv4.onFrame(offset, length, flags, sum, listener);
-    } else if (type === TYPE_IPV4 && macHigh === MULTICAST_HIGH && this.ipv4.groupListener !== null) {
+    } else if (isIpv4 && macHigh === MULTICAST_HIGH && this.ipv4.groupListener !== null) {
       this.ipv4.onGroupFrame(offset, length, flags, sum, listener, macLow);
-    } else if (type === TYPE_ARP && (toUs || (macHigh === BROADCAST_HIGH && macLow === BROADCAST_LOW))) {
+    } else if (
+      type === TYPE_ARP &&
+      this.address !== 0 &&
+      (toUs || (macHigh === BROADCAST_HIGH && macLow === BROADCAST_LOW))
+    ) {
       this.arp.onArp(offset + ETHERNET_HEADER_LENGTH, length - ETHERNET_HEADER_LENGTH);
     } else if (type === TYPE_IPV6 && this.ipv6 !== null && (toUs || macHigh === IPV6_MULTICAST_HIGH)) {
       this.ipv6.receiver.onFrame(offset, length, flags, sum, toUs, macLow);

@@ -24,6 +24,7 @@ import {
   PROTOCOL_IGMP,
   PROTOCOL_UDP,
 } from './ipv4.ts';
+import type { Ipv4Addresses } from './ipv4-addresses.ts';
 import {
   IPV4_CHECKSUM,
   IPV4_FRAGMENTS,
@@ -49,14 +50,16 @@ import {
   type UdpListener,
 } from './udp.ts';
 
-/** Tells IPv4 packets to our address and to our groups apart, and hands each to who speaks its protocol, whole. */
+/** Tells IPv4 packets to our addresses and to our groups apart, and hands each to who speaks its protocol, whole. */
 export class Ipv4Receiver {
-  /** Null: nobody sends to groups or hears them. */
+  /** Null: nobody sends to groups or hears them, and there is one address. */
   groupListener: GroupListener | null = null;
   /** Whether datagrams for groups that we are not in are handed over too. */
   hearsEveryGroup = false;
   private readonly memory: Region;
   private readonly view: DataView;
+  private readonly addresses: Ipv4Addresses;
+  /** The first of them, whose datagrams have a listener of their own. */
   private readonly address: number;
   private readonly statistics: Float64Array;
   private readonly icmp: IcmpHost;
@@ -65,10 +68,17 @@ export class Ipv4Receiver {
   private reassembly: Reassembly | null = null;
   private reassembledListener: ReassembledListener | null = null;
 
-  constructor(memory: Region, address: number, statistics: Float64Array, icmp: IcmpHost, igmp: IgmpHost) {
+  constructor(
+    memory: Region,
+    addresses: Ipv4Addresses,
+    statistics: Float64Array,
+    icmp: IcmpHost,
+    igmp: IgmpHost,
+  ) {
     this.memory = memory;
     this.view = memory.view;
-    this.address = address;
+    this.addresses = addresses;
+    this.address = addresses.first;
     this.statistics = statistics;
     this.icmp = icmp;
     this.igmp = igmp;
@@ -87,11 +97,12 @@ export class Ipv4Receiver {
     const available = length - ETHERNET_HEADER_LENGTH;
     if (!this.isWhole(offset, available, flags)) return;
     const source = view.getInt32(offset + IPV4_SOURCE);
-    if (view.getInt32(offset + IPV4_DESTINATION) !== this.address) {
+    const destination = view.getInt32(offset + IPV4_DESTINATION);
+    if (!this.addresses.has(destination)) {
       statistics[IPV4_NOT_OURS]!++;
       return;
     }
-    if (!isUnicast(source) || source === this.address) {
+    if (!isUnicast(source) || this.addresses.has(source)) {
       statistics[IPV4_SOURCE_INVALID]!++;
       return;
     }
@@ -99,13 +110,13 @@ export class Ipv4Receiver {
     const payloadLength = view.getUint16(offset + IPV4_TOTAL_LENGTH) - headerLength;
     const protocol = view.getUint8(offset + IPV4_PROTOCOL);
     if (isFragment(view, offset)) {
-      this.onFragment(offset, headerLength, payloadLength, protocol, source, this.address);
+      this.onFragment(offset, headerLength, payloadLength, protocol, source, destination);
     } else if (protocol === PROTOCOL_UDP) {
       // The device's sum covers the datagram only when nothing else lies between or behind.
       const summed = available === IPV4_HEADER_LENGTH + payloadLength ? flags : flags & ~RX_SUMMED;
-      this.onUdp(offset + headerLength, payloadLength, source, this.address, summed, sum, listener);
+      this.onUdp(offset + headerLength, payloadLength, source, destination, summed, sum, listener);
     } else if (protocol === PROTOCOL_ICMP) {
-      this.icmp.onIcmp(frame, offset + headerLength, payloadLength, source);
+      this.icmp.onIcmp(frame, offset + headerLength, payloadLength, source, destination);
     } else {
       statistics[IPV4_PROTOCOL_UNSUPPORTED]!++;
     }
@@ -135,10 +146,10 @@ export class Ipv4Receiver {
     const protocol = view.getUint8(offset + IPV4_PROTOCOL);
     if (protocol === PROTOCOL_IGMP) {
       if (isFragment(view, offset)) statistics[IPV4_FRAGMENTS]!++;
-      else if (source !== this.address) this.igmp.onIgmp(offset + headerLength, payloadLength);
+      else if (!this.addresses.has(source)) this.igmp.onIgmp(offset + headerLength, payloadLength);
     } else if (protocol !== PROTOCOL_UDP) {
       statistics[IPV4_PROTOCOL_UNSUPPORTED]!++;
-    } else if (!isUnicast(source) || source === this.address) {
+    } else if (!isUnicast(source) || this.addresses.has(source)) {
       statistics[IPV4_SOURCE_INVALID]!++;
     } else if (!this.hearsEveryGroup && !this.igmp.membership.isMember(group)) {
       statistics[IPV4_NOT_OURS]!++;

@@ -77,6 +77,11 @@ export function plainPayloadLength(
   return isPlain ? datagramLength - DATAGRAM_HEADER_LENGTH : -1;
 }
 
+/** Whom a plain frame is from. */
+export function plainSource(view: DataView, frame: number): number {
+  return view.getInt32(frame + SOURCE);
+}
+
 /** Hands a plain frame's payload over. */
 export function deliverPlain(
   view: DataView,

@@ -1,7 +1,8 @@
 // hot
 import { isUnicast } from './ipv4.ts';
+import { Ipv4Addresses, type Ipv4Prefix, maskOf } from './ipv4-addresses.ts';
 
-/** A network besides that of our address. */
+/** A network besides those of our addresses. */
 export interface RouteOptions {
   readonly network: number;
   readonly prefixLength: number;
@@ -10,34 +11,46 @@ export interface RouteOptions {
 }
 
 /**
- * The routes of a host with one address: its own network is on the link, others are on the link too or behind routers of their
+ * The routes of a host: the networks of its addresses are on the link, others are on the link too or behind routers of their
  * own, the rest is behind a gateway. Of the networks that an address is in the smallest counts.
  */
 export class Route {
-  readonly address: number;
+  readonly addresses: Ipv4Addresses;
+  private readonly address: number;
   private readonly mask: number;
   private readonly gatewayAddress: number;
   /** 0 in networks too small to have one. */
   private readonly broadcastAddress: number;
-  /** All networks, our own among them, the smallest first; none when there is no other than our own. */
+  /** All networks, our own among them, the smallest first; none when there is no other than that of our one address. */
   private readonly networkCount: number;
   private readonly networks: Int32Array;
   private readonly masks: Int32Array;
   private readonly gateways: Int32Array;
 
-  /** @param gatewayAddress - 0: there is none, and networks that are not in `routes` cannot be reached. */
+  /**
+   * @param address - The first of ours; 0: there is none, and no way to anybody.
+   * @param gatewayAddress - 0: there is none, and networks that are not in `routes` cannot be reached.
+   * @param further - The others of ours.
+   */
   constructor(
     address: number,
     prefixLength: number,
     gatewayAddress: number,
     routes: readonly RouteOptions[] = [],
+    further: readonly Ipv4Prefix[] = [],
   ) {
+    this.addresses = new Ipv4Addresses(address === 0 ? [] : [{ address, prefixLength }, ...further]);
     this.address = address;
-    this.mask = maskOf(prefixLength);
+    // Nobody has the address 0, so nobody is in its network of one.
+    this.mask = address === 0 ? -1 : maskOf(prefixLength);
     this.gatewayAddress = gatewayAddress;
     this.broadcastAddress = prefixLength > 30 ? 0 : address | ~this.mask;
-    const own = { network: address & this.mask, prefixLength, gatewayAddress: 0 };
-    const all = routes.length === 0 ? [] : [own, ...routes];
+    const own = [{ address, prefixLength }, ...further].map((prefix) => ({
+      network: prefix.address & maskOf(prefix.prefixLength),
+      prefixLength: prefix.prefixLength,
+      gatewayAddress: 0,
+    }));
+    const all = routes.length + further.length === 0 ? [] : [...own, ...routes];
     all.sort((a, b) => b.prefixLength - a.prefixLength);
     this.networkCount = all.length;
     this.networks = Int32Array.from(all, ({ network }) => network);
@@ -45,16 +58,16 @@ export class Route {
     this.gateways = Int32Array.from(all, (network) => network.gatewayAddress);
   }
 
-  /** Whether an address is in the network of ours. */
-  isOnLink(address: number): boolean {
-    return ((address ^ this.address) & this.mask) === 0;
-  }
-
   /** Whose Ethernet address a packet goes to; 0 when there is no way, nor for broadcast and multicast. */
   nextHop(address: number): number {
     if (!isUnicast(address) || address === this.broadcastAddress) return 0;
     if (this.networkCount > 0) return this.nextHopOfNetworks(address);
-    return this.isOnLink(address) ? address : this.gatewayAddress;
+    return ((address ^ this.address) & this.mask) === 0 ? address : this.gatewayAddress;
+  }
+
+  /** Which of our addresses speaks to an address, where nobody said. */
+  sourceFor(address: number): number {
+    return this.addresses.count === 1 ? this.address : this.addresses.sourceFor(this.nextHop(address));
   }
 
   private nextHopOfNetworks(address: number): number {
@@ -68,8 +81,4 @@ export class Route {
     }
     return this.gatewayAddress;
   }
-}
-
-function maskOf(prefixLength: number): number {
-  return prefixLength === 0 ? 0 : -1 << (32 - prefixLength);
 }

@@ -11,7 +11,7 @@ export const UDP_LENGTH = 4;
 export const UDP_CHECKSUM = 6;
 export const UDP_HEADER_LENGTH = 8;
 
-/** Receives UDP payloads for our address, of any port, valid until the next receive. */
+/** Receives UDP payloads for our first address, of any port, valid until the next receive. */
 export interface UdpListener {
   onUdp(
     offset: number,
@@ -22,19 +22,19 @@ export interface UdpListener {
   ): void;
 }
 
-/** Receives UDP payloads for groups, of any port, valid until the next receive. */
+/** Receives UDP payloads for groups and for our further addresses, of any port, valid until the next receive. */
 export interface GroupListener {
   onGroupUdp(
     offset: number,
     length: number,
     sourceAddress: number,
     sourcePort: number,
-    group: number,
+    destination: number,
     destinationPort: number,
   ): void;
 }
 
-/** Receives UDP payloads that came in pieces, for our address and for groups. They lie in `region` until the next receive. */
+/** Receives UDP payloads that came in pieces, for our addresses and for groups. They lie in `region` until the next receive. */
 export interface ReassembledListener {
   onReassembledUdp(
     region: Region,

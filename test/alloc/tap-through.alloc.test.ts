@@ -12,7 +12,7 @@ test('frames of the kernel make no garbage on their way past the driver', () => 
   const clock = new SimulatedClock();
   const [card, peer] = SimulatedDevice.pair();
   const [tap, kernel] = SimulatedDevice.pair({ mtu: 1500, ringLength: 256, macLow: 0x11 });
-  const device = new TapThroughDevice(card, tap, 0x0a000001, clock);
+  const device = new TapThroughDevice(card, tap, [0x0a000001], clock);
   const counts = new Float64Array(20);
   device.attach({ hasEndpointAt: (_address, port) => port === 9 }, counts);
   const packet = `0800${'450000280000000040060000'}0a0000020a000001${'00'.repeat(20)}`;

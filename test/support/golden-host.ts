@@ -19,6 +19,7 @@ import { readPcap, writePcap } from './pcap.ts';
 const ECHO_PORT = 7;
 const ANSWER_LENGTH_MAX = 1472;
 const GROUP = 0xe0010203 | 0;
+const FURTHER_ADDRESS = 0x0a010001;
 const CYCLES = 100;
 
 const [kind, from, to] = process.argv.slice(2) as [string, string, string];
@@ -44,13 +45,25 @@ const stack = new IpStack(
     address: OUR_ADDRESS,
     prefixLength: 24,
     gatewayAddress: 0,
-    neighbours: [{ address: PEER_ADDRESS, macHigh: 0x0200, macLow: 2 }],
+    furtherAddresses: [{ address: FURTHER_ADDRESS, prefixLength: 24 }],
+    neighbours: [PEER_ADDRESS, FURTHER_ADDRESS + 1].map((address) => ({
+      address,
+      macHigh: 0x0200,
+      macLow: 2,
+    })),
   },
   clock,
 );
 
-function echo(handle: number, offset: number, length: number, source: number, sourcePort: number): void {
-  if (stack.startDatagrams(source, ECHO_PORT, sourcePort) !== READY) return;
+function echo(
+  handle: number,
+  offset: number,
+  length: number,
+  source: number,
+  sourcePort: number,
+  own = OUR_ADDRESS,
+): void {
+  if (stack.startDatagrams(source, ECHO_PORT, sourcePort, own) !== READY) return;
   stack.addDatagram(handle, offset, Math.min(length, ANSWER_LENGTH_MAX));
 }
 
@@ -60,8 +73,9 @@ const listener = {
   },
 };
 stack.groupListener = {
-  onGroupUdp(offset: number, length: number, source: number, sourcePort: number): void {
-    echo(ours.memory.handle, offset, length, source, sourcePort);
+  onGroupUdp(offset: number, length: number, source: number, sourcePort: number, destination: number): void {
+    const own = destination === GROUP ? OUR_ADDRESS : destination;
+    echo(ours.memory.handle, offset, length, source, sourcePort, own);
   },
 };
 stack.reassemble({

@@ -26,6 +26,8 @@ const SKIP_TSHARK = HAS_TSHARK || process.env.CI === 'true' ? false : 'needs tsh
 const PCAP_MAC = '027063617000';
 const GROUP = { destination: 0xe0010203 | 0, destinationMac: '01005e010203' };
 const ECHO = { destinationPort: 7 };
+/** Between the host's other address and another of the peer's. */
+const FURTHER = { source: 0x0a010002, destination: 0x0a010001 };
 
 const text = (length: number): Buffer =>
   Buffer.from('golden '.repeat(Math.ceil(length / 7)).slice(0, length));
@@ -35,6 +37,9 @@ const ARRIVING: readonly Buffer[] = [
   arpFrame(1, { destination: BROADCAST_MAC }),
   arpFrame(1, { destination: BROADCAST_MAC, sender: 0 }),
   arpFrame(1, { destination: BROADCAST_MAC, target: 0x0a000063 }),
+  arpFrame(1, { sender: 0x0a010002, target: 0x0a010001 }),
+  echoRequest(text(9), FURTHER),
+  udpFrame(text(200), { ...FURTHER, ...ECHO }),
   arpFrame(2, { sender: 0x0a000001, senderMac: '020000000bad' }),
   echoRequest(text(56)),
   echoRequest(text(1472)),
@@ -89,11 +94,16 @@ const arp = (to: string, operation: number, about: string): string =>
   `${to} ${US} ${operation} 10.0.0.1 ${about}`;
 const ip = (rest: string): string => `${PEER} ${US} 10.0.0.1 10.0.0.2 64 1 1 ${rest}`;
 const udp = (length: number): string => ip(`7 4000 ${8 + length} 1`);
+const further = (line: string): string => line.replaceAll('10.0.0.', '10.1.0.');
 const SENT: readonly string[] = [
   arp('ff:ff:ff:ff:ff:ff', 1, '10.0.0.1'),
+  further(arp('ff:ff:ff:ff:ff:ff', 1, '10.0.0.1')),
   `01:00:5e:00:00:16 ${US} 10.0.0.1 224.0.0.22 1 1 1 0x22 1 224.1.2.3 1`,
   arp(PEER, 2, '10.0.0.2'),
   arp(PEER, 2, '0.0.0.0'),
+  further(arp(PEER, 2, '10.0.0.2')),
+  further(ip('0 7 1')),
+  further(udp(200)),
   arp('ff:ff:ff:ff:ff:ff', 1, '10.0.0.1'),
   ip('0 7 1'),
   ip('0 7 1'),
@@ -112,8 +122,8 @@ const SENT: readonly string[] = [
 const COUNTED = {
   arpConflicts: 1,
   arpDefences: 1,
-  arpReplies: 2,
-  icmpReplies: 3,
+  arpReplies: 3,
+  icmpReplies: 4,
   igmpQueries: 1,
   ipv4Fragments: 4 + 2 + 1,
   ipv4Reassembled: 2,

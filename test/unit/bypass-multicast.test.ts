@@ -121,7 +121,7 @@ test('an interface that is not the port, and too many groups, are refused', () =
   const station = stations[0]!;
   assert.throws(() => station.open(member(GROUP, 0, addressOf(1)), new Recorder()), {
     code: 'EADDRNOTAVAIL',
-    message: /10\.0\.0\.2 is not the address of the DPDK port, 10\.0\.0\.1/,
+    message: /10\.0\.0\.2 is no address of the DPDK port, which has 10\.0\.0\.1/,
   });
   station.open(member(GROUP, 0, addressOf(0)), new Recorder());
   for (let i = 1; i < 64; i++) station.open(member(GROUP + 2 * i), new Recorder());

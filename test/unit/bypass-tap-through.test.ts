@@ -31,7 +31,7 @@ class Bench {
       ringLength: kernelRingLength,
       macLow: 0x11,
     });
-    this.device = new TapThroughDevice(card, tap, OUR_ADDRESS, this.clock);
+    this.device = new TapThroughDevice(card, tap, [OUR_ADDRESS], this.clock);
     this.device.attach(
       {
         hasEndpointAt: (address, port) => port === OUR_PORT && (address === OUR_ADDRESS || address === GROUP),

@@ -227,7 +227,7 @@ describe('endpoints', () => {
     assert.equal(receiver.localAddress, ADDRESS_B);
     assert.throws(() => pair.b.open(endpointOptions({ localAddress: ADDRESS_A }), atB), {
       code: 'EADDRNOTAVAIL',
-      message: /10\.0\.0\.1 is not the address of the DPDK port, 10\.0\.0\.2/,
+      message: /10\.0\.0\.1 is no address of the DPDK port, which has 10\.0\.0\.2/,
     });
   });
 

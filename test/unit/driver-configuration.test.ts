@@ -96,6 +96,7 @@ const LISTS = new Map<unknown, string>([
   [SETTINGS.dpdkNeighbours, '10.0.0.2=02:00:00:00:00:02'],
   [SETTINGS.dpdkLocalIpv6Address, '::2/64,fe80::1'],
   [SETTINGS.dpdkRoutes, '10.1.0.0/16'],
+  [SETTINGS.dpdkFurtherIpv4Addresses, '10.1.0.1/24'],
 ]);
 
 test('should know every setting by its property and by its variable', () => {
@@ -199,7 +200,7 @@ test('should split EAL arguments from its own', () => {
   assert.equal(mtuLength, 8192);
   refused(
     ['-l', '0', '--'],
-    'the DPDK transport has no address. Set AERON_DPDK_LOCAL_IPV4_ADDRESS, for instance to 10.0.0.1/24.',
+    'the DPDK transport has no address. Set AERON_DPDK_LOCAL_IPV4_ADDRESS, for instance to 10.0.0.1/24, or AERON_DPDK_LOCAL_IPV6_ADDRESS.',
   );
 });
 

@@ -9,24 +9,32 @@ import { AeronError } from '../../util/errors.ts';
 import { ANY_IPV6, internIpv6, ipv6Word, ipv6Zone, isIpv6, isMulticast } from '../../util/ip-address.ts';
 import { formatIpAddress } from '../../util/ip-text.ts';
 import { type DatagramBurst, type IpAddress, WORDS_PER_DATAGRAM } from '../transport.ts';
+import { AddressPorts } from './address-ports.ts';
 import type { BypassEndpoint } from './bypass-endpoint.ts';
 import { LOCAL_SENT, LOCAL_SENT_BYTES, SENDS_TOO_LONG } from './bypass-statistics.ts';
 import type { LocalDatagrams } from './local-datagrams.ts';
-import type { PortTable } from './port-table.ts';
 
 /** What {@link BypassTransport} does for endpoints of IPv6: they have ports of their own, and datagrams 20 bytes shorter. */
 export class BypassIpv6 {
-  readonly ports: PortTable;
+  readonly ports: AddressPorts;
   readonly maxDatagramLength: number;
   private readonly stack: IpStack;
   private readonly host: Ipv6Host;
   private readonly local: LocalDatagrams;
   private readonly counts: Float64Array;
 
-  constructor(stack: IpStack, host: Ipv6Host, ports: PortTable, local: LocalDatagrams, counts: Float64Array) {
+  /** `agentIndex` and `agentCount` as for {@link AddressPorts}. */
+  constructor(
+    stack: IpStack,
+    host: Ipv6Host,
+    agentIndex: number,
+    agentCount: number,
+    local: LocalDatagrams,
+    counts: Float64Array,
+  ) {
     this.stack = stack;
     this.host = host;
-    this.ports = ports;
+    this.ports = new AddressPorts(host.addresses.numbers, agentIndex, agentCount);
     this.local = local;
     this.counts = counts;
     this.maxDatagramLength = stack.device.mtu - IPV6_HEADER_LENGTH - UDP_HEADER_LENGTH;
@@ -53,14 +61,6 @@ export class BypassIpv6 {
       ipv6Word(address, 3),
       0,
     );
-  }
-
-  /** The endpoint that has a port of an address of ours; null: none. */
-  find(destination: IpAddress, port: number): BypassEndpoint | null {
-    const endpoint = this.ports.find(port);
-    if (endpoint === null) return null;
-    const { localAddress } = endpoint;
-    return localAddress === ANY_IPV6 || localAddress === destination ? endpoint : null;
   }
 
   /** As {@link Transport.send}. A datagram to a group leaves, and comes back if there is a member among our own endpoints. */

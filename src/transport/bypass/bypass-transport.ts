@@ -9,6 +9,7 @@ import type { ConflictListener } from '../../net/address-claim.ts';
 import type { UnreachableListener } from '../../net/icmp-errors.ts';
 import { IpStack, type IpStackOptions, type StaticNeighbour } from '../../net/ip-stack.ts';
 import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
+import type { Ipv4Addresses, Ipv4Prefix } from '../../net/ipv4-addresses.ts';
 import type { Ipv6Options } from '../../net/ipv6-host.ts';
 import type { Ipv6Listener } from '../../net/ipv6-receiver.ts';
 import { LINK_UP, TX_UNREACHABLE, TX_UNRESOLVED } from '../../net/net-statistics.ts';
@@ -32,6 +33,7 @@ import {
   type Transport,
   WORDS_PER_DATAGRAM,
 } from '../transport.ts';
+import { AddressPorts } from './address-ports.ts';
 import { BypassEndpoint, type EndpointOwner } from './bypass-endpoint.ts';
 import { BypassIpv6 } from './bypass-ipv6.ts';
 import { addressConflict, unreachableReport } from './bypass-reports.ts';
@@ -50,7 +52,7 @@ import {
 import { HandOver, type HandOverConfig } from './hand-over.ts';
 import type { HandOverListener } from './hand-over-ring.ts';
 import { LocalDatagrams } from './local-datagrams.ts';
-import { PortTable } from './port-table.ts';
+import type { PortTable } from './port-table.ts';
 import { shareWithKernel } from './share-with-kernel.ts';
 import { type DatagramInterest, TapThroughDevice } from './tap-through-device.ts';
 
@@ -63,8 +65,11 @@ const STATISTICS_INTERVAL_NS = 1e9;
 
 /** A DPDK port and our addresses on it. */
 export interface BypassConfig extends DpdkDeviceOptions {
+  /** Of IPv4; 0: none. */
   readonly localAddress: IpAddress;
   readonly prefixLength: number;
+  /** As in {@link IpStackOptions}. */
+  readonly furtherAddresses?: readonly Ipv4Prefix[];
   /** 0: none, and other networks cannot be reached. */
   readonly gatewayAddress: IpAddress;
   /** As in {@link IpStackOptions}. */
@@ -97,10 +102,11 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTra
   const ealArguments = hasTap ? withTapArgument(config.ealArguments, tapInterface) : config.ealArguments;
   const port = DpdkDevice.open({ ...config, ealArguments });
   const transport = new BypassTransport(
-    hasTap ? shareWithKernel(port, ealArguments, config.localAddress, clock) : port,
+    hasTap ? shareWithKernel(port, ealArguments, ipv4Addresses(config), clock) : port,
     {
       address: config.localAddress,
       prefixLength: config.prefixLength,
+      furtherAddresses: config.furtherAddresses ?? [],
       gatewayAddress: config.gatewayAddress,
       routes: config.routes ?? [],
       addressProbes: config.addressProbes ?? 0,
@@ -113,9 +119,13 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTra
   return Object.assign(transport, { port });
 }
 
+function ipv4Addresses({ localAddress, furtherAddresses = [] }: BypassConfig): readonly IpAddress[] {
+  return localAddress === 0 ? [] : [localAddress, ...furtherAddresses.map(({ address }) => address)];
+}
+
 /**
- * UDP datagrams over a {@link Device}, without the kernel. One endpoint a port, and any number a port of a group. What comes
- * for our own address stays in memory; what goes to a group that we are in ourselves comes back too. See {@link IpStack} for
+ * UDP datagrams over a {@link Device}, without the kernel. One endpoint a port of an address, and any number a port of a group. What comes
+ * for our own addresses stays in memory; what goes to a group that we are in ourselves comes back too. See {@link IpStack} for
  * what happens while a neighbour's Ethernet address is unknown.
  *
  * Several network agents may share the port and the address, each with a transport over a queue pair of its own: see
@@ -139,10 +149,14 @@ export class BypassTransport
   readonly statistics: BypassStatistics;
   readonly device: Device;
   private readonly clock: Clock;
+  /** Our first one of IPv4; 0: there is none. */
   private readonly address: IpAddress;
+  private readonly addresses: Ipv4Addresses;
   readonly tapPoint: TapPoint;
   private readonly stack: IpStack;
+  /** Endpoints of our first address, and of all of them. */
   private readonly ports: PortTable;
+  private readonly addressPorts: AddressPorts;
   /** Null: the stack has no IPv6. */
   private readonly ipv6: BypassIpv6 | null;
   /** Endpoints of groups. Few: a datagram looks at each. */
@@ -162,6 +176,7 @@ export class BypassTransport
     this.tapPoint = device instanceof TapThroughDevice ? device : this.stack;
     this.clock = clock;
     this.address = options.address;
+    this.addresses = this.stack.addresses;
     this.maxDatagramLength = device.mtu - IPV4_HEADER_LENGTH - UDP_HEADER_LENGTH;
     this.local = new LocalDatagrams(this.maxDatagramLength);
     this.packets = device.memory;
@@ -169,10 +184,15 @@ export class BypassTransport
     this.counts = this.statistics.transport;
     if (device instanceof TapThroughDevice) device.attach(this, this.counts);
     this.handOver = handOver === null ? null : new HandOver(handOver, this.counts);
-    this.ports = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
+    const agentIndex = handOver?.index ?? 0;
+    const agentCount = handOver?.to.length ?? 1;
+    this.addressPorts = new AddressPorts(this.addresses.numbers, agentIndex, agentCount);
+    this.ports = this.addressPorts.first;
     const host = this.stack.ipv6;
-    const ports6 = new PortTable(handOver?.index ?? 0, handOver?.to.length ?? 1);
-    this.ipv6 = host === null ? null : new BypassIpv6(this.stack, host, ports6, this.local, this.counts);
+    this.ipv6 =
+      host === null
+        ? null
+        : new BypassIpv6(this.stack, host, agentIndex, agentCount, this.local, this.counts);
     this.stack.ipv6Listener = this;
     this.stack.neighbourListener = this.handOver;
     this.stack.groupListener = this;
@@ -187,7 +207,7 @@ export class BypassTransport
     return this.stack.statistics[LINK_UP] === 1;
   }
 
-  /** Whether our address is being asked for. */
+  /** Whether an address of ours is being asked for. */
   get isProbing(): boolean {
     return this.stack.isProbing;
   }
@@ -214,20 +234,18 @@ export class BypassTransport
     const ipv6 = isIpv6(ownAddress) ? this.ipv6 : null;
     if (ipv6 !== null) {
       ipv6.checkOwn(ownAddress);
-    } else if (ownAddress !== 0 && ownAddress !== this.address) {
-      throw new AeronError(
-        'EADDRNOTAVAIL',
-        `${formatIpAddress(ownAddress)} is not the address of the DPDK port, ${formatIpAddress(this.address)}. ` +
-          'Use that address in the channel.',
-      );
+    } else {
+      this.checkOwn(ownAddress);
     }
     if (multicast !== null) this.stack.joinGroup(multicast.groupAddress);
     const { rxRingLength, txRingLength } = this.device.capabilities;
-    const ports = ipv6 === null ? this.ports : ipv6.ports;
+    const ports = ipv6 === null ? this.addressPorts : ipv6.ports;
+    // Where there is one address, an endpoint without one has that.
+    const endpointAddress = ipv6 === null && this.addresses.count === 1 ? this.address : ownAddress;
     const endpoint = new BypassEndpoint(
       this,
-      ipv6 === null ? this.address : ownAddress,
-      multicast === null ? ports.choose(localPort) : localPort,
+      endpointAddress,
+      multicast === null ? ports.choose(endpointAddress, localPort) : localPort,
       ipv6 === null ? remoteAddress : ipv6.withoutZone(remoteAddress),
       remotePort,
       rxRingLength * PACKET_BUFFER_LENGTH,
@@ -235,16 +253,30 @@ export class BypassTransport
       handler,
       multicast,
     );
-    if (multicast === null) ports.add(endpoint.localPort, endpoint);
+    if (multicast === null) ports.add(endpoint);
     else this.members.push(endpoint);
     return endpoint;
+  }
+
+  /** Throws AeronError `EADDRNOTAVAIL` for an IPv4 address that is not ours. Cold. */
+  private checkOwn(address: IpAddress): void {
+    const { count, numbers } = this.addresses;
+    if (count > 0 && (address === 0 || this.addresses.has(address))) return;
+    const ours = Array.from(numbers, formatIpAddress).join(', ');
+    throw new AeronError(
+      'EADDRNOTAVAIL',
+      count === 0
+        ? `the DPDK port has no IPv4 address, and ${formatIpAddress(address)} is one. Use IPv6 in the channel, or set ` +
+            'aeron.dpdk.local.ipv4.address.'
+        : `${formatIpAddress(address)} is no address of the DPDK port, which has ${ours}. Use one of those in the channel.`,
+    );
   }
 
   /** Cold. */
   release(endpoint: BypassEndpoint): void {
     if (endpoint.groupAddress === 0) {
-      const ports = isIpv6(endpoint.localAddress) ? this.ipv6!.ports : this.ports;
-      ports.remove(endpoint.localPort);
+      const ports = isIpv6(endpoint.localAddress) ? this.ipv6!.ports : this.addressPorts;
+      ports.remove(endpoint);
     } else {
       this.members.splice(this.members.indexOf(endpoint), 1);
       this.stack.leaveGroup(endpoint.groupAddress);
@@ -253,7 +285,7 @@ export class BypassTransport
 
   /** Whether a datagram to an address and port of this host, or of a group, is waited for. */
   hasEndpointAt(address: IpAddress, port: number): boolean {
-    if (address === this.address) return this.ports.find(port) !== null;
+    if (this.addresses.has(address)) return this.addressPorts.find(address, port) !== null;
     const members = this.members;
     for (let i = 0; i < members.length; i++) {
       if (members[i]!.localPort === port && members[i]!.groupAddress === address) return true;
@@ -279,12 +311,12 @@ export class BypassTransport
     const toPort = connected ? endpoint.remotePort : port;
     const accepted =
       toAddress === this.address
-        ? this.sendLocal(endpoint.localPort, burst, toPort)
+        ? this.sendLocal(endpoint, burst, toAddress, toPort)
         : isGroup(toAddress)
           ? this.sendToGroup(endpoint, burst, toAddress, toPort)
           : isIpv6(toAddress)
             ? this.sendIpv6(endpoint, burst, toAddress, toPort)
-            : this.sendOut(endpoint.localPort, burst, toAddress, toPort);
+            : this.sendOut(endpoint, burst, toAddress, toPort);
     if (accepted < burst.count) this.counts[SHORT_SENDS]!++;
     return accepted;
   }
@@ -337,8 +369,8 @@ export class BypassTransport
   ): void {
     if (destinationAddress === this.address) {
       this.deliver(region, offset, length, sourceAddress, sourcePort, destinationPort);
-    } else if (isIpv6(destinationAddress) && !isMulticast(destinationAddress)) {
-      this.deliverIpv6(
+    } else if (!isMulticast(destinationAddress)) {
+      this.deliverElsewhere(
         region,
         offset,
         length,
@@ -387,10 +419,18 @@ export class BypassTransport
     length: number,
     sourceAddress: IpAddress,
     sourcePort: number,
-    group: IpAddress,
+    destination: IpAddress,
     destinationPort: number,
   ): void {
-    this.deliverToGroup(this.packets, offset, length, sourceAddress, sourcePort, group, destinationPort);
+    this.onReassembledUdp(
+      this.packets,
+      offset,
+      length,
+      sourceAddress,
+      sourcePort,
+      destination,
+      destinationPort,
+    );
   }
 
   onIpv6Udp(
@@ -403,7 +443,7 @@ export class BypassTransport
   ): boolean {
     const { packets } = this;
     if (!isMulticast(destination)) {
-      return this.deliverIpv6(
+      return this.deliverElsewhere(
         packets,
         offset,
         length,
@@ -428,7 +468,8 @@ export class BypassTransport
     const words = burst.words;
     const { localPort, ttl } = endpoint;
     const isLocalToo = stack.membership.isMember(group);
-    stack.startGroupDatagrams(group, localPort, port, ttl);
+    const source = endpoint.localAddress === 0 ? this.address : endpoint.localAddress;
+    stack.startGroupDatagrams(group, localPort, port, ttl, source);
     let accepted = 0;
     for (; accepted < burst.count; accepted++) {
       const word = accepted * WORDS_PER_DATAGRAM;
@@ -440,7 +481,7 @@ export class BypassTransport
       if (isLocalToo && local.isFull) break;
       if (!stack.addDatagram(words[word]!, words[word + 1]!, length)) break;
       if (!isLocalToo) continue;
-      local.add(words[word]!, words[word + 1]!, length, this.address, localPort, group, port);
+      local.add(words[word]!, words[word + 1]!, length, source, localPort, group, port);
     }
     local.copyQueued();
     return accepted;
@@ -452,9 +493,12 @@ export class BypassTransport
     return burst.count;
   }
 
-  private sendOut(localPort: number, burst: DatagramBurst, address: IpAddress, port: number): number {
-    const stack = this.stack;
-    const state = stack.startDatagrams(address, localPort, port);
+  private sendOut(endpoint: BypassEndpoint, burst: DatagramBurst, address: IpAddress, port: number): number {
+    const { stack, addresses } = this;
+    if (addresses.count > 1 && addresses.has(address)) return this.sendLocal(endpoint, burst, address, port);
+    const { localAddress, localPort } = endpoint;
+    const source = localAddress === 0 ? stack.route.sourceFor(address) : localAddress;
+    const state = stack.startDatagrams(address, localPort, port, source);
     if (state !== READY) {
       if (state === UNRESOLVED) {
         stack.statistics[TX_UNRESOLVED]!++;
@@ -477,7 +521,13 @@ export class BypassTransport
     return burst.count;
   }
 
-  private sendLocal(localPort: number, burst: DatagramBurst, port: number): number {
+  private sendLocal(
+    { localAddress, localPort }: BypassEndpoint,
+    burst: DatagramBurst,
+    address: IpAddress,
+    port: number,
+  ): number {
+    const source = localAddress === 0 ? address : localAddress;
     const local = this.local;
     const words = burst.words;
     const counts = this.counts;
@@ -487,9 +537,7 @@ export class BypassTransport
       const length = words[word + 2]!;
       if (length > this.maxDatagramLength) {
         counts[SENDS_TOO_LONG]!++;
-      } else if (
-        local.add(words[word]!, words[word + 1]!, length, this.address, localPort, this.address, port)
-      ) {
+      } else if (local.add(words[word]!, words[word + 1]!, length, source, localPort, address, port)) {
         counts[LOCAL_SENT]!++;
         counts[LOCAL_SENT_BYTES]! += length;
       } else {
@@ -544,8 +592,8 @@ export class BypassTransport
     }
   }
 
-  /** To the endpoint of an address of ours. Returns whether there is one, here or with another agent. */
-  private deliverIpv6(
+  /** To the endpoint of another address of ours. Returns whether there is one, here or with another agent. */
+  private deliverElsewhere(
     region: Region,
     offset: number,
     length: number,
@@ -554,7 +602,8 @@ export class BypassTransport
     destination: IpAddress,
     destinationPort: number,
   ): boolean {
-    const endpoint = this.ipv6 === null ? null : this.ipv6.find(destination, destinationPort);
+    const ports = isIpv6(destination) && this.ipv6 !== null ? this.ipv6.ports : this.addressPorts;
+    const endpoint = ports.find(destination, destinationPort);
     if (endpoint === null) {
       const isAnothers = this.handOver?.offer(
         region.handle,

@@ -48,6 +48,7 @@ export async function openBypassPorts(
     address: configs[i]!.localAddress,
     prefixLength: configs[i]!.prefixLength,
     gatewayAddress: configs[i]!.gatewayAddress,
+    furtherAddresses: configs[i]!.furtherAddresses ?? [],
     routes: configs[i]!.routes ?? [],
   }));
   const statistics = new SummedStatistics(transports.map((transport) => transport.statistics));

@@ -11,6 +11,7 @@ export interface PortReport {
   readonly queues: number;
   readonly driverName: string;
   readonly mac: string;
+  /** The first one of IPv4, or of IPv6 where there is none. */
   readonly localAddress: number;
   readonly mtu: number;
   readonly rxRingLength: number;
@@ -26,7 +27,7 @@ export interface PortReport {
 }
 
 export function portReport(
-  { queue = 0, localAddress }: BypassConfig,
+  { queue = 0, localAddress, ipv6 = null }: BypassConfig,
   { port, statistics }: DpdkTransport,
 ): PortReport {
   const { plan, portId, mtu, macHigh, macLow, capabilities } = port;
@@ -37,7 +38,7 @@ export function portReport(
     queues: plan.queues,
     driverName: capabilities.driverName,
     mac: octets.map((octet) => (octet & 0xff).toString(16)).join(':'),
-    localAddress,
+    localAddress: localAddress === 0 ? (ipv6?.addresses[0]?.address ?? 0) : localAddress,
     mtu,
     rxRingLength: capabilities.rxRingLength,
     txRingLength: capabilities.txRingLength,

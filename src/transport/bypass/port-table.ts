@@ -8,7 +8,7 @@ const PORTS = 65536;
 const EPHEMERAL_FIRST = 49152;
 
 /**
- * Which endpoint has which UDP port of our address, of those ports that belong to this network agent. One word a port: a
+ * Which endpoint has which UDP port of an address of ours, of those ports that belong to this network agent. One word a port: a
  * look-up is one load, whatever strangers send.
  */
 export class PortTable {

@@ -1,6 +1,7 @@
 // hot
 import type { EpochNs } from '../../concurrent/clock.ts';
 import type { FrameTap, TapPoint } from '../../device/frame-tap.ts';
+import type { Ipv4Prefix } from '../../net/ipv4-addresses.ts';
 import { Route, type RouteOptions } from '../../net/route.ts';
 import { AeronError } from '../../util/errors.ts';
 import { isIpv6 } from '../../util/ip-address.ts';
@@ -23,6 +24,8 @@ export interface RoutedPort {
   readonly prefixLength: number;
   /** 0: none. */
   readonly gatewayAddress: IpAddress;
+  /** Our others on it; none when left out. */
+  readonly furtherAddresses?: readonly Ipv4Prefix[];
   /** Other networks that it reaches; none when left out. */
   readonly routes?: readonly RouteOptions[];
 }
@@ -56,22 +59,18 @@ export class RoutedTransport implements Transport {
   readonly coalescedLengthMax = 0;
   readonly tapPoint: TapPoint;
   private readonly transports: readonly Transport[];
-  private readonly addresses: readonly IpAddress[];
+  /** By the index of the port. */
   private readonly routes: readonly Route[];
-  /** Indexes of ports, that with the longest prefix first. */
-  private readonly order: readonly number[];
 
   constructor(ports: readonly RoutedPort[]) {
     this.transports = ports.map(({ transport }) => transport);
     this.tapPoint = new TapPoints(
       this.transports.flatMap(({ tapPoint }) => (tapPoint === undefined ? [] : [tapPoint])),
     );
-    this.addresses = ports.map(({ address }) => address);
     this.routes = ports.map(
-      (port) => new Route(port.address, port.prefixLength, port.gatewayAddress, port.routes),
+      (port) =>
+        new Route(port.address, port.prefixLength, port.gatewayAddress, port.routes, port.furtherAddresses),
     );
-    const byPrefix = [...ports.keys()].sort((a, b) => ports[b]!.prefixLength - ports[a]!.prefixLength);
-    this.order = byPrefix;
     this.maxDatagramLength = Math.min(...this.transports.map((transport) => transport.maxDatagramLength));
   }
 
@@ -119,12 +118,13 @@ export class RoutedTransport implements Transport {
     // IPv6 is the first port's.
     if (isIpv6(ownAddress)) return 0;
     if (ownAddress !== 0) {
-      const index = this.addresses.indexOf(ownAddress);
+      const index = this.routes.findIndex(({ addresses }) => addresses.has(ownAddress));
       if (index >= 0) return index;
+      const ours = this.routes.flatMap(({ addresses }) => Array.from(addresses.numbers, formatIpAddress));
       throw new AeronError(
         'EADDRNOTAVAIL',
-        `${formatIpAddress(ownAddress)} is not the address of a DPDK port: they have ` +
-          `${this.addresses.map(formatIpAddress).join(', ')}. Use one of those in the channel.`,
+        `${formatIpAddress(ownAddress)} is not the address of a DPDK port: they have ${ours.join(', ')}. ` +
+          'Use one of those in the channel.',
       );
     }
     if (multicast !== null) return 0;
@@ -134,8 +134,16 @@ export class RoutedTransport implements Transport {
   /** By whose network, or else gateway, an address is reached. */
   private portFor(address: IpAddress): number {
     if (isIpv6(address)) return 0;
-    const { routes, order } = this;
-    for (let i = 0; i < order.length; i++) if (routes[order[i]!]!.isOnLink(address)) return order[i]!;
+    const { routes } = this;
+    let port = -1;
+    let mask = -1;
+    for (let i = 0; i < routes.length; i++) {
+      const linkMask = routes[i]!.addresses.linkMask(address);
+      if (linkMask <= mask) continue;
+      port = i;
+      mask = linkMask;
+    }
+    if (port >= 0) return port;
     for (let i = 0; i < routes.length; i++) if (routes[i]!.nextHop(address) !== 0) return i;
     return 0;
   }

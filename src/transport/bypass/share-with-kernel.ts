@@ -5,17 +5,17 @@ import type { IpAddress } from '../transport.ts';
 import { TapThroughDevice } from './tap-through-device.ts';
 
 /**
- * A port, shared with the kernel through the TAP interface that `ealArguments` name. `address` is ours.
+ * A port, shared with the kernel through the TAP interface that `ealArguments` name. `addresses` are ours of IPv4.
  * @throws AeronError as {@link openTapPort}; the port is closed then.
  */
 export function shareWithKernel(
   port: DpdkDevice,
   ealArguments: readonly string[],
-  address: IpAddress,
+  addresses: readonly IpAddress[],
   clock: Clock,
 ): TapThroughDevice {
   try {
-    return new TapThroughDevice(port, openTapPort(ealArguments, port.mtu), address, clock);
+    return new TapThroughDevice(port, openTapPort(ealArguments, port.mtu), addresses, clock);
   } catch (error) {
     port.close();
     throw error;

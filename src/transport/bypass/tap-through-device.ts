@@ -71,8 +71,8 @@ export interface DatagramInterest {
  * and what the kernel sends goes out. The kernel may have the driver's address too.
  *
  * The driver's alone are IPv6, datagrams to its endpoints, in pieces or whole, and requests by ARP and echo
- * for its address, which
- * it answers. Both get the rest of ARP, IGMP and ICMP errors; all else is the kernel's. The interface has an Ethernet
+ * for its addresses, which it
+ * answers. Both get the rest of ARP, IGMP and ICMP errors; all else is the kernel's. The interface has an Ethernet
  * address of its own, which is exchanged for the card's on the way, in ARP too.
  *
  * Nothing waits: what there is no room for is dropped and counted, and the driver's own frames come first.
@@ -90,7 +90,7 @@ export class TapThroughDevice implements Device, TapPoint {
   txRoom: number;
   private readonly card: Device;
   private readonly kernel: Device;
-  private readonly address: number;
+  private readonly addresses: readonly number[];
   private readonly clock: Clock;
   private readonly view: DataView;
   private readonly kernelView: DataView;
@@ -101,8 +101,8 @@ export class TapThroughDevice implements Device, TapPoint {
   private kernelQueued = 0;
   private nextKernelPollNs = Number.NaN;
 
-  /** `kernel` is the port whose other end is the kernel's interface, `address` that of the driver. */
-  constructor(card: Device, kernel: Device, address: number, clock: Clock) {
+  /** `kernel` is the port whose other end is the kernel's interface, `addresses` those of the driver, of IPv4. */
+  constructor(card: Device, kernel: Device, addresses: readonly number[], clock: Clock) {
     this.macHigh = card.macHigh;
     this.macLow = card.macLow;
     this.mtu = card.mtu;
@@ -114,7 +114,7 @@ export class TapThroughDevice implements Device, TapPoint {
     this.txRoom = card.txRoom;
     this.card = card;
     this.kernel = kernel;
-    this.address = address;
+    this.addresses = addresses;
     this.clock = clock;
     this.view = card.memory.view;
     this.kernelView = kernel.memory.view;
@@ -207,7 +207,7 @@ export class TapThroughDevice implements Device, TapPoint {
     const isRequestForUs =
       available >= ARP_TARGET_ADDRESS + 4 &&
       view.getUint16(offset + ARP_OPERATION) === ARP_REQUEST &&
-      view.getInt32(offset + ARP_TARGET_ADDRESS) === this.address;
+      this.addresses.includes(view.getInt32(offset + ARP_TARGET_ADDRESS));
     return isRequestForUs ? OURS : OURS | KERNELS;
   }
 
@@ -227,7 +227,7 @@ export class TapThroughDevice implements Device, TapPoint {
       case PROTOCOL_ICMP: {
         if (available < payload + ICMP_HEADER_LENGTH) return OURS;
         const icmpType = view.getUint8(offset + payload);
-        if (icmpType === ICMP_ECHO_REQUEST) return destination === this.address ? OURS : KERNELS;
+        if (icmpType === ICMP_ECHO_REQUEST) return this.addresses.includes(destination) ? OURS : KERNELS;
         return icmpType === ICMP_ECHO_REPLY ? KERNELS : OURS | KERNELS;
       }
       case PROTOCOL_IGMP:
