@@ -51,7 +51,10 @@ const ERROR_QUOTE_LENGTH_MAX: number = IPV6_MTU_MIN - IPV6_HEADER_LENGTH - ICMPV
 const HEADERS = ETHERNET_HEADER_LENGTH + IPV6_HEADER_LENGTH + ICMPV6_HEADER_LENGTH;
 const VERSION = 0x60000000;
 
-/** A host's side of ICMPv6: answers echo requests, says which ports nobody has, hears of what did not arrive, hands the rest on. */
+/**
+ * A host's side of ICMPv6: answers echo requests, says which ports nobody has, hears of what did not arrive, and hands the rest
+ * on.
+ */
 export class Icmpv6Host {
   private readonly queue: FrameQueue;
   private readonly nd: NdHost;

@@ -73,7 +73,10 @@ export const NEIGHBOURS_MOVED = 46;
 /** Times that a new neighbour got no entry: all are in use, or too many were new in a second. */
 export const NEIGHBOURS_REFUSED = 47;
 
-/** What was said of datagrams of ours, by ICMP or ICMPv6: nobody has the port, too long for a network on the way, not delivered otherwise. */
+/**
+ * What was said of datagrams of ours, by ICMP or ICMPv6: nobody has the port, too long for a network on the way, not delivered
+ * otherwise.
+ */
 export const ICMP_PORT_UNREACHABLE = 48;
 export const ICMP_FRAGMENTATION_NEEDED = 49;
 export const ICMP_UNREACHABLE = 50;

@@ -58,6 +58,7 @@ export class AddressPorts {
     for (const table of this.tablesOf(endpoint.localAddress)) table.remove(endpoint.localPort);
   }
 
+  /** Cold. */
   private tablesOf(address: IpAddress): readonly PortTable[] {
     return isWildcard(address) ? this.tables : this.tables.filter((_, i) => this.addresses[i] === address);
   }

@@ -119,14 +119,15 @@ export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTra
   return Object.assign(transport, { port });
 }
 
+/** Cold. */
 function ipv4Addresses({ localAddress, furtherAddresses = [] }: BypassConfig): readonly IpAddress[] {
   return localAddress === 0 ? [] : [localAddress, ...furtherAddresses.map(({ address }) => address)];
 }
 
 /**
- * UDP datagrams over a {@link Device}, without the kernel. One endpoint a port of an address, and any number a port of a group. What comes
- * for our own addresses stays in memory; what goes to a group that we are in ourselves comes back too. See {@link IpStack} for
- * what happens while a neighbour's Ethernet address is unknown.
+ * UDP datagrams over a {@link Device}, without the kernel. One endpoint a port of an address, and any number a port of a group.
+ * What comes for our own addresses stays in memory; what goes to a group that we are in ourselves comes back too. See
+ * {@link IpStack} for what happens while a neighbour's Ethernet address is unknown.
  *
  * Several network agents may share the port and the address, each with a transport over a queue pair of its own: see
  * {@link HandOver}.
