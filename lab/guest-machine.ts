@@ -12,6 +12,8 @@ export interface GuestOptions {
   /** Pages of 2 MiB that are reserved at start. */
   readonly hugepages: number;
   readonly memoryMiB: number;
+  /** Whether systemd is the guest's first process, and runs the scenario as a service. */
+  readonly hasSystemd: boolean;
   /** Kernel modules that the guest does not have. */
   readonly hiddenModules: readonly string[];
   /** The guest loses its power when its console says `LAB-CUT:` and this name. `''`: it does not. */
@@ -23,6 +25,7 @@ export const ORDINARY: GuestOptions = {
   iommu: 'on',
   hugepages: 160,
   memoryMiB: 1280,
+  hasSystemd: false,
   hiddenModules: [],
   cutAt: '',
   limitSeconds: 600,
@@ -166,6 +169,7 @@ function argumentsOf(files: LabFiles, model: CardModel, folder: string, options:
     `lab.hidden=${options.hiddenModules.join(',')}`,
     `lab.start=${join(ROOT, 'lab/guest/start.sh')}`,
     `lab.folder=${ROOT}`,
+    options.hasSystemd ? 'lab.init=systemd' : '',
   ];
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],

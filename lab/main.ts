@@ -15,7 +15,8 @@ const DEFAULT_MODEL = 'e1000e';
 const USAGE = `Usage: npm run lab -- [options]
   --list             the models and scenarios there are
   --model NAME       model of the cards (${DEFAULT_MODEL}); may be repeated
-  --all              every model
+  --all              every scenario on every model
+  --full             every scenario; else those that end within ten minutes and have the others' parts in them
   --scenario NAME    this scenario alone; may be repeated
   --script FILE      instead: run FILE as root in a guest with three cards; arguments for it after --
   --iommu MODE       of the guest of --script: on, off, or no-remapping (on)
@@ -36,6 +37,7 @@ function parse() {
         list: { type: 'boolean', default: false },
         model: { type: 'string', multiple: true, default: [] },
         all: { type: 'boolean', default: false },
+        full: { type: 'boolean', default: false },
         scenario: { type: 'string', multiple: true, default: [] },
         script: { type: 'string', default: '' },
         iommu: { type: 'string', default: 'on' },
@@ -94,8 +96,9 @@ async function main(): Promise<number> {
 
 function list(): void {
   process.stdout.write(`models: ${MODELS.map(({ name }) => name).join(', ')}\n\n`);
-  for (const { name, title, models } of SCENARIOS) {
-    process.stdout.write(`${name.padEnd(24)}${title}${models ? ` (${models.join(', ')})` : ''}\n`);
+  for (const { name, title, models, isOnRequest } of SCENARIOS) {
+    const notes = [...(models ?? []), ...(isOnRequest ? ['on request'] : [])].join(', ');
+    process.stdout.write(`${name.padEnd(24)}${title}${notes && ` (${notes})`}\n`);
   }
 }
 
@@ -126,7 +129,10 @@ async function runScenarios(files: LabFiles): Promise<number> {
   const models = options.all
     ? MODELS
     : named(MODELS, options.model.length > 0 ? options.model : [DEFAULT_MODEL]);
-  const scenarios = options.scenario.length > 0 ? named(SCENARIOS, options.scenario) : SCENARIOS;
+  const scenarios =
+    options.scenario.length > 0
+      ? named(SCENARIOS, options.scenario)
+      : SCENARIOS.filter(({ isOnRequest }) => options.all || options.full || !isOnRequest);
   const results: Result[] = [];
   for (const model of models) {
     for (const scenario of scenarios) {
@@ -145,12 +151,18 @@ async function runScenarios(files: LabFiles): Promise<number> {
 
 async function runScenario(files: LabFiles, model: CardModel, scenario: Scenario): Promise<Result> {
   const start = performance.now();
-  const missing = modelMissing(model, files);
+  const missing = modelMissing(model, files) || programMissing(scenario);
   const outcome =
     missing === ''
       ? await runBoots(files, model, scenario)
       : { kind: 'not available' as const, reason: missing };
   return { model: model.name, scenario, outcome, seconds: (performance.now() - start) / 1000 };
+}
+
+function programMissing({ needs }: Scenario): string {
+  return needs === undefined || fs.existsSync(needs)
+    ? ''
+    : `there is no ${needs} here, and so none in the guest`;
 }
 
 /** All starts of a scenario, each finding what the one before left, up to the first that goes wrong. */

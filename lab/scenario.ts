@@ -14,6 +14,10 @@ export interface Scenario {
   readonly title: string;
   /** Models it can be run on. None: all. */
   readonly models?: readonly string[];
+  /** A program that this machine has to have, whose root file system the guest has. */
+  readonly needs?: string;
+  /** Not among those that are run when none is named. */
+  readonly isOnRequest?: boolean;
   readonly boots: readonly Boot[];
   /** Looks at the results afterwards, on this machine. */
   readonly check?: (folder: string) => Verdict;

@@ -3,8 +3,8 @@
  * way; settings of the drivers.
  */
 import { bindBySysfs } from './binding.ts';
-import { CARD_A, CARD_B, interfaceOf, run, step } from './lab.ts';
-import { type End, exchange } from './sides.ts';
+import { CARD_A, CARD_B, interfaceOf, step } from './lab.ts';
+import { type End, exchange, kernelEnd } from './sides.ts';
 
 const [peer, count, ...settings] = process.argv.slice(2);
 const messages = Number(count);
@@ -17,12 +17,7 @@ const b: End = isPeerKernel
 await step('bind', () => {
   bindBySysfs(CARD_A, 'vfio-pci');
   if (!isPeerKernel) return bindBySysfs(CARD_B, 'vfio-pci');
-  const name = interfaceOf(CARD_B);
-  run('ip', 'netns', 'add', 'b');
-  run('ip', 'link', 'set', name, 'netns', 'b');
-  run('ip', '-n', 'b', 'address', 'add', `${b.address}/24`, 'dev', name);
-  run('ip', '-n', 'b', 'link', 'set', name, 'up');
-  run('ip', '-n', 'b', 'link', 'set', 'lo', 'up');
+  kernelEnd(b, interfaceOf(CARD_B));
 });
 
 await step(`exchange ${2 * messages} messages`, () => exchange(a, b, messages, settings));

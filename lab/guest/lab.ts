@@ -40,12 +40,19 @@ export function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Pings until there is an answer, which takes a link and an ARP entry first. Throws after half a minute. */
-export function ping(address: string): void {
-  const endMs = Date.now() + 30_000;
+/**
+ * Pings, from a network namespace if one is named, until there is an answer: that takes a link and an ARP entry first,
+ * and who is to answer. Throws after a minute.
+ */
+export function ping(address: string, namespace = ''): void {
+  const [program, ...words] = [
+    ...(namespace === '' ? [] : ['ip', 'netns', 'exec', namespace]),
+    ...['ping', '-c', '1', '-w', '5', address],
+  ] as [string, ...string[]];
+  const endMs = Date.now() + 60_000;
   for (;;) {
     try {
-      run('ping', '-c', '1', '-w', '5', address);
+      run(program, ...words);
       return;
     } catch (error) {
       if (Date.now() > endMs) throw error;

@@ -6,7 +6,8 @@ import { CARD_A, CARD_B, driverOf, interfaceOf, MANAGEMENT, OUT, run, say } from
 /** Outlives the guest, as /var does on a real machine. */
 export const STATE: string = `${OUT}/nic.json`;
 
-const PROGRAM = fileURLToPath(new URL('../../../bin/aeron-bypass.js', import.meta.url));
+/** `aeron-bypass`. */
+export const PROGRAM: string = fileURLToPath(new URL('../../../bin/aeron-bypass.js', import.meta.url));
 const LIMIT_MS = 120_000;
 
 export interface Said {

@@ -8,12 +8,12 @@ import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
 import { loadConfiguration } from '../../src/driver/configuration.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { CheckedMessageVerifier, CheckedMessageWriter } from '../../test/support/checked-message.ts';
+import { AERON_PORT } from '../capture-check.ts';
 
 const [wire = '', local = '', remote = '', count, limitSeconds, ...more] = process.argv.slice(2);
 const MESSAGES = Number(count);
 const MESSAGE_STREAM = { seed: 7, maxLength: 8192 };
 const STREAM = 1001;
-const PORT = 40456;
 const TERM_LENGTH = 256 * 1024;
 /** Work of one kind before the other gets its turn. */
 const BURST = 32;
@@ -41,9 +41,9 @@ const aeron = await Aeron.connect({
   useConductorInvoker: true,
   driverTimeoutMs: 120_000,
 });
-const subscription = await aeron.addSubscription(`aeron:udp?endpoint=${local}:${PORT}`, STREAM);
+const subscription = await aeron.addSubscription(`aeron:udp?endpoint=${local}:${AERON_PORT}`, STREAM);
 const publication = await aeron.addExclusivePublication(
-  `aeron:udp?endpoint=${remote}:${PORT}|term-length=${TERM_LENGTH}`,
+  `aeron:udp?endpoint=${remote}:${AERON_PORT}|term-length=${TERM_LENGTH}`,
   STREAM,
 );
 console.log('ready');

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { LIMIT_SECONDS, say } from './lab.ts';
+import { LIMIT_SECONDS, run, say } from './lab.ts';
 
 const SIDE = fileURLToPath(new URL('./side.js', import.meta.url));
 const ENDLESS = 10_000_000;
@@ -18,6 +18,16 @@ export interface End {
   readonly wire: string;
   readonly namespace?: string;
   readonly address: string;
+}
+
+/** Gives the kernel's end of the cable a network namespace and its address. */
+export function kernelEnd({ namespace, address }: End, name: string): void {
+  const inside = (...args: string[]): string => run('ip', '-n', namespace!, ...args);
+  run('ip', 'netns', 'add', namespace!);
+  run('ip', 'link', 'set', name, 'netns', namespace!);
+  inside('address', 'add', `${address}/24`, 'dev', name);
+  inside('link', 'set', name, 'up');
+  inside('link', 'set', 'lo', 'up');
 }
 
 /** A running side.ts. */
@@ -53,7 +63,11 @@ export async function exchange(
   messages: number,
   settings: readonly string[] = [],
 ): Promise<void> {
-  const sides = [startSide(a, b, messages, settings), startSide(b, a, messages, settings)];
+  await assertExchanged([startSide(a, b, messages, settings), startSide(b, a, messages, settings)], messages);
+}
+
+/** Waits for the end of both sides; then each has everything that the other sent. */
+export async function assertExchanged(sides: readonly Side[], messages: number): Promise<void> {
   await Promise.all(sides.map(({ closed }) => closed));
   for (const { child, lines } of sides) {
     assert.equal(child.exitCode, 0, `a side ended with ${child.exitCode}; it said last: ${lines[0]}`);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Second stage of the guest: what an init system does elsewhere, as little of it as the programs need. Then runs
-# /lab/out/run.sh, which the harness wrote, and ends the machine with its outcome.
+# Second stage of the guest: what an init system does elsewhere, as little of it as the programs need. Goes on with end.sh,
+# under systemd if the scenario wants that.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 b=/lab/bin/busybox
 argument() { $b sed -n "s/.*\\b$1=\\([^ ]*\\).*/\\1/p" /proc/cmdline; }
@@ -42,13 +42,26 @@ for plugins in /usr/lib/*/dpdk/pmds-*; do
 done
 
 echo "LAB-UP: $($b cut -d' ' -f1 /proc/uptime) s"
-cd "$(argument lab.folder)" || cd /
-$b setsid $b sh /lab/out/run.sh </dev/null
-status=$?
-echo "$status" > /lab/out/status
-echo "LAB-END: status $status, up $($b cut -d' ' -f1 /proc/uptime) s"
-$b sync
-$b sleep 0.2
-[ "$status" = 0 ] && code='\020' || code='\021'
-printf "$code" | $b dd of=/dev/port bs=1 seek=244 count=1 2>/dev/null
-$b poweroff -f
+end="$(argument lab.folder)/lab/guest/end.sh"
+[ "$(argument lab.init)" = systemd ] || exec $b sh "$end"
+
+# Of the machine's own units only what every service needs: the scenario is all that the target asks for. What a first
+# start catches up on takes minutes here, and udev would give cards that come back other names than they had.
+$b mkdir -p /run/systemd/system
+for name in hwdb-update journal-catalog-update update-done timesyncd pstore random-seed sysusers binfmt udev-trigger udevd; do
+  $b ln -s /dev/null /run/systemd/system/systemd-$name.service
+done
+for name in keyboard-setup.service kmod-static-nodes.service ldconfig.service proc-sys-fs-binfmt_misc.automount; do
+  $b ln -s /dev/null /run/systemd/system/$name
+done
+cat > /run/systemd/system/lab.service <<EOF
+[Unit]
+DefaultDependencies=no
+[Service]
+ExecStart=/lab/bin/busybox sh $end
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+EOF
+printf '[Unit]\nWants=lab.service\n' > /run/systemd/system/lab.target
+exec /usr/lib/systemd/systemd --unit=lab.target --log-target=console --log-level=notice --show-status=no
