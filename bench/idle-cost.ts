@@ -22,7 +22,8 @@ const PROGRAM = fileURLToPath(new URL('../../bin/aeron-bypass.js', import.meta.u
 const SECONDS = Number(process.argv[2] ?? 5);
 /** /proc counts processor time in ticks of 10 ms. */
 const TICKS_PER_SECOND = 100;
-const PER_SECOND = [100, 5000];
+/** The faster first: it warms the code up for the other. */
+const PER_SECOND = [5000, 100];
 const CHANNEL = 'aeron:udp?endpoint=10.0.0.1:40456|term-length=1m';
 const STREAM = 1001;
 

@@ -45,15 +45,11 @@ echo "LAB-UP: $($b cut -d' ' -f1 /proc/uptime) s"
 end="$(argument lab.folder)/lab/guest/end.sh"
 [ "$(argument lab.init)" = systemd ] || exec $b sh "$end"
 
-# Of the machine's own units only what every service needs: the scenario is all that the target asks for. What a first
-# start catches up on takes minutes here, and udev would give cards that come back other names than they had.
+# Of the machine's own units only what others cannot do without: they are many, take minutes here, and one empties /tmp.
+for folder in /usr/lib/systemd/system/*.wants /etc/systemd/system/*.wants; do
+  [ -d "$folder" ] && $b mount -t tmpfs none "$folder"
+done
 $b mkdir -p /run/systemd/system
-for name in hwdb-update journal-catalog-update update-done timesyncd pstore random-seed sysusers binfmt udev-trigger udevd; do
-  $b ln -s /dev/null /run/systemd/system/systemd-$name.service
-done
-for name in keyboard-setup.service kmod-static-nodes.service ldconfig.service proc-sys-fs-binfmt_misc.automount; do
-  $b ln -s /dev/null /run/systemd/system/$name
-done
 cat > /run/systemd/system/lab.service <<EOF
 [Unit]
 DefaultDependencies=no

@@ -14,7 +14,7 @@ import { CARD_A, CARD_B, interfaceOf, OUT, ping, run, say, step } from './lab.ts
 import { PROGRAM } from './nic.ts';
 import { assertExchanged, directoryOf, type End, kernelEnd, startSide } from './sides.ts';
 
-const MESSAGES = 40_000;
+const MESSAGES = 30_000;
 const CAPTURE_SECONDS = 3;
 const TAP = 'aeron0';
 const PEER = fileURLToPath(new URL('./tcp-peer.js', import.meta.url));

@@ -66,7 +66,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...once(
       'tap-through',
-      'one card for the driver and the kernel: TCP and ping pass beside 80,000 messages, captured',
+      'one card for the driver and the kernel: TCP and ping pass beside 60,000 messages, captured',
       ['tap-through'],
     ),
     check: checkTapCapture,
