@@ -15,7 +15,8 @@
       'conditions': [
         ['dpdk=="yes"', {
           'sources': [
-            'dpdk.cc', 'dpdk_eal.cc', 'dpdk_port.cc', 'dpdk_bursts.cc', 'dpdk_events.cc', 'dpdk_statistics.cc',
+            'dpdk.cc', 'dpdk_eal.cc', 'dpdk_port.cc', 'dpdk_bursts.cc', 'dpdk_lend.cc', 'dpdk_events.cc',
+            'dpdk_statistics.cc',
           ],
           'cflags_cc': ['<!@(pkg-config --cflags libdpdk 2>/dev/null || true)'],
           'libraries': ['<!@(pkg-config --libs libdpdk 2>/dev/null || true)'],

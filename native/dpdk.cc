@@ -1,6 +1,6 @@
 // Ports of DPDK: bursts of frames in, bursts of frames out. Moves bytes, sums them up and calls DPDK; parses no packet.
-// dpdk_eal.cc starts DPDK, dpdk_port.cc opens ports, dpdk_bursts.cc moves frames, dpdk_events.cc looks after ports,
-// dpdk_statistics.cc counts.
+// dpdk_eal.cc starts DPDK, dpdk_port.cc opens ports, dpdk_bursts.cc moves frames, dpdk_lend.cc has memory sent from
+// where it lies, dpdk_events.cc looks after ports, dpdk_statistics.cc counts.
 //
 // The environment abstraction layer (EAL) exists once per process. A queue pair of a port belongs to the isolate that
 // opened it and is used on that isolate's thread only. Packet pools, tables and handles live as long as the process, so a
@@ -35,6 +35,8 @@ void initialiseAddon(v8::Local<v8::Object> exports) {
   hotFunction<transmit>(isolate, exports, "transmit");
   function(isolate, exports, "setGroups", setGroups);
   hotFunction<waitForFrame>(isolate, exports, "waitForFrame");
+  function(isolate, exports, "lend", lend);
+  function(isolate, exports, "takeBack", takeBack);
   function(isolate, exports, "watch", watch);
   function(isolate, exports, "resetPort", resetPort);
   function(isolate, exports, "readStatistics", readStatistics);

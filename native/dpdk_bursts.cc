@@ -151,21 +151,41 @@ uint32_t headerLength(const TxWords& words) {
   return named == 0 ? kHeaderLength : named;
 }
 
+// The UDP checksum of a frame, from its own last 8 bytes of headers, whose field holds the pseudo-header's sum, and a payload.
+uint16_t checksumOf(const uint8_t* udpHeader, const uint8_t* payload, uint32_t length) {
+  uint32_t sum = sumOf(udpHeader, kUdpHeaderLength) + sumOf(payload, length);
+  sum = (sum >> 16) + (sum & 0xffff);
+  const uint16_t checksum = static_cast<uint16_t>(~sum);
+  return rte_cpu_to_be_16(checksum == 0 ? 0xffff : checksum);  // Zero means: none.
+}
+
+// Puts the payload behind the headers: by reference, where it is wanted and can be, or as a copy. Returns what refers to it.
+rte_mbuf* addPayload(Queue& queue, const TxWords& words, const uint8_t* payload, uint8_t* to, bool pastCaches) {
+  if ((words.flags & kByReference) != 0) {
+    rte_mbuf* reference = refer(queue, words.handle, payload, words.length);
+    if (reference != nullptr) return reference;
+  }
+  if (pastCaches) {
+    copyPastCaches(to, payload, words.length);
+  } else {
+    memcpy(to, payload, words.length);
+  }
+  return nullptr;
+}
+
 // Completes the frame whose headers JavaScript wrote. Returns false when its payload is not to be had.
-bool complete(const Queue& queue, rte_mbuf* mbuf, const TxWords& words, bool pastCaches) {
+bool complete(Queue& queue, rte_mbuf* mbuf, const TxWords& words, bool pastCaches) {
   uint8_t* frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
   const uint32_t header = headerLength(words);
   uint32_t length = header + words.length;
   if (header < kHeaderLength || header > kHeaderLengthMax || words.length > queue.dataRoom) return false;
   if (length > mbuf->buf_len - static_cast<uint32_t>(mbuf->data_off)) return false;
+  const uint8_t* payload = nullptr;
+  rte_mbuf* reference = nullptr;
   if (words.length > 0) {
-    const uint8_t* payload = regionTable->at(words.handle, words.offset, words.length);
+    payload = regionTable->at(words.handle, words.offset, words.length);
     if (payload == nullptr) return false;
-    if (pastCaches) {
-      copyPastCaches(frame + header, payload, words.length);
-    } else {
-      memcpy(frame + header, payload, words.length);
-    }
+    reference = addPayload(queue, words, payload, frame + header, pastCaches);
   }
   if (words.flags & kUdpChecksum) {
     if (queue.offloadTx) {
@@ -173,18 +193,22 @@ bool complete(const Queue& queue, rte_mbuf* mbuf, const TxWords& words, bool pas
       mbuf->l3_len = header - kUdpHeaderLength - 14;
       mbuf->ol_flags |= (header == kHeaderLength ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_UDP_CKSUM;
     } else {
-      const uint32_t start = header - kUdpHeaderLength;
-      const uint16_t sum = static_cast<uint16_t>(~sumOf(frame + start, length - start));
-      const uint16_t checksum = rte_cpu_to_be_16(sum == 0 ? 0xffff : sum);  // Zero means: none.
+      const uint8_t* bytes = reference == nullptr ? frame + header : payload;
+      const uint16_t checksum = checksumOf(frame + header - kUdpHeaderLength, bytes, words.length);
       memcpy(frame + header - 2, &checksum, 2);
     }
   }
-  if (length < kFrameMinLength) {
+  if (reference == nullptr && length < kFrameMinLength) {
     memset(frame + length, 0, kFrameMinLength - length);
     length = kFrameMinLength;
   }
-  mbuf->data_len = static_cast<uint16_t>(length);
+  mbuf->data_len = static_cast<uint16_t>(reference == nullptr ? length : header);
   mbuf->pkt_len = length;
+  if (reference != nullptr) {
+    mbuf->next = reference;
+    mbuf->nb_segs = 2;
+    queue.txByReference++;
+  }
   if (queue.vlanId != 0) addVlanTag(queue, mbuf);
   return true;
 }
@@ -246,7 +270,9 @@ int32_t transmit(int32_t handle, int32_t wanted) {
   int32_t backlog = queue->backlogCount;
   for (int32_t i = 0; i < count; i++) {
     if (i + 1 < count && !pastCaches) {
-      prefetchForWrite(queue->slots[i + 1], RTE_MIN(kHeaderLength + queue->txWords[i + 1].length, queue->dataRoom));
+      const TxWords& next = queue->txWords[i + 1];
+      const uint32_t copied = (next.flags & kByReference) != 0 ? 0 : next.length;
+      prefetchForWrite(queue->slots[i + 1], RTE_MIN(kHeaderLength + copied, queue->dataRoom));
     }
     if (complete(*queue, queue->slots[i], queue->txWords[i], pastCaches)) {
       queue->backlog[backlog++] = queue->slots[i];

@@ -80,6 +80,8 @@ void watch(const Arguments& args) {
   }
   if (port.isResetWanted) return args.GetReturnValue().Set(kBeingReset);
   queue->state = QueueState::kOpen;
+  // Some ports keep what they have sent until they need its place; those that can give it back before.
+  if (queue->references != nullptr) rte_eth_tx_done_cleanup(id, queue->queue, 0);
   if (queue->queue == 0) {
     rte_eth_link link = {};
     rte_eth_link_get_nowait(id, &link);

@@ -1,6 +1,7 @@
 // Ports and their queue pairs: opened, set up as JavaScript decided, given back.
 #include "dpdk_port.h"
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf_pool_ops.h>
 
@@ -40,6 +41,7 @@ constexpr OffloadMasks kOffloads[] = {
     {kRssIpv4Udp, 0, 0, RTE_ETH_RSS_NONFRAG_IPV4_UDP},
     {kRssIpv6, 0, 0, RTE_ETH_RSS_IPV6},
     {kRssIpv6Udp, 0, 0, RTE_ETH_RSS_NONFRAG_IPV6_UDP},
+    {kTxSegments, 0, RTE_ETH_TX_OFFLOAD_MULTI_SEGS, 0},
 };
 
 int32_t offloadsOf(const rte_eth_dev_info& info) {
@@ -91,6 +93,7 @@ Configuration configurationAt(const Arguments& args, int index) {
   configuration.vlanId = static_cast<uint16_t>(number("vlanId"));
   configuration.isPromiscuous = get(isolate, object, "isPromiscuous")->IsTrue();
   configuration.hasRxInterrupts = get(isolate, object, "hasRxInterrupts")->IsTrue();
+  configuration.lending = static_cast<Lending>(number("lending"));
   configuration.bufferLength = number("bufferLength");
   configuration.bufferCount = number("bufferCount");
   configuration.poolCacheLength = number("poolCacheLength");
@@ -146,6 +149,18 @@ std::string ensurePool(Queue& queue, const Configuration& configuration) {
   queue.pool = pool;
   queue.dataRoom = bufferLength;
   return "";
+}
+
+// The pool of packets, and one of buffers that refer to memory of others where there is such. Returns what failed, or "".
+std::string ensurePools(Queue& queue, const Configuration& configuration) {
+  const std::string error = ensurePool(queue, configuration);
+  if (!error.empty() || configuration.lending == Lending::kNone || queue.references != nullptr) return error;
+  char name[RTE_MEMPOOL_NAMESIZE];
+  snprintf(name, sizeof(name), "aeron-bypass-%u-%u-r", queue.id, queue.queue);
+  queue.references = rte_pktmbuf_pool_create(name, configuration.bufferCount, configuration.poolCacheLength, 0, 0,
+                                             rte_eth_dev_socket_id(queue.id));
+  return queue.references != nullptr ? "" : "no memory for " + std::to_string(configuration.bufferCount) + " buffers: " +
+                                                errnoText(rte_errno);
 }
 
 void freeBuffers(Queue& queue) {
@@ -253,7 +268,7 @@ std::string start(uint16_t id) {
     queue.insertVlan = (configuration.offloads & kTxVlanInsert) != 0;
     queue.vlanId = configuration.vlanId;
     queue.lendsBuffers = driverName(info) == "net_virtio_user";
-    const std::string poolError = ensurePool(queue, configuration);
+    const std::string poolError = ensurePools(queue, configuration);
     if (!poolError.empty()) return poolError;
     error = rte_eth_rx_queue_setup(id, index, configuration.rxRingLength, socket, &rxConf, queue.pool);
     if (error != 0) return "rte_eth_rx_queue_setup: " + errnoText(error);
@@ -270,7 +285,7 @@ std::string start(uint16_t id) {
 }
 
 // describePort(id) → { driverName, deviceName, mac, mtu, mtuMin, mtuMax, frameLengthMax, rxQueuesMax, txQueuesMax, limits of
-// both rings, rxBufferLengthMin, offloads }. Throws DPDK_NO_PORT, or DPDK_PORT when the port does not answer.
+// both rings, rxBufferLengthMin, offloads, iovaMode }. Throws DPDK_NO_PORT, or DPDK_PORT when the port does not answer.
 void describePort(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   std::lock_guard<std::mutex> lock(mutex);
@@ -302,6 +317,7 @@ void describePort(const Arguments& args) {
   setNumber(isolate, result, "txRingMax", info.tx_desc_lim.nb_max);
   setNumber(isolate, result, "rxBufferLengthMin", info.min_rx_bufsize);
   setNumber(isolate, result, "offloads", offloadsOf(info));
+  set(isolate, result, "iovaMode", toV8(isolate, rte_eal_iova_mode() == RTE_IOVA_VA ? "va" : "pa"));
   args.GetReturnValue().Set(result);
 }
 

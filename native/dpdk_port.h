@@ -36,20 +36,24 @@ struct TxWords {
   uint32_t length;
   int32_t flags;
 };
-enum TxFlag : int32_t { kUdpChecksum = 1 };  // From bit 8 on: the length of the headers, 0 for 42.
+enum TxFlag : int32_t { kUdpChecksum = 1, kByReference = 2 };  // From bit 8 on: the length of the headers, 0 for 42.
 
 // In the order of DEVICE_STATISTICS in device/device.ts.
 enum Statistic {
   kRxFrames, kRxBytes, kTxFrames, kTxBytes, kRxMissed, kRxErrors, kTxErrors, kRxNoBuffers, kRxUnsupported, kTxInvalid,
-  kPoolAvailable, kTxBackPressure, kTxNoBuffers, kRxOtherVlan, kRxJoined, kResets, kStatisticCount
+  kPoolAvailable, kTxBackPressure, kTxNoBuffers, kRxOtherVlan, kRxJoined, kResets, kTxByReference,
+  kStatisticCount
 };
 
 // What a port can do, and what of it is asked for; device/dpdk/port-plan.ts knows the same bits.
 enum Offload : int32_t {
   kRxIpv4Checksum = 1, kRxUdpChecksum = 2, kRxVlanStrip = 4, kRxScatter = 8,
   kTxIpv4Checksum = 16, kTxUdpChecksum = 32, kTxVlanInsert = 64, kTxFastFree = 128,
-  kRssIpv4 = 256, kRssIpv4Udp = 512, kRssIpv6 = 1024, kRssIpv6Udp = 2048
+  kRssIpv4 = 256, kRssIpv4Udp = 512, kRssIpv6 = 1024, kRssIpv6Udp = 2048, kTxSegments = 4096
 };
+
+// Who reads payloads where they lie, if anybody; device/dpdk/port-plan.ts knows the same numbers.
+enum class Lending : int32_t { kNone = 0, kToProcessor = 1, kToDevice = 2 };
 
 // How a port is set up: decided in device/dpdk/port-plan.ts, done here.
 struct Configuration {
@@ -61,6 +65,7 @@ struct Configuration {
   uint16_t vlanId = 0;          // 0: frames have no tag.
   bool isPromiscuous = false;
   bool hasRxInterrupts = false;
+  Lending lending = Lending::kNone;
   uint32_t bufferLength = 0;    // Of a packet buffer, without headroom.
   uint32_t bufferCount = 0;     // Of each queue pair.
   uint32_t poolCacheLength = 0;
@@ -80,6 +85,7 @@ struct Queue {
   bool lendsBuffers = false;    // Another processor reads frames from our buffers: a wire in shared memory.
   uint16_t vlanId = 0;
   rte_mempool* pool = nullptr;
+  rte_mempool* references = nullptr;  // Buffers without memory of their own; nullptr: payloads are copied.
   uint8_t* base = nullptr;      // JavaScript's offset 0.
   size_t poolLength = 0;
   int32_t poolHandle = 0;
@@ -91,6 +97,7 @@ struct Queue {
   double rxUnsupported = 0;
   double rxOtherVlan = 0;
   double rxJoined = 0;
+  double txByReference = 0;
   double txInvalid = 0;
   double txBackPressure = 0;
   double txNoBuffers = 0;
@@ -152,6 +159,13 @@ bool refill(Queue& queue, int32_t count);
 // Hot: frames in, frames out.
 int32_t receive(int32_t handle);
 int32_t transmit(int32_t handle, int32_t wanted);
+
+// Hot: a buffer that refers to `length` bytes of a lent region; nullptr when they have to be copied.
+rte_mbuf* refer(Queue& queue, int32_t handle, const uint8_t* payload, uint32_t length);
+
+// Cold: memory that the port may send from where it lies.
+void lend(const Arguments& args);
+void takeBack(const Arguments& args);
 
 // Waits for a frame, at most so long.
 int32_t waitForFrame(int32_t handle, int32_t timeoutUs);

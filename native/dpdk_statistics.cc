@@ -35,6 +35,7 @@ void readStatistics(const Arguments& args) {
   out[kTxNoBuffers] = queue->txNoBuffers;
   out[kRxOtherVlan] = queue->rxOtherVlan;
   out[kRxJoined] = queue->rxJoined;
+  out[kTxByReference] = queue->txByReference;
   out[kResets] = isFirst ? portTable[queue->id].resets : 0;
 }
 

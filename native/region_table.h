@@ -41,6 +41,11 @@ class RegionTable {
     return std::unique_ptr<Region>(slots_[handle].exchange(nullptr));
   }
 
+  // The region of a handle, or nullptr. The caller guarantees that nobody removes it meanwhile.
+  const Region* find(int32_t handle) const {
+    return handle <= 0 || handle >= kCapacity ? nullptr : slots_[handle].load(std::memory_order_acquire);
+  }
+
   // Returns the address of `length` bytes at `offset`, or nullptr when they are not all inside the region.
   uint8_t* at(int32_t handle, uint32_t offset, uint32_t length) const {
     if (static_cast<uint32_t>(handle) >= static_cast<uint32_t>(kCapacity)) return nullptr;

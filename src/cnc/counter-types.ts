@@ -46,6 +46,7 @@ export const CounterType = {
   NETWORK_AGENT: 900,
   DPDK_PORT_STATE: 901,
   DPDK_TAP: 902,
+  DPDK_TX_ZERO_COPY: 903,
   NAME_RESOLVER_CSV_ENTRY: 2001,
 } as const;
 

@@ -101,6 +101,7 @@ export class SimulatedDevice implements Device {
     this.macLow = macLow;
     this.mtu = mtu;
     this.capabilities = {
+      txReferenceMin: Number.MAX_SAFE_INTEGER,
       driverName: 'simulated',
       rxRingLength: ringLength,
       txRingLength: ringLength,

@@ -168,6 +168,7 @@ export interface DriverOptions {
   readonly dpdkVlanId: number;
   readonly dpdkPromiscuous: boolean;
   readonly dpdkOffloads: boolean;
+  readonly dpdkTxZeroCopyThreshold: number;
   readonly dpdkRxInterruptSleepNs: number;
   /** Name of a TAP interface; `''`: none. */
   readonly dpdkTap: string;

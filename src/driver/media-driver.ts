@@ -4,6 +4,7 @@ import type { Agent } from '../concurrent/agent.ts';
 import { AgentRunner } from '../concurrent/agent-runner.ts';
 import type { Clock } from '../concurrent/clock.ts';
 import type { IdleStrategy } from '../concurrent/idle-strategy.ts';
+import { dpdkLender } from '../device/dpdk/log-lender.ts';
 import { shm } from '../native/addons.ts';
 import type { TransportStatistics } from '../transport/transport-statistics.ts';
 import { AeronError, codeOf, messageOf } from '../util/errors.ts';
@@ -28,7 +29,7 @@ import { type Extensions, loadExtensions } from './extensions/extensions.ts';
 import { checkedOptions } from './given-options.ts';
 import type { NetworkAgentConfig } from './messages.ts';
 import { DriverNameResolver } from './names/driver-name-resolver.ts';
-import { eventLogConfig, networkAgentConfig, transportKind } from './network-agent-config.ts';
+import { eventLogConfig, lendingPort, networkAgentConfig, transportKind } from './network-agent-config.ts';
 import { NetworkAgents, RECEIVER } from './network-agents.ts';
 import type { NetworkThreadOptions, RunningNetwork } from './network-link.ts';
 import { SameIsolateNetwork } from './same-isolate-network.ts';
@@ -287,6 +288,8 @@ function newConductor(
   const dpdkIpv6 = parseDpdkIpv6(options);
   const eventLog = openEventLog(eventLogConfig(options), clock);
   const { lookup, driverNames } = nameLookup(options, machine, extensions, files, network, eventLog);
+  const portId = lendingPort(options);
+  const lender = portId === null ? null : dpdkLender(portId);
   return new Conductor(
     {
       options,
@@ -298,7 +301,7 @@ function newConductor(
       errors,
       network,
       files: machine.files,
-      logs: new LogStore(options, errors, systemCounter, machine.files),
+      logs: new LogStore(options, errors, systemCounter, machine.files, lender),
       names: new NameResolver(lookup, {
         begin: () => clock.nanoTime,
         end: (startNs) => lookups.report(clock.nanoTime - startNs),

@@ -112,6 +112,7 @@ function transportConfig(
             vlanId: options.dpdkVlanId,
             isPromiscuous: options.dpdkPromiscuous,
             usesOffloads: options.dpdkOffloads,
+            txReferenceMin: lendingPort(options) === null ? 0 : options.dpdkTxZeroCopyThreshold,
             wantsRxInterrupts: options.dpdkRxInterruptSleepNs > 0,
             queue: index,
             queues: sharing?.count ?? 1,
@@ -159,4 +160,15 @@ export function transportKind({
   if (transport !== 'auto') return transport;
   const hasAddress = dpdkLocalIpv4Address !== null || dpdkLocalIpv6Address.length > 0;
   return hasAddress || ealArguments.length > 0 ? 'dpdk' : 'kernel';
+}
+
+/**
+ * The port that sends payloads from where they lie in logs; null: none does. With several ports it would be possible that one
+ * still reads what another's receivers have long had, and what is then written over.
+ */
+export function lendingPort(options: DriverOptions): number | null {
+  const [port, ...others] = transportKind(options) === 'dpdk' ? dpdkPorts(options) : [];
+  return options.dpdkTxZeroCopyThreshold > 0 && port !== undefined && others.length === 0
+    ? port.portId
+    : null;
 }

@@ -376,6 +376,8 @@ export const SETTINGS: { readonly [K in Exclude<keyof DriverOptions, 'ealArgumen
   dpdkPromiscuous: setting('aeron.dpdk.promiscuous', 'bool', 'false', 'let in frames to others too'),
   dpdkOffloads: setting('aeron.dpdk.offloads', 'bool', 'true',
     'let the card see to checksums and VLAN tags where it can'),
+  dpdkTxZeroCopyThreshold: size('aeron.dpdk.tx.zero.copy.threshold', '0', 0, 65_536,
+    'datagrams of at least so many bytes are sent from the log itself, where the one port can; 0: all are copied'),
   dpdkRxInterruptSleepNs: duration('aeron.dpdk.rx.interrupt.sleep', '0', 0, 1e9,
     'an idle network thread sleeps until a frame comes, at most so long; 0: it idles as its strategy says'),
   dpdkTap: setting('aeron.dpdk.tap', 'string', '',

@@ -21,6 +21,8 @@ export interface PortDescription {
   readonly txRingMax: number;
   readonly rxBufferLengthMin: number;
   readonly offloads: number;
+  /** What the card calls memory by: `va`, the addresses of this process, or `pa`. */
+  readonly iovaMode: 'va' | 'pa';
 }
 
 /** How a port is set up. */
@@ -38,6 +40,8 @@ export interface PortSetup {
   readonly vlanId: number;
   readonly isPromiscuous: boolean;
   readonly hasRxInterrupts: boolean;
+  /** Who may read payloads where they lie: a value of `Lending` in `native/dpdk_port.h`. */
+  readonly lending: number;
   /** Bytes of a packet buffer. */
   readonly bufferLength: number;
   /** Packet buffers of each queue pair. */
@@ -80,6 +84,8 @@ export interface DpdkAddon {
   transmit(handle: number, count: number): number;
   setGroups(handle: number, addresses: readonly number[]): void;
   waitForFrame(handle: number, timeoutUs: number): number;
+  lend(portId: number, regionHandle: number): string;
+  takeBack(regionHandle: number): boolean;
   watch(handle: number): number;
   resetPort(handle: number): void;
   readStatistics(handle: number): void;

@@ -2,6 +2,7 @@
 import {
   type Device,
   setTxPayload,
+  TX_BY_REFERENCE,
   TX_HEADER_LENGTH_SHIFT,
   TX_UDP_CHECKSUM,
   txFrame,
@@ -9,6 +10,9 @@ import {
 import type { FrameTap, TapPoint } from '../device/frame-tap.ts';
 import { writeEthernet } from './ethernet.ts';
 import { TX_DATAGRAM_BYTES, TX_DATAGRAMS, TX_FRAMES, TX_NO_ROOM } from './net-statistics.ts';
+
+/** No datagram is so long: a small integer, which V8 compares fastest. */
+const LENGTH_NEVER = 1 << 20;
 
 /**
  * Frames written into a device's slots and not yet handed over. To queue one: ask {@link hasRoom}, write its headers at
@@ -20,6 +24,7 @@ export class FrameQueue implements TapPoint {
   readonly view: DataView;
   private readonly words: Int32Array;
   private readonly statistics: Float64Array;
+  private readonly referenceMin: number;
   private queued = 0;
   /** Those of them that are datagrams, and their payloads' bytes: counted when they are handed over. */
   private queuedDatagrams = 0;
@@ -29,6 +34,7 @@ export class FrameQueue implements TapPoint {
     this.device = device;
     this.view = device.memory.view;
     this.words = device.txWords;
+    this.referenceMin = Math.min(device.capabilities.txReferenceMin, LENGTH_NEVER);
     this.statistics = statistics;
   }
 
@@ -70,7 +76,8 @@ export class FrameQueue implements TapPoint {
 
   /** Queues a datagram whose checksum the device completes; `flags` say more of it. */
   addDatagram(handle: number, offset: number, length: number, flags: number): void {
-    setTxPayload(this.words, this.queued, handle, offset, length, TX_UDP_CHECKSUM | flags);
+    const how = length < this.referenceMin ? TX_UDP_CHECKSUM : TX_UDP_CHECKSUM | TX_BY_REFERENCE;
+    setTxPayload(this.words, this.queued, handle, offset, length, how | flags);
     this.queued++;
     this.queuedDatagrams++;
     this.queuedDatagramBytes += length;

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  LENDING_NONE,
+  LENDING_TO_DEVICE,
+  LENDING_TO_PROCESSOR,
   offloadNames,
   type PortWishes,
   planPort,
@@ -11,6 +14,7 @@ import {
   RX_VLAN_STRIP,
   TX_FAST_FREE,
   TX_IPV4_CHECKSUM,
+  TX_SEGMENTS,
   TX_UDP_CHECKSUM_INSERT,
   TX_VLAN_INSERT,
 } from '../../src/device/dpdk/port-plan.ts';
@@ -31,7 +35,8 @@ const PORT: PortDescription = {
   txRingMin: 64,
   txRingMax: 4096,
   rxBufferLengthMin: 0,
-  offloads: 4095,
+  offloads: 8191,
+  iovaMode: 'va',
 };
 const plan = (
   wishes: Partial<PortWishes>,
@@ -51,11 +56,37 @@ describe('the plan for a port', () => {
       vlanId: 0,
       isPromiscuous: false,
       hasRxInterrupts: false,
+      lending: LENDING_NONE,
       bufferLength: 2048,
       bufferCount: 1024 + 1024 + 256 + 1024,
       poolCacheLength: 256,
       poolOperations: '',
     });
+  });
+
+  test('lends payloads where they can be read from, and says why not elsewhere', () => {
+    const card = plan({ txReferenceMin: 512 });
+    assert.equal(card.lending, LENDING_TO_DEVICE);
+    assert.equal(card.offloads & (TX_SEGMENTS | TX_FAST_FREE), TX_SEGMENTS);
+    assert.deepEqual(card.notes, []);
+    assert.equal(
+      plan({ txReferenceMin: 512 }, { driverName: 'net_vhost', iovaMode: 'pa' }).lending,
+      LENDING_TO_PROCESSOR,
+    );
+    const cases: [Partial<PortDescription>, RegExp][] = [
+      [{ offloads: 4095 }, /payloads are copied: the port sends frames in one piece/],
+      [
+        { driverName: 'net_virtio_user' },
+        /payloads are copied: the port's other end reaches no memory but DPDK's own/,
+      ],
+      [{ iovaMode: 'pa' }, /payloads are copied: without an IOMMU/],
+    ];
+    for (const [port, note] of cases) {
+      const { lending, offloads, notes } = plan({ txReferenceMin: 512 }, port);
+      assert.equal(lending, LENDING_NONE);
+      assert.equal(offloads & (TX_SEGMENTS | TX_FAST_FREE), TX_FAST_FREE);
+      assert.match(notes.join(), note);
+    }
   });
 
   test('brings rings within the limits of the driver, and says so', () => {

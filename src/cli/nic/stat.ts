@@ -26,7 +26,12 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 const TRAFFIC: readonly string[] = ['DPDK RX packets', 'DPDK RX bytes', 'DPDK TX packets', 'DPDK TX bytes'];
-const OTHERS: readonly string[] = ['DPDK mempool available', 'DPDK link changes', 'DPDK resets'];
+const OTHERS: readonly string[] = [
+  'DPDK mempool available',
+  'DPDK link changes',
+  'DPDK resets',
+  'DPDK TX packets from logs',
+];
 
 interface Count {
   readonly name: string;

@@ -5,6 +5,7 @@ import { AeronError, codeOf, messageOf } from '../../util/errors.ts';
 import { BURST_CAPACITY, type Device, type DeviceCapabilities } from '../device.ts';
 import { initialiseEal } from './eal.ts';
 import {
+  LENDING_NONE,
   type PortPlan,
   type PortWishes,
   planPort,
@@ -73,16 +74,22 @@ export class DpdkDevice implements Device {
   /** @throws AeronError as {@link initialiseEal}, and `DPDK_NO_PORT`, `DPDK_PORT_BUSY` or `DPDK_PORT`. */
   static open(options: DpdkDeviceOptions): DpdkDevice {
     const dpdk = initialiseEal(options.ealArguments);
-    const { portId, queue = 0 } = options;
+    const { portId, queue = 0, txReferenceMin = 0 } = options;
     try {
       const plan = planPort(dpdk.describePort(portId), options);
-      return new DpdkDevice(dpdk, portId, plan, dpdk.openPort(portId, queue, plan));
+      return new DpdkDevice(dpdk, portId, plan, dpdk.openPort(portId, queue, plan), txReferenceMin);
     } catch (error) {
       throw portError(error);
     }
   }
 
-  private constructor(dpdk: DpdkAddon, portId: number, plan: PortPlan, port: DpdkPort) {
+  private constructor(
+    dpdk: DpdkAddon,
+    portId: number,
+    plan: PortPlan,
+    port: DpdkPort,
+    txReferenceMin: number,
+  ) {
     this.portId = portId;
     this.plan = plan;
     const mac = port.mac;
@@ -96,6 +103,7 @@ export class DpdkDevice implements Device {
       rxChecksumOffload: (port.offloads & RX_UDP_CHECKSUM) !== 0,
       txChecksumOffload: (port.offloads & TX_UDP_CHECKSUM_INSERT) !== 0,
       rxInterrupts: port.hasRxInterrupts,
+      txReferenceMin: plan.lending === LENDING_NONE ? Number.MAX_SAFE_INTEGER : txReferenceMin,
     };
     this.memory = Region.adopt(port.pool, port.poolHandle);
     this.rxWords = new Int32Array(port.rx);

@@ -15,6 +15,22 @@ export const RSS_IPV4 = 256;
 export const RSS_IPV4_UDP = 512;
 export const RSS_IPV6 = 1024;
 export const RSS_IPV6_UDP = 2048;
+export const TX_SEGMENTS = 4096;
+
+/** Who reads payloads where they lie: nobody, the driver's own code, the card. */
+export const LENDING_NONE = 0;
+export const LENDING_TO_PROCESSOR = 1;
+export const LENDING_TO_DEVICE = 2;
+
+/** Virtual ports whose code copies what it is given, from wherever it lies, and has no part of it afterwards. */
+const COPYING_DRIVERS: ReadonlySet<string> = new Set([
+  'net_vhost',
+  'net_ring',
+  'net_null',
+  'net_tap',
+  'net_af_packet',
+  'net_pcap',
+]);
 const RSS = RSS_IPV4 | RSS_IPV4_UDP | RSS_IPV6 | RSS_IPV6_UDP;
 
 /** What is wanted of a port. */
@@ -34,6 +50,8 @@ export interface PortWishes {
   readonly usesOffloads: boolean;
   /** Whether its owner may sleep until a frame comes. */
   readonly wantsRxInterrupts: boolean;
+  /** Payloads from this many bytes on are sent from where they lie, where the port can; 0: all are copied. */
+  readonly txReferenceMin: number;
   /** Buffers that a thread keeps at hand. */
   readonly poolCacheLength: number;
   /** Who manages free buffers; `''` leaves it to DPDK. */
@@ -49,6 +67,7 @@ export const DEFAULT_WISHES: PortWishes = {
   isPromiscuous: false,
   usesOffloads: true,
   wantsRxInterrupts: false,
+  txReferenceMin: 0,
   poolCacheLength: 256,
   poolOperations: '',
 };
@@ -105,13 +124,16 @@ export function planPort(port: PortDescription, given: Partial<PortWishes>): Por
       'the port does not share arrivals out among its queues by flow: one network agent hands over the others theirs',
     );
   }
+  const lending = wishes.txReferenceMin === 0 ? LENDING_NONE : lendingOf(port, notes);
   const { poolCacheLength } = wishes;
   return {
     queues,
     mtu,
     rxRingLength,
     txRingLength,
-    offloads,
+    // Ports that free buffers fast want each packet in one.
+    offloads: lending === LENDING_NONE ? offloads : (offloads & ~TX_FAST_FREE) | TX_SEGMENTS,
+    lending,
     vlanId: wishes.vlanId,
     isPromiscuous: wishes.isPromiscuous,
     hasRxInterrupts: wishes.wantsRxInterrupts,
@@ -122,6 +144,20 @@ export function planPort(port: PortDescription, given: Partial<PortWishes>): Por
     poolOperations: wishes.poolOperations,
     notes,
   };
+}
+
+/** Who may read payloads where they lie. */
+function lendingOf({ driverName, offloads, iovaMode }: PortDescription, notes: string[]): number {
+  const refuse = (why: string): number => {
+    notes.push(`payloads are copied: ${why}`);
+    return LENDING_NONE;
+  };
+  if ((offloads & TX_SEGMENTS) === 0) return refuse('the port sends frames in one piece');
+  if (COPYING_DRIVERS.has(driverName)) return LENDING_TO_PROCESSOR;
+  if (driverName === 'net_virtio_user')
+    return refuse("the port's other end reaches no memory but DPDK's own");
+  if (iovaMode !== 'va') return refuse('without an IOMMU the card cannot reach the memory of logs');
+  return LENDING_TO_DEVICE;
 }
 
 /** What of the longest frame is not its packet, as DPDK reckons: some drivers name no true MTU, but a true frame. */
@@ -173,6 +209,7 @@ const OFFLOAD_NAMES: readonly (readonly [number, string])[] = [
   [RSS_IPV4_UDP, 'rss-ipv4-udp'],
   [RSS_IPV6, 'rss-ipv6'],
   [RSS_IPV6_UDP, 'rss-ipv6-udp'],
+  [TX_SEGMENTS, 'tx-segments'],
 ];
 
 /** What the bits are called, to show. */

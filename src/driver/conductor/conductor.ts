@@ -353,6 +353,7 @@ export class Conductor {
     this.ports.update();
     this.unblockCommands(nowNs);
     this.captures.onTimer();
+    this.context.logs.onTimer();
   }
 
   private readonly isConnected = (endpoint: Parameters<Publications['isConnected']>[0]): boolean =>

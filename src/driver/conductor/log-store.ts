@@ -1,6 +1,7 @@
 import { SystemCounter } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
+import type { Lender } from '../../device/device.ts';
 import { logFileLength } from '../../logbuffer/descriptor.ts';
 import { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import type { LogParameters } from '../../logbuffer/log-metadata.ts';
@@ -17,18 +18,24 @@ export class LogStore {
   private readonly bytesMapped: AtomicCounter;
   private readonly freeFails: AtomicCounter;
   private readonly files: SharedFiles;
+  /** Null: what is sent is copied. */
+  private readonly lender: Lender | null;
+  /** Logs whose files are gone, and that a port refers to yet. */
+  private readonly referred: Set<LogBuffers> = new Set();
 
   constructor(
     options: DriverOptions,
     errors: ErrorReporter,
     systemCounter: (id: number) => AtomicCounter,
     files: SharedFiles,
+    lender: Lender | null = null,
   ) {
     this.options = options;
     this.errors = errors;
     this.bytesMapped = systemCounter(SystemCounter.BYTES_CURRENTLY_MAPPED);
     this.freeFails = systemCounter(SystemCounter.FREE_FAILS);
     this.files = files;
+    this.lender = lender;
   }
 
   /** @throws CommandError STORAGE_SPACE when there is no room, GENERIC_ERROR for other reasons; no file is left then. */
@@ -45,15 +52,38 @@ export class LogStore {
     }
   }
 
-  /** Unmaps the log and removes its file, which may fail. Clients that have it mapped keep what they see. */
+  /** Has the network send a log's messages from where they lie, if it can. Takes milliseconds for a card. */
+  lend(log: LogBuffers): void {
+    const refusal = this.lender === null ? '' : this.lender.lend(log.region);
+    if (refusal === '') return;
+    this.errors.warn(
+      ErrorCode.GENERIC_ERROR,
+      `a log cannot be lent to the DPDK port, its datagrams are copied: ${refusal}`,
+    );
+  }
+
+  /**
+   * Unmaps the log, once no port refers to it, and removes its file, which may fail. Clients that have it mapped keep what
+   * they see.
+   */
   remove(path: string, log: LogBuffers): void {
-    this.bytesMapped.add(-log.region.byteLength);
-    log.close();
+    this.referred.add(log);
+    this.onTimer();
     try {
       this.files.remove(path);
     } catch (error) {
       this.freeFails.increment();
       this.errors.record(ErrorCode.GENERIC_ERROR, `cannot remove log ${path}: ${messageOf(error)}`);
+    }
+  }
+
+  /** Unmaps logs that ports no longer refer to. */
+  onTimer(): void {
+    for (const log of this.referred) {
+      if (this.lender !== null && !this.lender.takeBack(log.region)) continue;
+      this.referred.delete(log);
+      this.bytesMapped.add(-log.region.byteLength);
+      log.close();
     }
   }
 

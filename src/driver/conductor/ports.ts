@@ -46,6 +46,7 @@ const PORT_COUNTERS: readonly PortCounter[] = [
   counter(CounterType.DPDK_RX_UNSUPPORTED_PROTOCOL, 'DPDK RX unsupported protocol', 'net.ipv4ProtocolUnsupported'),
   counter(CounterType.DPDK_PORT_STATE, 'DPDK link changes', 'net.linkChanges'),
   counter(CounterType.DPDK_PORT_STATE, 'DPDK resets', 'device.resets'),
+  counter(CounterType.DPDK_TX_ZERO_COPY, 'DPDK TX packets from logs', 'device.txByReference'),
   counter(CounterType.DPDK_TAP, 'DPDK TAP to kernel', 'transport.tapToKernel'),
   counter(CounterType.DPDK_TAP, 'DPDK TAP from kernel', 'transport.tapFromKernel'),
   counter(CounterType.DPDK_TAP, 'DPDK TAP dropped', 'transport.tapToKernelDropped', 'transport.tapFromKernelDropped'),

@@ -283,7 +283,10 @@ export class Publications {
       coolDownUntilNs: 0,
     };
     this.publications.set(registrationId, publication);
-    if (endpoint !== null) endpoint.users++;
+    if (endpoint !== null) {
+      endpoint.users++;
+      context.logs.lend(log);
+    }
     context.network.send(addCommand(publication, log, startPosition, flowControl));
     this.refer(command, publication, links);
   }
