@@ -34,7 +34,7 @@ export const TX_OFFSET = 2;
 export const TX_LENGTH = 3;
 export const TX_FLAGS = 4;
 
-/** Lets the device send the payload from where it lies, instead of a copy: a {@link Lender} knows when it is done with it. */
+/** Lets the device send the payload from where it lies, instead of a copy: its lender knows when it is done with it. */
 export const TX_BY_REFERENCE = 2;
 /** Asks the device for the UDP checksum; its field, at the headers' end, holds the folded sum of the pseudo-header. */
 export const TX_UDP_CHECKSUM = 1;
@@ -162,19 +162,4 @@ export interface Device {
   readStatistics(): void;
 
   close(): void;
-}
-
-/**
- * Memory that a port may send from where it lies. What is not lent is copied, whatever is asked for. Cold; used by the
- * thread that maps and unmaps memory.
- */
-export interface Lender {
-  /** Returns `''`, or why the memory cannot be lent. It takes a card as long as pinning the pages does. */
-  lend(region: Region): string;
-
-  /**
-   * Whether nothing refers to the memory any more, and it may be unmapped: to be asked again while not. Nothing of it may be
-   * handed to the port from the first call on.
-   */
-  takeBack(region: Region): boolean;
 }

@@ -14,8 +14,8 @@ import {
   TX_WORDS,
 } from '../../src/device/device.ts';
 import { DpdkDevice } from '../../src/device/dpdk/dpdk-device.ts';
-import { dpdkLender } from '../../src/device/dpdk/log-lender.ts';
 import { Region } from '../../src/memory/region.ts';
+import { dpdkLender } from '../../src/transport/bypass/dpdk-lender.ts';
 import { SKIP_WITHOUT_DPDK, virtualEal } from '../support/dpdk.ts';
 import { internetChecksum } from '../support/frames.ts';
 

@@ -1,10 +1,10 @@
 import { SystemCounter } from '../../cnc/counter-types.ts';
 import { ErrorCode } from '../../cnc/error-codes.ts';
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
-import type { Lender } from '../../device/device.ts';
 import { logFileLength } from '../../logbuffer/descriptor.ts';
 import { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import type { LogParameters } from '../../logbuffer/log-metadata.ts';
+import type { Lender } from '../../memory/lender.ts';
 import type { SharedFiles } from '../../memory/shared-files.ts';
 import { codeOf, messageOf } from '../../util/errors.ts';
 import type { DriverOptions } from '../driver-options.ts';

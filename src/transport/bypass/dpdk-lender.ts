@@ -1,6 +1,6 @@
+import type { Lender } from '../../memory/lender.ts';
 import type { Region } from '../../memory/region.ts';
 import { loadDpdk } from '../../native/dpdk-addon.ts';
-import type { Lender } from '../device.ts';
 
 /** Lends memory to a port of DPDK that is open. Any thread of the process may have one. */
 export function dpdkLender(portId: number): Lender {
