@@ -98,5 +98,5 @@ export const SCENARIOS: readonly Scenario[] = [
   onRequest(powerCut('bind', 3, 'before the interface goes down')),
   powerCut('bind', 5, 'when no driver has the card'),
   onRequest(powerCut('bind', 99, 'when the card is bound')),
-  powerCut('restore', 4, 'half-way through restore'),
+  onRequest(powerCut('restore', 4, 'half-way through restore')),
 ];

@@ -25,7 +25,7 @@ export function openTapPort(ealArguments: readonly string[], mtu: number): DpdkD
   }
   throw new AeronError(
     'DPDK_TAP',
-    'aeron.dpdk.tap: DPDK could not make the TAP interface. It needs /dev/net/tun, the capability CAP_NET_ADMIN, the driver ' +
+    'aeron.dpdk.tap: DPDK could not make the TAP interface. It needs /dev/net/tun ("modprobe tun"), the capability CAP_NET_ADMIN, the driver ' +
       `net_tap of DPDK, and a name that no interface has: "ip link" lists them. DPDK said: ${dpdk.log().trim()}`,
   );
 }
