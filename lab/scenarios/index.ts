@@ -82,7 +82,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   once(
     'rx-interrupts',
-    'a driver that sleeps until the card has a frame: messages arrive long before the sleep would end, and its core rests',
+    'a driver that sleeps until the card has a frame: messages arrive before the sleep ends, and its core rests',
     ['rx-interrupts', '900'],
   ),
   once('half-way', 'each change of a bind fails once, and the card is back as it was', ['half-way']),
