@@ -29,7 +29,7 @@ import {
 } from './net-statistics.ts';
 import { RateLimit } from './rate-limit.ts';
 
-/** What anyone can cause, a second. */
+/** What anyone can cause, a second; and as many again known neighbours, so that a flood of strangers does not hide us from them. */
 const REPLIES_PER_SECOND = 1000;
 const TOLD_PER_SECOND = 1000;
 
@@ -44,6 +44,7 @@ export class ArpHost implements AddressClaimSender {
   private readonly claims: readonly AddressClaim[];
   private readonly statistics: Float64Array;
   private readonly replyLimit: RateLimit;
+  private readonly neighbourReplyLimit: RateLimit;
   private readonly tellLimit: RateLimit;
 
   /** @param probes - As for {@link AddressClaim}. */
@@ -63,6 +64,7 @@ export class ArpHost implements AddressClaimSender {
       (address) => new AddressClaim(address, probes, this, statistics, clock),
     );
     this.replyLimit = new RateLimit(clock, REPLIES_PER_SECOND);
+    this.neighbourReplyLimit = new RateLimit(clock, REPLIES_PER_SECOND);
     this.tellLimit = new RateLimit(clock, TOLD_PER_SECOND);
   }
 
@@ -120,7 +122,8 @@ export class ArpHost implements AddressClaimSender {
       return;
     }
     if (asked.isProbing) return;
-    if (!this.replyLimit.take()) {
+    const isNeighbour = this.neighbours.isAt(sender, senderHigh, senderLow);
+    if (!(isNeighbour ? this.neighbourReplyLimit : this.replyLimit).take()) {
       statistics[ARP_REPLIES_LIMITED]!++;
       return;
     }

@@ -121,13 +121,15 @@ export class GroupMembership {
     this.findDue();
   }
 
-  /** Another host says that it is in `group`, in version 1 or 2: that will do. */
-  onReport(group: number): void {
+  /** Another host says that it is in `group`, in version 1 or 2. Returns whether that will do for a report that is due. */
+  onReport(group: number): boolean {
     const index = this.indexOf(group);
-    if (index < 0 || this.version === 3 || this.users[index] === 0 || this.pending[index] === NOTHING) return;
+    if (index < 0 || this.version === 3 || this.users[index] === 0 || this.pending[index] === NOTHING)
+      return false;
     this.pending[index] = NOTHING;
     this.suppressedCount++;
     this.findDue();
+    return true;
   }
 
   /** Says what is due. Returns the number of messages sent. */

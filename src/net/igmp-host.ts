@@ -108,7 +108,7 @@ export class IgmpHost implements ReportSender, GroupSource {
       const { listener } = this;
       if (listener !== null && this.tellLimit.take()) listener.tellQuery(group, version, responseTime);
     } else if (type === IGMP_V1_REPORT || type === IGMP_V2_REPORT) {
-      membership.onReport(group);
+      if (!membership.onReport(group)) statistics[IGMP_IGNORED]!++;
       statistics[IGMP_REPORTS_SUPPRESSED] = membership.suppressedCount;
     } else {
       statistics[IGMP_IGNORED]!++;

@@ -146,7 +146,8 @@ export class Ipv4Receiver {
     const protocol = view.getUint8(offset + IPV4_PROTOCOL);
     if (protocol === PROTOCOL_IGMP) {
       if (isFragment(view, offset)) statistics[IPV4_FRAGMENTS]!++;
-      else if (!this.addresses.has(source)) this.igmp.onIgmp(offset + headerLength, payloadLength);
+      else if (this.addresses.has(source)) statistics[IPV4_SOURCE_INVALID]!++;
+      else this.igmp.onIgmp(offset + headerLength, payloadLength);
     } else if (protocol !== PROTOCOL_UDP) {
       statistics[IPV4_PROTOCOL_UNSUPPORTED]!++;
     } else if (!isUnicast(source) || this.addresses.has(source)) {

@@ -30,6 +30,7 @@ import {
 import type { Ipv6Addresses } from './ipv6-addresses.ts';
 import type { NeighbourListener } from './neighbour-listener.ts';
 import {
+  ICMPV6_IGNORED,
   MLD_MALFORMED,
   MLD_QUERIES,
   MLD_REPORTS,
@@ -115,7 +116,7 @@ export class MldHost implements ReportSender, GroupSource {
     }
     const group = isAny ? ANY_IPV6 : this.groupAt(message + GROUP);
     if (view.getUint8(message) !== MLD_QUERY) {
-      if (group !== 0) membership.onReport(group);
+      if (group === 0 || !membership.onReport(group)) statistics[ICMPV6_IGNORED]!++;
       statistics[MLD_REPORTS_SUPPRESSED] = membership.suppressedCount;
       return;
     }

@@ -49,7 +49,7 @@ import {
 } from './net-statistics.ts';
 import { RateLimit } from './rate-limit.ts';
 
-/** What anyone can cause, a second. */
+/** What anyone can cause, a second; and as many again known neighbours, as with ARP. */
 const REPLIES_PER_SECOND = 1000;
 const TOLD_PER_SECOND = 1000;
 /** RFC 4861, 10: how long who has an address is given to say so. */
@@ -73,6 +73,7 @@ export class NdHost {
   private readonly statistics: Float64Array;
   private readonly clock: Clock;
   private readonly replyLimit: RateLimit;
+  private readonly neighbourReplyLimit: RateLimit;
   private readonly tellLimit: RateLimit;
 
   constructor(queue: FrameQueue, addresses: Ipv6Addresses, statistics: Float64Array, clock: Clock) {
@@ -82,6 +83,7 @@ export class NdHost {
     this.clock = clock;
     this.neighbours = new NeighbourCache(clock);
     this.replyLimit = new RateLimit(clock, REPLIES_PER_SECOND);
+    this.neighbourReplyLimit = new RateLimit(clock, REPLIES_PER_SECOND);
     this.tellLimit = new RateLimit(clock, TOLD_PER_SECOND);
   }
 
@@ -152,8 +154,11 @@ export class NdHost {
       return;
     }
     const index = this.ownIndexAt(message + ND_TARGET);
-    if (option >= 0) this.learn(source, view.getUint16(option), view.getInt32(option + 2));
-    if (index < 0) return;
+    const isKnown = option >= 0 && this.learn(source, view.getUint16(option), view.getInt32(option + 2));
+    if (index < 0) {
+      if (!isKnown) statistics[ND_UNSOLICITED]!++;
+      return;
+    }
     const macHigh = view.getUint16(frame + ETHERNET_SOURCE);
     const macLow = view.getInt32(frame + ETHERNET_SOURCE + 2);
     if (addresses.states[index] !== PREFERRED) {
@@ -162,7 +167,8 @@ export class NdHost {
         this.giveUp(index);
       return;
     }
-    if (!this.replyLimit.take()) {
+    const isNeighbour = this.neighbours.isAt(source, macHigh, macLow);
+    if (!(isNeighbour ? this.neighbourReplyLimit : this.replyLimit).take()) {
       statistics[ND_REPLIES_LIMITED]!++;
       return;
     }

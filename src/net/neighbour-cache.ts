@@ -131,6 +131,13 @@ export class NeighbourCache {
     return this.states[entry] !== ASKED;
   }
 
+  /** Whether an address is that of a neighbour which is known to be at a card. */
+  isAt(address: number, macHigh: number, macLow: number): boolean {
+    const entry = this.find(address);
+    if (entry < 0 || this.states[entry] === ASKED) return false;
+    return this.macHighs[entry] === macHigh && this.macLows[entry] === macLow;
+  }
+
   /** True when the neighbour was asked for and stayed silent so long that it may not exist. */
   isSilent(entry: number): boolean {
     return this.states[entry] === ASKED && this.clock.nanoTime - this.sinceNs[entry]! >= WAIT_NS;

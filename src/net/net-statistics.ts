@@ -100,7 +100,7 @@ export const ICMPV6_LIMITED = 61;
 export const ICMPV6_IGNORED = 62;
 /** Neighbour discovery that is malformed, or not from this link. */
 export const ND_MALFORMED = 63;
-/** Advertisements nobody asked for, and those that would overwrite what is known and may not. */
+/** Questions for others, advertisements nobody asked for, and those that would overwrite what is known and may not. */
 export const ND_UNSOLICITED = 64;
 /** Somebody else has an address of ours. */
 export const ND_CONFLICTS = 65;
