@@ -29,7 +29,7 @@ import {
 } from './net-statistics.ts';
 import { RateLimit } from './rate-limit.ts';
 
-/** What anyone can cause, a second; and as many again known neighbours, so that a flood of strangers does not hide us from them. */
+/** What anyone can cause, a second; and as many again known neighbours, from whom a flood of strangers does not hide us. */
 const REPLIES_PER_SECOND = 1000;
 const TOLD_PER_SECOND = 1000;
 

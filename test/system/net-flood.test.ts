@@ -46,7 +46,7 @@ const FRAMES_PER_ROUND = 50;
 /** As many made frames are sent again and again, spoiled a little each time. */
 const CORPUS = 4000;
 const PEERS = 40;
-/** What anyone can cause: 1000 a second of ARP, neighbour discovery and reports, each of two kinds, and of echoes of each family. */
+/** What anyone can cause: 1000 a second of ARP, neighbour discovery and reports, each of two kinds, and echoes of each family. */
 const SENT_PER_SECOND_MAX = 8_000;
 const HEAP_GROWTH_MAX = 4 << 20;
 const GROUP = 0xe0010203 | 0;
