@@ -196,6 +196,8 @@ export class Subscriber implements Role {
     const isOfSeveral = this.stream.kind === 'multi-destination-subscription';
     if (position === endOfStreamPosition) return;
     if (this.end.isOutrun) return;
+    // Left behind for what it has not read until now, before it was told where the stream ends.
+    if (this.end.isStuck && endOfStreamPosition === Number.POSITIVE_INFINITY) return;
     const lingerMs = this.stream.lingerMs ?? this.world.plan.options.publicationLingerTimeoutNs! / 1e6;
     if (endOfStreamPosition === Number.POSITIVE_INFINITY && lingerMs < END_OF_STREAM_LINGER_MS) return;
     // It waits in vain that every destination tells the end, as in official drivers: then it ends by silence.
