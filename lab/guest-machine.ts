@@ -71,7 +71,8 @@ export async function runGuest(
   for (const name of ['status', 'failure']) fs.rmSync(join(folder, name), { force: true });
   const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
   const facts = `LAB_MODEL=${model.name} LAB_KERNEL_DRIVER=${model.kernelDriver} LAB_LIMIT=${options.limitSeconds}`;
-  const env = `export ${facts} NODE=${process.execPath}`;
+  // On a busy machine DPDK's start takes minutes in a guest.
+  const env = `export ${facts} NODE=${process.execPath} AERON_NETWORK_START_TIMEOUT=600s`;
   fs.writeFileSync(join(folder, 'run.sh'), `${env}\nexec ${words.join(' ')}\n`);
 
   const errors = fs.openSync(join(folder, 'qemu.log'), 'w');

@@ -16,6 +16,7 @@ const ENVIRONMENT = `EAL_ARGUMENTS=-a ${CARD_A} --
 AERON_DPDK_LOCAL_IPV4_ADDRESS=${ADDRESS}/24
 AERON_DPDK_USER=${USER}
 AERON_DIR=/dev/shm/aeron-service
+AERON_NETWORK_START_TIMEOUT=600s
 `;
 
 /** A property of a unit, as `systemctl show` has it. */
