@@ -26,6 +26,7 @@ export type Group =
   | 'clients'
   | 'loss'
   | 'packets'
+  | 'zero-copy'
   | 'cold-start'
   | 'steady';
 
@@ -187,6 +188,25 @@ const PACKETS: Workload = workload(
   CORE,
 );
 
+/** What it is worth that payloads are not copied into packets. */
+const ZERO_COPY: readonly Workload[] = (
+  [
+    [32, 1408],
+    [288, 1408],
+    [1344, 1408],
+    [16_384, 8192],
+  ] as const
+).map(([messageLength, mtu]) =>
+  workload(
+    'zero-copy',
+    `zero-copy-${messageLength}`,
+    `${messageLength.toLocaleString('en')} B`,
+    ['ours-dpdk-copy', 'ours-dpdk-zero-copy'],
+    { messageLength, mtu, ...SHORT },
+    { roundsMax: 3 },
+  ),
+);
+
 const COLD_START: Workload = workload(
   'cold-start',
   'cold-start',
@@ -227,6 +247,7 @@ export const WORKLOADS: readonly Workload[] = [
   ...IPC_ALL,
   ...SCALING,
   PACKETS,
+  ...ZERO_COPY,
   COLD_START,
   ...STEADY,
 ];

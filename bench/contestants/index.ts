@@ -4,7 +4,7 @@ import { dgram } from './dgram.ts';
 import { nats } from './nats.ts';
 import { officialC } from './official-c.ts';
 import { officialJava } from './official-java.ts';
-import { oursDpdk, oursKernel, oursKernelGso } from './ours.ts';
+import { oursDpdk, oursFromVhost, oursKernel, oursKernelGso, oursZeroCopy } from './ours.ts';
 import { rawDpdk } from './raw-dpdk.ts';
 import { rawUdp, rawUdpGso } from './raw-udp.ts';
 import { zeromq } from './zeromq.ts';
@@ -14,6 +14,8 @@ export const CONTESTANTS: readonly Contestant[] = [
   oursDpdk,
   oursKernel,
   oursKernelGso,
+  oursFromVhost,
+  oursZeroCopy,
   officialJava,
   officialC,
   bareStack,

@@ -27,6 +27,33 @@ export const oursKernelGso: Contestant = ours(
   ['wire=kernel'],
 );
 
+export const oursFromVhost: Contestant = atOtherEnd(
+  'ours-dpdk-copy',
+  'aeron-bypass, DPDK, from net_vhost',
+  'As over DPDK, but the sender has the other end of the wire: payloads are copied into packets, and those into the ring.',
+  0,
+);
+
+export const oursZeroCopy: Contestant = atOtherEnd(
+  'ours-dpdk-zero-copy',
+  'aeron-bypass, DPDK, from net_vhost, zero copy',
+  'The same, with payloads going into the ring from where they lie in the log.',
+  256,
+);
+
+/** The sender has the end of the wire that can read payloads where they lie. */
+function atOtherEnd(name: string, title: string, note: string, threshold: number): Contestant {
+  const more = ['wire=dpdk', `-Daeron.dpdk.tx.zero.copy.threshold=${threshold}`];
+  const contestant = ours(name, title, note, more);
+  return {
+    ...contestant,
+    command: (run) => {
+      const { file, args } = contestant.command(run);
+      return { file, args: [...args, `end=${run.side === 0 ? 'b' : 'a'}`] };
+    },
+  };
+}
+
 function ours(name: string, title: string, note: string, more: readonly string[]): Contestant {
   return {
     name,

@@ -34,6 +34,7 @@ export function tablesOf(result: BenchResult): Table[] {
     'clients',
     'loss',
     'packets',
+    'zero-copy',
   ] as const;
   return [
     barTable(result.bar),
@@ -130,6 +131,7 @@ const RATE_TITLES: Partial<Record<Group, string>> = {
   clients: 'Messages received a second, by number of clients',
   loss: 'Messages received a second, by receive loss',
   packets: 'Packets received a second',
+  'zero-copy': 'Throughput from the end of the wire that can send from the log, messages a second',
 };
 
 function rateTable(result: BenchResult, group: Group): Table {

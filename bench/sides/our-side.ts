@@ -106,7 +106,7 @@ class OurSide {
 
   static async start(args: SideArguments): Promise<OurSide> {
     shm.pin(args.cpu);
-    if (args.wire === 'dpdk' && args.side === 1) {
+    if (args.wire === 'dpdk' && args.end === 'b') {
       await wireIsMade(socketPathOf(args), WIRE_TIMEOUT_MS);
     }
     const startMs = performance.now();
@@ -333,7 +333,7 @@ async function launchDriver(args: SideArguments): Promise<MediaDriver | null> {
   const eal = isDpdk
     ? [
         ...sharedMemoryWire({
-          role: side === 0 ? 'a' : 'b',
+          role: args.end,
           socketPath: socketPathOf(args),
           useHugepages: args.hugepages,
         }).ealArguments,

@@ -4,6 +4,8 @@ import type { Role, SideRun } from '../contestant.ts';
 /** Arguments of our own sides, parsed: the run, and what our contestants add. */
 export interface SideArguments extends SideRun {
   readonly wire: 'dpdk' | 'kernel';
+  /** Of a DPDK wire: a is `net_virtio_user`, b `net_vhost`. */
+  readonly end: 'a' | 'b';
   readonly termLength: number;
   readonly windowLength: number;
   readonly socketBufferLength: number;
@@ -34,6 +36,7 @@ export function parseSideArguments(words: readonly string[]): SideArguments {
     cpu: number('cpu'),
     media: text('media') as 'udp' | 'ipc',
     wire: text('wire', 'kernel') as 'dpdk' | 'kernel',
+    end: text('end', number('side') === 0 ? 'a' : 'b') as 'a' | 'b',
     ports: [port0, port1],
     messageLength: number('messageLength'),
     mtu: number('mtu', 1408),
