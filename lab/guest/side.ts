@@ -5,6 +5,7 @@
  */
 import { Aeron } from '../../src/client/aeron.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
+import { CounterType } from '../../src/cnc/counter-types.ts';
 import { loadConfiguration } from '../../src/driver/configuration.ts';
 import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { CheckedMessageVerifier, CheckedMessageWriter } from '../../test/support/checked-message.ts';
@@ -85,6 +86,9 @@ while (nowMs - startMs < Number(limitSeconds) * 1000) {
   if (sent === MESSAGES && verifier.isComplete && !publication.isClosed) await publication.close();
 }
 verifier.finish();
+aeron.countersReader.forEach(({ typeId, value }) => {
+  if (typeId === CounterType.DPDK_TX_ZERO_COPY) console.log(`frames from the log: ${value}`);
+});
 const seconds = Math.round(performance.now() - startMs) / 1000;
 console.log(JSON.stringify({ sent, ...verifier.summary(), seconds }));
 await aeron.close();
