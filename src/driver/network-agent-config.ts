@@ -1,6 +1,6 @@
 import type { CncFile } from '../cnc/cnc-file.ts';
 import type { Region } from '../memory/region.ts';
-import type { RouteOptions, StaticNeighbour } from '../transport/bypass/bypass-transport.ts';
+import type { BypassConfig, RouteOptions, StaticNeighbour } from '../transport/bypass/bypass-transport.ts';
 import { formatIpv4, parseIpv4 } from '../util/ipv4.ts';
 import { parseMac } from '../util/mac.ts';
 import type { AgentSharing } from './agent-sharing.ts';
@@ -92,37 +92,44 @@ function transportConfig(
     case 'dpdk':
       return {
         kind: 'bypass',
-        ports: dpdkPorts(options).map(
-          ({ portId, address, prefixLength, furtherAddresses, gatewayAddress }) => ({
-            ealArguments: options.ealArguments,
-            portId,
-            localAddress: address,
-            prefixLength,
-            furtherAddresses,
-            gatewayAddress,
-            routes: options.dpdkRoutes.map(parseRoute),
-            addressProbes: index === 0 ? options.dpdkAddressProbes : 0,
-            neighbours: options.dpdkNeighbours.map(parseNeighbour),
-            ipv6: portId === options.dpdkPortId ? parseDpdkIpv6(options) : null,
-            mtu: options.dpdkMtu,
-            rxQueueSize: options.dpdkRxQueueSize,
-            txQueueSize: options.dpdkTxQueueSize,
-            poolCacheLength: options.dpdkRxMempoolCacheSize,
-            poolOperations: options.dpdkRxMempoolOps,
-            vlanId: options.dpdkVlanId,
-            isPromiscuous: options.dpdkPromiscuous,
-            usesOffloads: options.dpdkOffloads,
-            txReferenceMin: lendingPort(options) === null ? 0 : options.dpdkTxZeroCopyThreshold,
-            wantsRxInterrupts: options.dpdkRxInterruptSleepNs > 0,
-            queue: index,
-            queues: sharing?.count ?? 1,
-            handOver: sharing === null ? null : sharing.handOver(index),
-            tapInterface: options.dpdkTap,
-          }),
-        ),
+        ports: portConfigs(options, sharing, index),
         rxInterruptSleepNs: options.dpdkRxInterruptSleepNs,
       };
   }
+}
+
+/** The DPDK ports of the settings, as network agent `index` opens them; `sharing` is null when there is one agent. */
+export function portConfigs(
+  options: DriverOptions,
+  sharing: AgentSharing | null = null,
+  index = 0,
+): BypassConfig[] {
+  return dpdkPorts(options).map(({ portId, address, prefixLength, furtherAddresses, gatewayAddress }) => ({
+    ealArguments: options.ealArguments,
+    portId,
+    localAddress: address,
+    prefixLength,
+    furtherAddresses,
+    gatewayAddress,
+    routes: options.dpdkRoutes.map(parseRoute),
+    addressProbes: index === 0 ? options.dpdkAddressProbes : 0,
+    neighbours: options.dpdkNeighbours.map(parseNeighbour),
+    ipv6: portId === options.dpdkPortId ? parseDpdkIpv6(options) : null,
+    mtu: options.dpdkMtu,
+    rxQueueSize: options.dpdkRxQueueSize,
+    txQueueSize: options.dpdkTxQueueSize,
+    poolCacheLength: options.dpdkRxMempoolCacheSize,
+    poolOperations: options.dpdkRxMempoolOps,
+    vlanId: options.dpdkVlanId,
+    isPromiscuous: options.dpdkPromiscuous,
+    usesOffloads: options.dpdkOffloads,
+    txReferenceMin: lendingPort(options) === null ? 0 : options.dpdkTxZeroCopyThreshold,
+    wantsRxInterrupts: options.dpdkRxInterruptSleepNs > 0,
+    queue: index,
+    queues: sharing?.count ?? 1,
+    handOver: sharing === null ? null : sharing.handOver(index),
+    tapInterface: options.dpdkTap,
+  }));
 }
 
 /** Reads `10.1.0.0/16`, a network on the link, or `10.1.0.0/16=10.0.0.253`, one behind a router. Throws RangeError for others. */

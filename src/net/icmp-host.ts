@@ -2,7 +2,15 @@
 import type { Clock } from '../concurrent/clock.ts';
 import { ETHERNET_HEADER_LENGTH, ETHERNET_SOURCE, TYPE_IPV4 } from './ethernet.ts';
 import type { FrameQueue } from './frame-queue.ts';
-import { ICMP_HEADER_LENGTH, isEchoRequest, isIcmpChecksumRight, writeEchoReply } from './icmp.ts';
+import {
+  type EchoReplyListener,
+  ICMP_HEADER_LENGTH,
+  ICMP_IDENTIFIER_AND_SEQUENCE,
+  isEchoReply,
+  isEchoRequest,
+  isIcmpChecksumRight,
+  writeEchoReply,
+} from './icmp.ts';
 import { ICMP_DESTINATION_UNREACHABLE, IcmpErrors } from './icmp-errors.ts';
 import { IPV4_HEADER_LENGTH, PROTOCOL_ICMP, writeIpv4 } from './ipv4.ts';
 import type { Ipv4Addresses } from './ipv4-addresses.ts';
@@ -19,6 +27,8 @@ const ERRORS_PER_SECOND = 1000;
 /** A host's side of ICMP: answers echo requests, and hears of what did not arrive. */
 export class IcmpHost {
   readonly errors: IcmpErrors;
+  /** Null: nobody here asks for echoes. */
+  replyListener: EchoReplyListener | null = null;
   private readonly queue: FrameQueue;
   private readonly statistics: Float64Array;
   private readonly replyLimit: RateLimit;
@@ -49,6 +59,10 @@ export class IcmpHost {
     if (view.getUint8(offset) === ICMP_DESTINATION_UNREACHABLE) {
       if (this.errorLimit.take()) this.errors.onMessage(offset, length);
       else statistics[ICMP_IGNORED]!++;
+      return;
+    }
+    if (this.replyListener !== null && isEchoReply(view, offset)) {
+      this.replyListener.onEchoReply(source, view.getInt32(offset + ICMP_IDENTIFIER_AND_SEQUENCE), length);
       return;
     }
     if (!isEchoRequest(view, offset) || IPV4_HEADER_LENGTH + length > queue.device.mtu) {

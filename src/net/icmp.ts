@@ -7,7 +7,15 @@ export const ICMP_CHECKSUM = 2;
 export const ICMP_IDENTIFIER_AND_SEQUENCE = 4;
 export const ICMP_HEADER_LENGTH = 8;
 
-const TYPE_AND_CODE_ECHO_REQUEST = 0x0800;
+export const TYPE_AND_CODE_ECHO_REQUEST = 0x0800;
+
+const TYPE_AND_CODE_ECHO_REPLY = 0;
+
+/** Hears what comes back. Cold. */
+export interface EchoReplyListener {
+  /** `number` is the identifier and the sequence number; `length` is the message's, in bytes. */
+  onEchoReply(source: number, number: number, length: number): void;
+}
 
 export function isIcmpChecksumRight(view: DataView, offset: number, length: number): boolean {
   return fold(addBytes(0, view, offset, length)) === 0xffff;
@@ -15,6 +23,10 @@ export function isIcmpChecksumRight(view: DataView, offset: number, length: numb
 
 export function isEchoRequest(view: DataView, offset: number): boolean {
   return view.getUint16(offset) === TYPE_AND_CODE_ECHO_REQUEST;
+}
+
+export function isEchoReply(view: DataView, offset: number): boolean {
+  return view.getUint16(offset) === TYPE_AND_CODE_ECHO_REPLY;
 }
 
 /**

@@ -1,8 +1,10 @@
 // hot
 import type { Clock } from '../concurrent/clock.ts';
 import { addBytes, fold } from '../util/internet-checksum.ts';
+import { internIpv6 } from '../util/ip-address.ts';
 import { ETHERNET_HEADER_LENGTH, ETHERNET_SOURCE, TYPE_IPV6 } from './ethernet.ts';
 import type { FrameQueue } from './frame-queue.ts';
+import { type EchoReplyListener, ICMP_IDENTIFIER_AND_SEQUENCE } from './icmp.ts';
 import {
   DESTINATION_UNREACHABLE,
   ECHO_REPLY,
@@ -56,6 +58,8 @@ const VERSION = 0x60000000;
  * on.
  */
 export class Icmpv6Host {
+  /** Null: nobody here asks for echoes. */
+  replyListener: EchoReplyListener | null = null;
   private readonly queue: FrameQueue;
   private readonly nd: NdHost;
   private readonly mld: MldHost;
@@ -103,6 +107,24 @@ export class Icmpv6Host {
       case ECHO_REQUEST:
         if (isUsable && view.getUint8(message + ICMPV6_CODE) === 0) {
           this.reply(frame, packet, message, length);
+          return;
+        }
+        break;
+      case ECHO_REPLY:
+        if (isUsable && this.replyListener !== null) {
+          const at = packet + IPV6_SOURCE;
+          const source = internIpv6(
+            view.getInt32(at),
+            view.getInt32(at + 4),
+            view.getInt32(at + 8),
+            view.getInt32(at + 12),
+            0,
+          );
+          this.replyListener.onEchoReply(
+            source,
+            view.getInt32(message + ICMP_IDENTIFIER_AND_SEQUENCE),
+            length,
+          );
           return;
         }
         break;

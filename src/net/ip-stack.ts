@@ -14,6 +14,7 @@ import { isIpv6 } from '../util/ip-address.ts';
 import type { ConflictListener } from './address-claim.ts';
 import { ArpHost } from './arp-host.ts';
 import { DatagramHeader } from './datagram-header.ts';
+import { EchoRequests } from './echo-requests.ts';
 import {
   BROADCAST_HIGH,
   BROADCAST_LOW,
@@ -207,6 +208,14 @@ export class IpStack implements TapPoint {
     this.reassembly = reassembly;
     this.ipv4.reassemble(reassembly, listener);
     this.ipv6?.receiver.reassemble(reassembly, listener);
+  }
+
+  /** For who looks for what is wrong: asks other hosts for echoes. Whoever gets it closes it. Cold. */
+  echoRequests(): EchoRequests {
+    const requests = new EchoRequests(this.queue, this.arp, this.route, this.ipv6);
+    this.icmp.replyListener = requests;
+    if (this.ipv6 !== null) this.ipv6.icmp.replyListener = requests;
+    return requests;
   }
 
   /** Gives its own memory back, not the device. Cold. */

@@ -36,6 +36,7 @@ export class Ipv6Host {
   readonly receiver: Ipv6Receiver;
   readonly mld: MldHost;
   readonly nd: NdHost;
+  readonly icmp: Icmpv6Host;
   private readonly queue: FrameQueue;
   private readonly flows: RecentFlows;
   private readonly header: Ipv6DatagramHeader = new Ipv6DatagramHeader();
@@ -60,8 +61,8 @@ export class Ipv6Host {
     this.nd = new NdHost(queue, this.addresses, statistics, clock);
     this.mld = new MldHost(queue, filter, this.addresses, statistics, clock);
     const errors6 = new Icmpv6Errors(queue.view, this.addresses, mtu, errors, statistics);
-    const icmp = new Icmpv6Host(queue, this.nd, this.mld, errors6, statistics, clock);
-    this.receiver = new Ipv6Receiver(queue.device.memory, this.addresses, statistics, icmp, this.mld);
+    this.icmp = new Icmpv6Host(queue, this.nd, this.mld, errors6, statistics, clock);
+    this.receiver = new Ipv6Receiver(queue.device.memory, this.addresses, statistics, this.icmp, this.mld);
     for (const group of this.addresses.solicitedNodes) this.mld.join(group);
   }
 

@@ -34,7 +34,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   driver: ['capture', 'transport', ...FORMATS, ...FOUNDATION],
   client: [...FORMATS, ...FOUNDATION],
   testing: ['driver', 'transport', 'net', 'device', ...FORMATS, ...FOUNDATION],
-  doctor: ['driver', 'nic', 'host', 'device', 'logbuffer', ...FOUNDATION],
+  doctor: ['driver', 'transport', 'net', 'nic', 'host', 'device', ...FORMATS, ...FOUNDATION],
   cli: [
     'doctor',
     'capture',

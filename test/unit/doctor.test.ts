@@ -207,9 +207,47 @@ test('CPUs of agents are to be isolated, at full speed and near the card', (t) =
   assert.deepEqual(said(all, 'CPUs'), [
     'warning CPU 4: not isolated',
     'warning CPU 4 (powersave): the kernel may clock it down',
-    'warning CPU 4 and card 0000:81:00.0 are on different NUMA nodes (the card on 1)',
+    'warning CPU 4 and card 0000:81:00.0 are on different NUMA nodes (the card on 1, distance 21)',
   ]);
   const better = findings(machine, ['-a', '81:00.0', '--', ADDRESS, '-Daeron.sender.cpu.affinity=3']);
   assert.match(said(better, 'CPUs')[0] ?? '', /^ok CPU 3: isolated$/);
   assert.deepEqual(said(findings(machine, []), 'CPUs'), ['warning no agent has a CPU of its own']);
+});
+
+test('the low-latency queue of ENA: its memory on the card, and what DPDK is told of it', (t) => {
+  const address = '0000:00:06.0';
+  const said4 = (resource: string | null, argument = address): string => {
+    const machine = ec2Instance(t);
+    if (resource !== null) machine.file(`/sys/bus/pci/devices/${address}/resource`, resource);
+    return said(findings(machine, ['-a', argument, '--', ADDRESS]), 'cards').find((text) =>
+      /low-latency/.test(text),
+    )!;
+  };
+  const none = '0x0000000000000000 0x0000000000000000 0x0000000000000000';
+  const registers = '0x00000000fe400000 0x00000000fe403fff 0x0000000000040200';
+  const queue = '0x00000000fe600000 0x00000000fe6fffff 0x000000000014220c';
+  const withQueue = [registers, none, queue].join('\n');
+  assert.match(said4(null), /^ok .* cannot be seen/);
+  assert.match(said4(withQueue), /^ok .* has memory/);
+  assert.match(said4([registers, none, none].join('\n')), /^warning .* shows no memory/);
+  assert.match(said4(withQueue, '00:06.0,llq_policy=0'), /^warning .* switched off \(llq_policy=0\)/);
+  assert.match(said4(withQueue, `${address},miss_txc_to=5,large_llq_hdr=1`), /^warning .* long headers/);
+  assert.match(said4(withQueue, `${address},llq_policy=1`), /^ok /);
+});
+
+test('full datagrams have to fit the port, and every interface that is up', (t) => {
+  const machine = virtualMachine(t);
+  const dpdk = (...args: string[]) =>
+    said(findings(machine, ['-a', '00:04.0', '--', ADDRESS, ...args]), 'MTU');
+  assert.match(dpdk().join(), /^ok aeron\.mtu\.length=1408 takes packets of 1436 bytes/);
+  const large = ['-Daeron.mtu.length=8k', '-Daeron.socket.so_sndbuf=64k'];
+  assert.match(dpdk(...large).join(), /^warning .* 8220 bytes, a port has 1500/);
+  assert.match(dpdk(...large, '-Daeron.dpdk.mtu=4000').join(), /^problem .* aeron\.dpdk\.mtu is 4000/);
+  assert.match(dpdk(...large, '-Daeron.dpdk.mtu=9000').join(), /^ok /);
+
+  machine.file('/sys/class/net/tun0/mtu', '1400');
+  machine.file('/sys/class/net/tun0/operstate', 'down');
+  assert.match(said(findings(machine, []), 'MTU').join(), /^ok /);
+  machine.file('/sys/class/net/tun0/operstate', 'up');
+  assert.match(said(findings(machine, []), 'MTU').join(), /^warning .* more than tun0 \(1400\)$/);
 });

@@ -1,8 +1,6 @@
-import { readModuleParameter } from '../../host/kernel-module.ts';
 import type { NetworkCard } from '../../nic/network-card.ts';
-import { type Check, type Finding, ok, type Patient, problem, warning } from '../finding.ts';
-
-const ENA_VENDOR = '1d0f';
+import { type Check, type Finding, ok, problem } from '../finding.ts';
+import { ofEna } from './ena.ts';
 
 /** The cards that EAL is told to use: who has them, and what their kind needs. */
 export const cards: Check = {
@@ -50,19 +48,4 @@ function ofCard({ address, dpdkDriver, driver, isForUser, hazards }: NetworkCard
     'DPDK shows no port for it, and no error',
     `aeron-bypass nic bind ${address}`,
   );
-}
-
-function ofEna({ address, vendorId, driver }: NetworkCard, { host }: Patient): Finding[] {
-  if (vendorId !== ENA_VENDOR || driver === null) return [];
-  const module = driver === 'igb_uio' ? 'igb_uio' : 'vfio_pci';
-  const parameter = module === 'igb_uio' ? 'wc_activate' : 'write_combine';
-  const value = readModuleParameter(host, module, parameter);
-  if (value === '1' || value === 'Y') return [ok(`${address}: write combining is on`)];
-  return [
-    warning(
-      `${address}: write combining is ${value === null ? `no setting of ${module} here` : 'off'}`,
-      "ENA's low-latency queue writes the start of each frame into the card; without write combining, word by word",
-      'load igb_uio with wc_activate=1, or a vfio-pci with write combining',
-    ),
-  ];
 }

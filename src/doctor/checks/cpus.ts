@@ -1,4 +1,4 @@
-import { parseCpuList, readNumaNodes } from '../../host/numa-node.ts';
+import { type NumaNode, parseCpuList, readNumaNodes } from '../../host/numa-node.ts';
 import { type Check, type Finding, ok, type Patient, warning } from '../finding.ts';
 
 const CPUS = '/sys/devices/system/cpu';
@@ -52,7 +52,14 @@ function governor({ host }: Patient, pinned: readonly number[]): Finding {
   );
 }
 
-/** Whether CPU and card are on the same NUMA node. */
+/** The kernel's figure for the way to memory of another node, 10 being that to one's own; `''` where it has none. */
+function distance(nodes: readonly NumaNode[], card: NumaNode, far: readonly number[]): string {
+  const from = nodes.find(({ cpus: own }) => own.includes(far[0]!));
+  const value = from === undefined ? undefined : card.distances[nodes.indexOf(from)];
+  return value === undefined ? '' : `, distance ${value}`;
+}
+
+/** Whether CPU and card are on the same NUMA node, and with the card the memory: hugepages are looked for on its node. */
 function near({ host, chosenCards }: Patient, pinned: readonly number[]): Finding[] {
   const nodes = readNumaNodes(host);
   if (nodes.length < 2) return [];
@@ -62,7 +69,7 @@ function near({ host, chosenCards }: Patient, pinned: readonly number[]): Findin
     if (node === undefined || far.length === 0) return [];
     return [
       warning(
-        `CPU ${far.join(', ')} and card ${address} are on different NUMA nodes (the card on ${node.id})`,
+        `CPU ${far.join(', ')} and card ${address} are on different NUMA nodes (the card on ${node.id}${distance(nodes, node, far)})`,
         'every frame and every descriptor crosses between processors',
         `use CPUs of node ${node.id}: ${node.cpus.join(',')}`,
       ),

@@ -154,7 +154,7 @@ export class BypassTransport
   private readonly address: IpAddress;
   private readonly addresses: Ipv4Addresses;
   readonly tapPoint: TapPoint;
-  private readonly stack: IpStack;
+  readonly stack: IpStack;
   /** Endpoints of our first address, and of all of them. */
   private readonly ports: PortTable;
   private readonly addressPorts: AddressPorts;
