@@ -11,6 +11,8 @@ const COSTS: Readonly<Record<string, readonly [message: number, byte: number, ro
   'ours-dpdk': [60, 0.35, 1900],
   'ours-kernel': [90, 2.6, 9800],
   'ours-kernel-gso': [80, 0.7, 10_400],
+  'ours-dpdk-copy': [70, 0.4, 1900],
+  'ours-dpdk-zero-copy': [80, 0.25, 1900],
   'bare-stack': [65, 0, 0],
   'official-java': [95, 2.5, 9900],
   'official-c': [75, 2.4, 8900],
