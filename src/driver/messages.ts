@@ -118,6 +118,8 @@ export interface NetworkPublicationSpec {
   readonly wantsResponse: boolean;
   /** Where the time of sending is written; left out: nowhere. */
   readonly timestampOffset?: number;
+  /** Names the log's memory in what is sent again; left out: the log's own handle. */
+  readonly resendHandle?: number;
   /** Spies alone make it connected, and the stream goes on at their pace. */
   readonly spiesSimulateConnection: boolean;
   /** The remote address of the endpoint; 0 when it has several destinations. */

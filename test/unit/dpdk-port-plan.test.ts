@@ -80,6 +80,10 @@ describe('the plan for a port', () => {
         /payloads are copied: the port's other end reaches no memory but DPDK's own/,
       ],
       [{ iovaMode: 'pa' }, /payloads are copied: without an IOMMU/],
+      [
+        { driverName: 'net_memif', deviceName: 'net_memif0' },
+        /payloads are copied: this kind of virtual port/,
+      ],
     ];
     for (const [port, note] of cases) {
       const { lending, offloads, notes } = plan({ txReferenceMin: 512 }, port);

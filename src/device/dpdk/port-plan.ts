@@ -22,15 +22,8 @@ export const LENDING_NONE = 0;
 export const LENDING_TO_PROCESSOR = 1;
 export const LENDING_TO_DEVICE = 2;
 
-/** Virtual ports whose code copies what it is given, from wherever it lies, and has no part of it afterwards. */
-const COPYING_DRIVERS: ReadonlySet<string> = new Set([
-  'net_vhost',
-  'net_ring',
-  'net_null',
-  'net_tap',
-  'net_af_packet',
-  'net_pcap',
-]);
+/** Virtual ports whose code, or that of the port at their other end, reads what it is given from wherever it lies. */
+const READING_DRIVERS: ReadonlySet<string> = new Set(['net_vhost', 'net_ring', 'net_tap', 'net_af_packet']);
 const RSS = RSS_IPV4 | RSS_IPV4_UDP | RSS_IPV6 | RSS_IPV6_UDP;
 
 /** What is wanted of a port. */
@@ -147,18 +140,22 @@ export function planPort(port: PortDescription, given: Partial<PortWishes>): Por
 }
 
 /** Who may read payloads where they lie. */
-function lendingOf({ driverName, offloads, iovaMode }: PortDescription, notes: string[]): number {
+function lendingOf({ driverName, deviceName, offloads, iovaMode }: PortDescription, notes: string[]): number {
   const refuse = (why: string): number => {
     notes.push(`payloads are copied: ${why}`);
     return LENDING_NONE;
   };
   if ((offloads & TX_SEGMENTS) === 0) return refuse('the port sends frames in one piece');
-  if (COPYING_DRIVERS.has(driverName)) return LENDING_TO_PROCESSOR;
+  if (READING_DRIVERS.has(driverName)) return LENDING_TO_PROCESSOR;
   if (driverName === 'net_virtio_user')
     return refuse("the port's other end reaches no memory but DPDK's own");
+  if (!PCI_ADDRESS.test(deviceName))
+    return refuse('this kind of virtual port may keep or pass on what it is given');
   if (iovaMode !== 'va') return refuse('without an IOMMU the card cannot reach the memory of logs');
   return LENDING_TO_DEVICE;
 }
+
+const PCI_ADDRESS = /^[\da-f]{4}:[\da-f]{2}:[\da-f]{2}\.[\da-f]$/;
 
 /** What of the longest frame is not its packet, as DPDK reckons: some drivers name no true MTU, but a true frame. */
 function frameOverhead({ mtuMax, frameLengthMax }: PortDescription): number {

@@ -5,6 +5,7 @@ import { logFileLength } from '../../logbuffer/descriptor.ts';
 import { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import type { LogParameters } from '../../logbuffer/log-metadata.ts';
 import type { Lender } from '../../memory/lender.ts';
+import { Region } from '../../memory/region.ts';
 import type { SharedFiles } from '../../memory/shared-files.ts';
 import { codeOf, messageOf } from '../../util/errors.ts';
 import type { DriverOptions } from '../driver-options.ts';
@@ -22,6 +23,7 @@ export class LogStore {
   private readonly lender: Lender | null;
   /** Logs whose files are gone, and that a port refers to yet. */
   private readonly referred: Set<LogBuffers> = new Set();
+  private readonly aliases: Map<LogBuffers, Region> = new Map();
 
   constructor(
     options: DriverOptions,
@@ -52,10 +54,20 @@ export class LogStore {
     }
   }
 
-  /** Has the network send a log's messages from where they lie, if it can. Takes milliseconds for a card. */
-  lend(log: LogBuffers): void {
-    const refusal = this.lender === null ? '' : this.lender.lend(log.region);
-    if (refusal === '') return;
+  /**
+   * Has the network send a log's messages from where they lie, if it can. Takes milliseconds for a card. Returns a handle of
+   * the same memory that is not lent, for what must be copied.
+   */
+  lend(log: LogBuffers): number {
+    if (this.lender === null) return log.region.handle;
+    const refusal = this.lender.lend(log.region);
+    if (refusal !== '') this.warnOfCopies(refusal);
+    const alias = Region.over(log.region.buffer);
+    this.aliases.set(log, alias);
+    return alias.handle;
+  }
+
+  private warnOfCopies(refusal: string): void {
     this.errors.warn(
       ErrorCode.GENERIC_ERROR,
       `a log cannot be lent to the DPDK port, its datagrams are copied: ${refusal}`,
@@ -83,6 +95,8 @@ export class LogStore {
       if (this.lender !== null && !this.lender.takeBack(log.region)) continue;
       this.referred.delete(log);
       this.bytesMapped.add(-log.region.byteLength);
+      this.aliases.get(log)?.close();
+      this.aliases.delete(log);
       log.close();
     }
   }

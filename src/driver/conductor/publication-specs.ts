@@ -39,6 +39,7 @@ export function addCommand(
   log: LogBuffers,
   startPosition: number,
   flowControl: FlowControlParameters | null,
+  resendHandle: number,
 ): NetworkCommand {
   const { registrationId, sessionId, streamId, initialTermId, isExclusive, endpoint, parameters } =
     publication;
@@ -73,6 +74,7 @@ export function addCommand(
       maxResend: parameters.maxResend,
       flowControl: { ...flowControl, receiversCounterId: receivers ?? NO_COUNTER },
       ...(timestampOffset === -1 ? {} : { timestampOffset }),
+      ...(resendHandle === log.region.handle ? {} : { resendHandle }),
       ttl: endpoint.addresses.multicast?.ttl ?? 0,
       isResponse: parameters.isResponse,
       wantsResponse: !parameters.isResponse && parameters.responseCorrelationId !== NO_RESPONSE,

@@ -283,11 +283,9 @@ export class Publications {
       coolDownUntilNs: 0,
     };
     this.publications.set(registrationId, publication);
-    if (endpoint !== null) {
-      endpoint.users++;
-      context.logs.lend(log);
-    }
-    context.network.send(addCommand(publication, log, startPosition, flowControl));
+    if (endpoint !== null) endpoint.users++;
+    const resendHandle = canLend(endpoint) ? context.logs.lend(log) : log.region.handle;
+    context.network.send(addCommand(publication, log, startPosition, flowControl, resendHandle));
     this.refer(command, publication, links);
   }
 
@@ -450,6 +448,18 @@ export class Publications {
     }
     return false;
   }
+}
+
+/**
+ * Whether a stream's frames may be sent from its log: they must have left the transmit ring before their place is cleaned, so
+ * none may be held back for one of several destinations; and nothing may be written into them when they are sent.
+ */
+function canLend(endpoint: ChannelEndpoint | null): endpoint is ChannelEndpoint {
+  return (
+    endpoint !== null &&
+    endpoint.channel.controlMode === null &&
+    (endpoint.channel.timestamps?.channelSend ?? -1) === -1
+  );
 }
 
 function publisherPosition({ type }: AddPublicationCommand): StreamCounterKind {

@@ -526,7 +526,8 @@ export class Image implements InsertTarget {
   }
 
   private isAccepting(): boolean {
-    if (this.subscribers.count === 0) return false;
+    // An untethered subscriber that rests brings an image back to which nobody else listens: it does not end.
+    if (this.subscribers.count === 0 && (this.state !== ACTIVE || this.untethered.count === 0)) return false;
     return this.state === ACTIVE || (this.state === DRAINING && !this.isDrained());
   }
 

@@ -119,6 +119,8 @@ export class NetworkPublication implements Resender {
   private readonly endOffsets: Int32Array;
   private readonly i32: Int32Array;
   private readonly handle: number;
+  /** The same memory, for what is sent again: while it waits in a transmit ring its place in the log may be cleaned. */
+  private readonly resendHandle: number;
   readonly termLength: number;
   private readonly mtu: number;
   private readonly termWindowLength: number;
@@ -167,6 +169,7 @@ export class NetworkPublication implements Resender {
     this.endOffsets = scratch.endOffsets;
     this.i32 = log.region.i32;
     this.handle = log.region.handle;
+    this.resendHandle = spec.resendHandle ?? this.handle;
     this.termLength = termLength;
     this.mtu = spec.mtu;
     this.termWindowLength = spec.termWindowLength;
@@ -500,7 +503,7 @@ export class NetworkPublication implements Resender {
           Math.min(mtu, endOffset - resendOffset),
         );
         if (available <= 0 || !this.isFrameAt(termStart, resendOffset)) break;
-        burst.add(this.handle, termStart + resendOffset, available);
+        burst.add(this.resendHandle, termStart + resendOffset, available);
         resendOffset += available + scanner.padding;
         bytes += available;
       }
