@@ -594,6 +594,16 @@ test('a sender is not given up for the time in which the agent itself did not ru
   assert.deepEqual(receiver.agent.takeEvents(), []);
 });
 
+test('a sender is not given up while its datagrams come, though a reader that reads nothing leaves no room for them', () => {
+  using receiver = new Receiver();
+  for (let i = 0; i < 4; i++) {
+    receiver.agent.run(5000);
+    receiver.receive(data(WINDOW, 64));
+  }
+  assert.equal(receiver.agent.counter(13).get(), 4, 'over runs');
+  assert.deepEqual(receiver.agent.takeEvents(), []);
+});
+
 test('without rejoin a session that went silent does not come back', () => {
   using receiver = new Receiver({ rejoin: false });
   receiver.agent.run(14_000);
