@@ -360,7 +360,8 @@ export class TestSubscriber {
     while (messages < limit && termOffset < log.termLength) {
       const at = termStart + termOffset;
       const frameLength = Atomics.load(i32, at >> 2);
-      if (frameLength <= 0) break;
+      // As the client does: who forges a stream can have a frame begin amid the payload of another.
+      if (frameLength <= 0 || frameLength > log.termLength - termOffset) break;
       termOffset += (frameLength + 31) & ~31;
       if (view.getUint16(at + FLAGS + 1, true) === TYPE_PAD) continue;
       messages++;

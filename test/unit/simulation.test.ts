@@ -28,7 +28,6 @@ const FOUND: Readonly<Record<number, string>> = {
     'a stream that goes on by a window each time that a reader is left behind, taken for one that is stuck',
   47001: 'a receiver that another machine outruns under fc=max, taken for one that is stuck',
   50862: 'a subscriber that joined while the only other one was left behind, and never got an image',
-  65385: 'an image that ended because heartbeats came behind padding beyond the window',
   51056: 'a reader left behind before it heard of the end, taken for one that lost the end of the stream',
 };
 

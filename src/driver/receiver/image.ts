@@ -211,8 +211,7 @@ export class Image implements InsertTarget {
     const endPosition = position + termBytes;
     if (endPosition > this.overRunPosition) {
       this.counters.flowControlOverRuns.increment();
-      // Its sender lives, though a slow reader leaves no room: padding may go beyond the window, and heartbeats come behind it.
-      this.timeOfLastPacketNs = this.clock.nanoTime;
+      // No sign of life: who is outrun by faster receivers is to begin anew where the stream is.
       return;
     }
     const windowBottom = termBytes === 0 ? this.lastSmPosition - termLength : this.lastSmPosition;
