@@ -601,7 +601,9 @@ export class ClientConductor {
   private giveBack(event: Reply): void {
     const registrationId = event.correlationId;
     if (event.type === 'publicationReady' || event.type === 'exclusivePublicationReady') {
-      this.tell({ type: 'removePublication', registrationId, revoke: true });
+      // Nobody else's: revoking a shared one would take the stream away from those who have it.
+      const revoke = event.type === 'exclusivePublicationReady';
+      this.tell({ type: 'removePublication', registrationId, revoke });
     } else if (event.type === 'subscriptionReady') {
       this.tell({ type: 'removeSubscription', registrationId });
     } else if (event.type === 'counterReady') {

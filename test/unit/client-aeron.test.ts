@@ -196,12 +196,19 @@ describe('Aeron', () => {
     driver.onCommand = (command) => void late.push(command);
     await assert.rejects(aeron.addSubscription(CHANNEL, 1), hasCode('DRIVER_TIMEOUT'));
     await assert.rejects(aeron.addPublication(CHANNEL, 1), hasCode('DRIVER_TIMEOUT'));
+    await assert.rejects(aeron.addExclusivePublication(CHANNEL, 1), hasCode('DRIVER_TIMEOUT'));
     driver.onCommand = (command) => driver.answer(command);
     for (const command of late) driver.answer(command);
     aeron.doWork();
     driver.doWork();
     assert.equal(driver.received('removeSubscription').length, 1);
-    assert.equal(driver.received('removePublication').length, 1);
+    assert.deepEqual(
+      driver
+        .received('removePublication')
+        .map((command) => command.type === 'removePublication' && command.revoke),
+      [false, true],
+      'others may have the shared one',
+    );
   });
 
   test('gives a publication back whose log it cannot use', async () => {

@@ -28,6 +28,8 @@ const FOUND: Readonly<Record<number, string>> = {
     'a stream that goes on by a window each time that a reader is left behind, taken for one that is stuck',
   47001: 'a receiver that another machine outruns under fc=max, taken for one that is stuck',
   50862: 'a subscriber that joined while the only other one was left behind, and never got an image',
+  61391:
+    'a client that gave a publication back which came too late revoked the stream of those who shared it',
   51056: 'a reader left behind before it heard of the end, taken for one that lost the end of the stream',
 };
 
