@@ -32,7 +32,11 @@ const LOSING_CODES: readonly string[] = [
 /** Until the network agent has closed an endpoint, its address is not free; who wants it tries again. */
 const BUSY = /^(RESOURCE_TEMPORARILY_UNAVAILABLE|GENERIC_ERROR: addReceiveDestination: EADDRINUSE)/;
 const LOSING_FAULTS: readonly Fault[] = ['driver-pause', 'agent-pause', 'driver-death', 'client-pause'];
+/** Who does not run for long enough hears of an image when its log is gone again. */
+const PAUSED_FAULTS: readonly Fault[] = ['client-pause'];
 const RETRY_NS = 20e6;
+/** A client shows this often that it lives. */
+export const KEEP_ALIVE_NS = 50e6;
 
 /** A client process: connects, does what its roles do, and connects again when it lost its driver. */
 export class ClientActor extends Actor {
@@ -107,7 +111,7 @@ export class ClientActor extends Actor {
       const aeron = await Aeron.connect({
         directory: DIRECTORY,
         driverTimeoutMs: driverTimeoutMs!,
-        keepAliveIntervalMs: 50,
+        keepAliveIntervalMs: KEEP_ALIVE_NS / 1e6,
         resourceLingerMs: 20,
         useConductorInvoker: true,
         idleStrategy: 'spin',
@@ -141,14 +145,21 @@ export class ClientActor extends Actor {
   /** Ends the run, unless the error is that of a fault. */
   onError(error: Error): void {
     if (BUSY.test(messageOf(error))) return;
-    if (error instanceof SimulationFailure || !LOSING_CODES.includes(codeOf(error))) {
+    const faults = faultsBehind(codeOf(error));
+    if (error instanceof SimulationFailure || faults === null) {
       this.world.failure ??= `${this.name}: ${codeOf(error)} ${messageOf(error)}`;
       return;
     }
     try {
-      this.world.expectOnlyWith(LOSING_FAULTS, `${this.name}: ${codeOf(error)} ${messageOf(error)}`);
+      this.world.expectOnlyWith(faults, `${this.name}: ${codeOf(error)} ${messageOf(error)}`);
     } catch (failure) {
       this.world.failure ??= messageOf(failure);
     }
   }
+}
+
+/** Any of these faults explains an error of this code; null: none does. */
+function faultsBehind(code: string): readonly Fault[] | null {
+  if (LOSING_CODES.includes(code)) return LOSING_FAULTS;
+  return code === 'IMAGE_NOT_MAPPED' ? PAUSED_FAULTS : null;
 }

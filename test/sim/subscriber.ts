@@ -1,5 +1,5 @@
 import { type Aeron, FragmentAssembler, type Image, type Subscription } from '../../src/client/index.ts';
-import type { ClientActor, Role } from './client-actor.ts';
+import { type ClientActor, KEEP_ALIVE_NS, type Role } from './client-actor.ts';
 import { Destinations } from './destinations.ts';
 import { check, fail } from './failure.ts';
 import type { Message, SessionLedger } from './ledger.ts';
@@ -228,9 +228,8 @@ export class Subscriber implements Role {
   /** The message that ends at `position`, if it may come now. */
   private expected(reading: Reading, ledger: SessionLedger, position: number): Message {
     let next = ledger.nextSent(reading.nextIndex);
-    // The driver gives a claim up whose publisher was paused for so long.
-    const { publicationUnblockTimeoutNs } = this.world.plan.options;
-    while (next?.state === 'claimed' && this.world.time.nowNs - next.sentNs > publicationUnblockTimeoutNs!) {
+    const { claimTimeoutNs } = this;
+    while (next?.state === 'claimed' && this.world.time.nowNs - next.sentNs > claimTimeoutNs) {
       next.state = 'void';
       next = ledger.nextSent(next.index);
     }
@@ -244,6 +243,15 @@ export class Subscriber implements Role {
           ? 'nothing is left to come'
           : `expected was message ${next.index} from ${next.startPosition} to ${next.endPosition}`),
     );
+  }
+
+  /** The driver gives a claim up whose publisher was paused for so long, or is taken for dead. */
+  private get claimTimeoutNs(): number {
+    const { publicationUnblockTimeoutNs, clientLivenessTimeoutNs } = this.world.plan.options;
+    const lifeNs = clientLivenessTimeoutNs! - KEEP_ALIVE_NS;
+    return this.world.has('client-pause')
+      ? Math.min(publicationUnblockTimeoutNs!, lifeNs)
+      : publicationUnblockTimeoutNs!;
   }
 
   private count(sessionId: number, message: Message): void {

@@ -605,6 +605,27 @@ test('who is outrun, and gets nothing but what is beyond the window, gives up an
   assert.deepEqual(receiver.agent.takeEvents(), [{ kind: 'streamUnavailable', registrationId: 1 }]);
 });
 
+test('a slow reader keeps its image when the padding at the end of a term goes beyond its window', () => {
+  const joinPosition = TERM_LENGTH - WINDOW - 2048;
+  using receiver = new Receiver({ joinPosition });
+  receiver.receive(data(joinPosition, WINDOW - 1024));
+  receiver.receive(data(joinPosition + WINDOW - 1024, 3072, 0, TYPE_PAD));
+  assert.equal(receiver.position, TERM_LENGTH);
+  for (let i = 0; i < 3; i++) {
+    receiver.agent.run(5000);
+    receiver.receive(heartbeat(TERM_LENGTH));
+  }
+  assert.deepEqual(receiver.agent.takeEvents(), []);
+  assert.equal(receiver.agent.counter(13).get(), 0, 'over runs');
+  receiver.receive(data(TERM_LENGTH, 64), heartbeat(TERM_LENGTH + 64));
+  assert.equal(receiver.agent.counter(13).get(), 2, 'over runs');
+  receiver.consume();
+  receiver.consume();
+  receiver.agent.agent.doWork();
+  receiver.receive(data(TERM_LENGTH, 64));
+  assert.equal(receiver.position, TERM_LENGTH + 64);
+});
+
 test('without rejoin a session that went silent does not come back', () => {
   using receiver = new Receiver({ rejoin: false });
   receiver.agent.run(14_000);

@@ -30,6 +30,11 @@ const FOUND: Readonly<Record<number, string>> = {
   50862: 'a subscriber that joined while the only other one was left behind, and never got an image',
   61391:
     'a client that gave a publication back which came too late revoked the stream of those who shared it',
+  81391: 'a slow reader lost its image for the padding at the end of a term, which went beyond its window',
+  65385: 'the same, for a reader of an unreliable stream',
+  65327: 'a client that was paused while an image came and went, and is told that its log is gone',
+  82356:
+    'the claim of a client that was paused for longer than its liveness timeout, taken for one that is lost',
   51056: 'a reader left behind before it heard of the end, taken for one that lost the end of the stream',
 };
 

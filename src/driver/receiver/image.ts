@@ -209,7 +209,7 @@ export class Image implements InsertTarget {
     }
     const position = termCount * termLength + termOffset;
     const endPosition = position + termBytes;
-    if (endPosition > this.overRunPosition) {
+    if (endPosition > this.overRunPosition && !this.isInReach(position, endPosition, termBytes, length)) {
       this.counters.flowControlOverRuns.increment();
       // No sign of life: who is outrun by faster receivers is to begin anew where the stream is.
       return;
@@ -233,6 +233,15 @@ export class Image implements InsertTarget {
       if (position === this.rcvPos.value) this.rcvPos.value = endPosition;
     }
     if (endPosition > this.rcvHwm.value) this.rcvHwm.value = endPosition;
+  }
+
+  /**
+   * Whether a datagram that ends beyond the window is to be taken all the same: a sender puts the padding at the end of a term
+   * into the window by what of it is sent, and its heartbeats come from behind that until the window moves. Cold.
+   */
+  private isInReach(position: number, endPosition: number, termBytes: number, length: number): boolean {
+    if (termBytes === 0) return endPosition <= this.rcvHwm.value;
+    return length < termBytes && position + length <= this.overRunPosition;
   }
 
   /** The sender introduced itself again. */
