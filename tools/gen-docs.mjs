@@ -3,7 +3,7 @@
  * refused. `node tools/gen-docs.mjs` after a build; test/tidy fails while a page is not current.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -163,62 +163,18 @@ ${table(['type', 'meaning', 'name in labels'], labels)}
 `;
 }
 
-function sourceFiles(folder) {
-  return readdirSync(path.join(ROOT, folder), { withFileTypes: true })
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => {
-      const name = `${folder}/${entry.name}`;
-      if (entry.isDirectory()) return sourceFiles(name);
-      return name.endsWith('.ts') ? [name] : [];
-    });
-}
-
-/** The texts of the string literals between a call's parentheses, holes as `…`; `start` is behind the code. */
-function messageAt(text, start) {
-  let message = '';
-  let depth = 0;
-  for (let i = start; i < text.length; i++) {
-    const quote = text[i];
-    if (quote === '(') depth++;
-    else if (quote === ')' && depth-- === 0) break;
-    else if (quote === '{' && depth === 0) break;
-    if (quote !== "'" && quote !== '`' && quote !== '"') continue;
-    let end = i + 1;
-    while (text[end] !== quote) {
-      if (text[end] === '\\') end++;
-      else if (text.startsWith('${', end)) {
-        let braces = 0;
-        message += '…';
-        do {
-          if (text[end] === '{') braces++;
-          if (text[end] === '}') braces--;
-          end++;
-        } while (braces > 0 || text[end - 1] !== '}');
-        continue;
-      }
-      message += text[end++];
-    }
-    i = end;
-  }
-  return message;
-}
-
 async function errorsPage() {
   const { ErrorCode } = await load('cnc/error-codes');
   const { CLIENT_ERRORS } = await load('client/client-errors');
-  const messages = new Map();
-  for (const file of sourceFiles('src')) {
-    const text = readFileSync(path.join(ROOT, file), 'utf8');
-    for (const match of text.matchAll(/(?:new AeronError|clientError)\(\s*'([A-Z][A-Z0-9_]*)',/g)) {
-      const message = messageAt(text, match.index + match[0].length);
-      const known = messages.get(match[1]) ?? [];
-      if (message !== '' && !known.includes(message)) known.push(message);
-      messages.set(match[1], known);
-    }
-  }
-  const rows = [...messages]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, texts]) => [code(name), code(CLIENT_ERRORS[name]?.name ?? ''), texts.join(' / ')]);
+  const { ERROR_CODES } = await load('util/error-codes');
+  const classOf = (name) =>
+    CLIENT_ERRORS[name]?.name ?? (name === 'CONFIGURATION' ? 'ConfigurationError' : '');
+  const rows = Object.entries(ERROR_CODES).map(([name, { means, fix }]) => [
+    code(name),
+    code(classOf(name)),
+    means,
+    fix,
+  ]);
   return `# Errors
 ${NOTE}
 
@@ -227,10 +183,9 @@ Those of a client are of a class of their own, which all extend \`AeronError\`.
 
 ## Codes of this program
 
-\`…\` stands for what differs. Settings that cannot work are a \`ConfigurationError\`, code \`CONFIGURATION\`. Errors of the
-operating system keep its code (\`EADDRINUSE\`, \`ENOSPC\` …).
+Errors of the operating system keep its code (\`EACCES\`, \`ENOSPC\` …).
 
-${table(['code', 'class', 'message'], rows)}
+${table(['code', 'class', 'what it means', 'what to do'], rows)}
 
 ## Codes of the driver's answers
 

@@ -3,7 +3,7 @@ import type { Clock } from '../concurrent/clock.ts';
 import type { CountersReader } from '../concurrent/counters.ts';
 import { COUNTER_KEY_LENGTH_MAX, COUNTER_LABEL_LENGTH_MAX } from '../concurrent/counters.ts';
 import type { AeronError } from '../util/errors.ts';
-import { ClientConductor, type NewSubscription } from './client-conductor.ts';
+import { ClientConductor } from './client-conductor.ts';
 import {
   type ClientContext,
   type ClientOptions,
@@ -21,6 +21,7 @@ import {
   Reconnection,
 } from './lifecycle.ts';
 import type { Publication } from './publication.ts';
+import type { NewSubscription } from './resources.ts';
 import type { Subscription } from './subscription.ts';
 
 /**

@@ -1,47 +1,35 @@
 import type { CncFile } from '../cnc/cnc-file.ts';
-import { type Command, commandTypeId, encodeCommand } from '../cnc/commands.ts';
 import { SystemCounter } from '../cnc/counter-types.ts';
 import { type DriverEvent, decodeEvent } from '../cnc/events.ts';
 import { BroadcastReceiver } from '../concurrent/broadcast-receiver.ts';
 import type { Clock } from '../concurrent/clock.ts';
-import { COUNTER_VALUE_LENGTH, CountersReader } from '../concurrent/counters.ts';
-import { shm } from '../native/addons.ts';
+import { CountersReader } from '../concurrent/counters.ts';
 import { type AeronError, messageOf } from '../util/errors.ts';
 import { type ClientErrorCode, clientError } from './client-errors.ts';
 import type { ClientContext } from './client-options.ts';
-import { ConcurrentAppender } from './concurrent-appender.ts';
-import { Counter } from './counter.ts';
+import type { Counter } from './counter.ts';
+import { DriverProxy, type NewCommand } from './driver-proxy.ts';
 import { EventLoopWaits } from './event-loop-waits.ts';
-import { ExclusiveAppender } from './exclusive-appender.ts';
-import { ExclusivePublication } from './exclusive-publication.ts';
+import type { ExclusivePublication } from './exclusive-publication.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { Image } from './image.ts';
+import type { Image } from './image.ts';
 import type { ClientHandlers } from './lifecycle.ts';
-import { MappedLogs } from './mapped-logs.ts';
-import { PositionWord } from './position-word.ts';
-import { Publication, type PublicationSpec } from './publication.ts';
+import type { Publication } from './publication.ts';
 import { publicationErrorFrame } from './publication-error.ts';
-import { type Reply, type Request, Requests } from './requests.ts';
-import { Subscription, type SubscriptionSpec } from './subscription.ts';
+import { type Reply, Requests } from './requests.ts';
+import { type Event, type NewSubscription, Resources } from './resources.ts';
+import type { Subscription } from './subscription.ts';
 
 /** Timeouts are looked at this often, and the event loop's timer comes this often. */
 const SERVICE_INTERVAL_MS = 10;
 /** So that the client also notices when that driver is not run any more. */
 const CYCLES_PER_LOOK_AT_SHARED_CLOCK = 64;
 const EVENTS_PER_CYCLE = 10;
-const COMMAND_ATTEMPTS = 10;
-const COMMAND_LENGTH_MAX = 16_384;
 /** How long a log stays mapped after its publication or subscription was closed by the application. */
 const CLOSE_LINGER_MS = 1_000;
 /** From this control protocol version on (1.0.0) a driver gives out session ids. */
 const SESSION_ID_PROTOCOL_VERSION = 65_536;
 
-type Event<Type extends DriverEvent['type']> = Extract<DriverEvent, { type: Type }>;
-type PublicationReady = Event<'publicationReady' | 'exclusivePublicationReady'>;
-type NewCommand<C = Command> = C extends Command ? Omit<C, 'clientId' | 'correlationId'> : never;
-
-/** What a subscription is made of before the driver knows it. */
-export type NewSubscription = Omit<SubscriptionSpec, 'registrationId' | 'channelStatusId'>;
 type NewCounter = Omit<Extract<NewCommand, { type: 'addCounter' }>, 'type'>;
 /** A command that adds or removes a destination. */
 export type DestinationCommand = Extract<
@@ -62,7 +50,6 @@ export type DestinationCommand = Extract<
  * while the driver is silent.
  */
 export class ClientConductor {
-  readonly clientId: number;
   readonly countersReader: CountersReader;
   readonly waits: EventLoopWaits;
   /** Why the client closed by itself; null while it is open and after `close()`. */
@@ -77,14 +64,9 @@ export class ClientConductor {
   private cyclesToTime = 0;
   private readonly receiver: BroadcastReceiver;
   private readonly heartbeat: Heartbeat;
-  private readonly commandBytes: Buffer = Buffer.alloc(COMMAND_LENGTH_MAX);
-  private readonly requests: Requests = new Requests((event) => this.giveBack(event));
-  /** What the application asks for by its registration id and has not taken: not there yet, or failed. */
-  private readonly registrations: Map<number, Request> = new Map();
-  private readonly publications: Map<number, Publication> = new Map();
-  private readonly subscriptions: Map<number, Subscription> = new Map();
-  private readonly counters: Map<number, Counter> = new Map();
-  private readonly logs: MappedLogs;
+  private readonly driverProxy: DriverProxy;
+  private readonly requests: Requests;
+  private readonly resources: Resources;
   private readonly timer: unknown;
   private readonly onEvent = (typeId: number, bytes: Buffer, offset: number, length: number): void =>
     this.dispatch(typeId, bytes, offset, length);
@@ -111,15 +93,20 @@ export class ClientConductor {
     this.cyclesPerLook = clock === context.driver?.clock ? CYCLES_PER_LOOK_AT_SHARED_CLOCK : 1;
     this.countersReader = new CountersReader(cnc.countersMetadata, cnc.countersValues);
     this.receiver = new BroadcastReceiver(cnc.region, cnc.toClients.offset, cnc.toClients.length);
-    this.clientId = cnc.toDriver.nextCorrelationId();
+    this.driverProxy = new DriverProxy(cnc, context.driver);
     this.heartbeat = new Heartbeat(context, cnc, this.countersReader, this.clientId);
-    this.logs = new MappedLogs(machine.files);
+    this.requests = new Requests(context, this.driverProxy, clock, (event) => this.giveBack(event));
+    this.resources = new Resources(this, cnc, machine.files);
     this.waits = new EventLoopWaits(() => this.service(), context.idleStrategy !== 'spin', machine.eventLoop);
     this.lastServiceNs = clock.nanoTime;
     this.nextServiceNs = clock.nanoTime;
     this.timer = context.useConductorInvoker
       ? null
       : machine.eventLoop.setInterval(() => this.service(), SERVICE_INTERVAL_MS);
+  }
+
+  get clientId(): number {
+    return this.driverProxy.clientId;
   }
 
   get isClosed(): boolean {
@@ -153,27 +140,31 @@ export class ClientConductor {
 
   async addPublication(channel: string, streamId: number): Promise<Publication> {
     return this.request({ type: 'addPublication', channel, streamId }, (event) =>
-      this.newPublication(event, channel),
+      this.resources.newPublication(event as Event<'publicationReady'>, channel),
     );
   }
 
   async addExclusivePublication(channel: string, streamId: number): Promise<ExclusivePublication> {
     return this.request({ type: 'addExclusivePublication', channel, streamId }, (event) =>
-      this.newExclusivePublication(event, channel),
+      this.resources.newExclusivePublication(event as Event<'exclusivePublicationReady'>, channel),
     );
   }
 
   async addSubscription(spec: NewSubscription): Promise<Subscription> {
-    return this.request(addSubscription(spec), (event) => this.newSubscription(event, spec));
+    return this.request(addSubscription(spec), (event) =>
+      this.resources.newSubscription(event as Event<'subscriptionReady'>, spec),
+    );
   }
 
   async addCounter(spec: NewCounter): Promise<Counter> {
-    return this.request({ type: 'addCounter', ...spec }, (event) => this.newCounter(event));
+    return this.request({ type: 'addCounter', ...spec }, (event) =>
+      this.resources.newCounter(event as Event<'counterReady'>),
+    );
   }
 
   async addStaticCounter(spec: NewCounter, registrationId: number): Promise<Counter> {
     return this.request({ type: 'addStaticCounter', ...spec, registrationId }, (event) =>
-      this.newStaticCounter(event, registrationId),
+      this.resources.newStaticCounter(event as Event<'staticCounter'>, registrationId),
     );
   }
 
@@ -181,49 +172,53 @@ export class ClientConductor {
 
   asyncAddPublication(channel: string, streamId: number): number {
     return this.register({ type: 'addPublication', channel, streamId }, (event) =>
-      this.newPublication(event, channel),
+      this.resources.newPublication(event as Event<'publicationReady'>, channel),
     );
   }
 
   asyncAddExclusivePublication(channel: string, streamId: number): number {
     return this.register({ type: 'addExclusivePublication', channel, streamId }, (event) =>
-      this.newExclusivePublication(event, channel),
+      this.resources.newExclusivePublication(event as Event<'exclusivePublicationReady'>, channel),
     );
   }
 
   asyncAddSubscription(spec: NewSubscription): number {
-    return this.register(addSubscription(spec), (event) => this.newSubscription(event, spec));
+    return this.register(addSubscription(spec), (event) =>
+      this.resources.newSubscription(event as Event<'subscriptionReady'>, spec),
+    );
   }
 
   asyncAddCounter(spec: NewCounter): number {
-    return this.register({ type: 'addCounter', ...spec }, (event) => this.newCounter(event));
+    return this.register({ type: 'addCounter', ...spec }, (event) =>
+      this.resources.newCounter(event as Event<'counterReady'>),
+    );
   }
 
   asyncAddStaticCounter(spec: NewCounter, registrationId: number): number {
     return this.register({ type: 'addStaticCounter', ...spec, registrationId }, (event) =>
-      this.newStaticCounter(event, registrationId),
+      this.resources.newStaticCounter(event as Event<'staticCounter'>, registrationId),
     );
   }
 
   publication(registrationId: number): Publication | null {
-    return this.publications.get(registrationId) ?? this.notYet(registrationId);
+    return this.resources.publications.get(registrationId) ?? this.notYet(registrationId);
   }
 
   subscription(registrationId: number): Subscription | null {
-    return this.subscriptions.get(registrationId) ?? this.notYet(registrationId);
+    return this.resources.subscriptions.get(registrationId) ?? this.notYet(registrationId);
   }
 
   counter(registrationId: number): Counter | null {
-    return this.counters.get(registrationId) ?? this.notYet(registrationId);
+    return this.resources.counters.get(registrationId) ?? this.notYet(registrationId);
   }
 
   /** Closes what was added, or takes back the command that adds it. */
   remove(registrationId: number): void {
-    this.registrations.delete(registrationId);
     if (this.requests.abandon(registrationId)) return;
-    this.publications.get(registrationId)?.close();
-    this.subscriptions.get(registrationId)?.close();
-    this.counters.get(registrationId)?.close();
+    const { publications, subscriptions, counters } = this.resources;
+    publications.get(registrationId)?.close();
+    subscriptions.get(registrationId)?.close();
+    counters.get(registrationId)?.close();
   }
 
   /** Whether the driver has still to answer a command, by its correlation id. */
@@ -238,66 +233,7 @@ export class ClientConductor {
   /** Null for what was asked for and is not there; throws why it never will be. */
   private notYet(registrationId: number): null {
     this.throwIfClosed();
-    const registration = this.registrations.get(registrationId);
-    if (registration === undefined) {
-      throw new RangeError(
-        `registration id ${registrationId} names nothing of that kind that this client has`,
-      );
-    }
-    if (registration.error !== null) {
-      this.registrations.delete(registrationId);
-      throw registration.error;
-    }
-    return null;
-  }
-
-  private newPublication(event: DriverEvent, channel: string): Publication {
-    const spec = this.publicationSpec(event as PublicationReady, channel);
-    const appender = new ConcurrentAppender(spec.log, spec.limit, spec.sessionId, spec.streamId);
-    return this.adopt(this.publications, new Publication(this, spec, appender));
-  }
-
-  private newExclusivePublication(event: DriverEvent, channel: string): ExclusivePublication {
-    const spec = this.publicationSpec(event as PublicationReady, channel);
-    const appender = new ExclusiveAppender(spec.log, spec.limit, spec.sessionId, spec.streamId);
-    return this.adopt(this.publications, new ExclusivePublication(this, spec, appender));
-  }
-
-  private newSubscription(event: DriverEvent, spec: NewSubscription): Subscription {
-    const { correlationId: registrationId, channelStatusCounterId: channelStatusId } =
-      event as Event<'subscriptionReady'>;
-    const subscription = new Subscription(this, { ...spec, registrationId, channelStatusId });
-    return this.adopt(this.subscriptions, subscription);
-  }
-
-  private newCounter(event: DriverEvent): Counter {
-    const { correlationId: registrationId, counterId } = event as Event<'counterReady'>;
-    const release = (): void => {
-      this.counters.delete(registrationId);
-      this.tell({ type: 'removeCounter', registrationId });
-    };
-    const id = this.checkCounterId(counterId);
-    const counter = new Counter(registrationId, id, this.cnc.countersValues, release);
-    return this.adopt(this.counters, counter);
-  }
-
-  /** Known by the correlation id of its command; its registration id is the application's choice. */
-  private newStaticCounter(event: DriverEvent, registrationId: number): Counter {
-    const { correlationId, counterId } = event as Event<'staticCounter'>;
-    const release = (): void => void this.counters.delete(correlationId);
-    const id = this.checkCounterId(counterId);
-    const counter = new Counter(registrationId, id, this.cnc.countersValues, release);
-    return this.adopt(this.counters, counter, correlationId);
-  }
-
-  private adopt<T extends { readonly registrationId: number }, R extends T>(
-    resources: Map<number, T>,
-    resource: R,
-    correlationId: number = resource.registrationId,
-  ): R {
-    resources.set(correlationId, resource);
-    this.registrations.delete(correlationId);
-    return resource;
+    return this.requests.notYet(registrationId);
   }
 
   // ---- Destinations
@@ -330,12 +266,9 @@ export class ClientConductor {
 
   /** Sends a command about a destination and returns its correlation id; a failure goes to the error handler. */
   changeDestination(command: DestinationCommand): number {
-    const request = this.send(
-      command,
-      () => undefined,
-      (error) => this.call(() => this.reportError(error)),
-    );
-    return request.correlationId;
+    this.throwIfClosed();
+    const onFailure = (error: Error): void => this.call(() => this.reportError(error));
+    return this.requests.send(command, () => undefined, onFailure).correlationId;
   }
 
   async rejectImage(image: Image, reason: string): Promise<void> {
@@ -356,25 +289,32 @@ export class ClientConductor {
 
   nextCorrelationId(): number {
     this.throwIfClosed();
-    return this.cnc.toDriver.nextCorrelationId();
+    return this.driverProxy.nextCorrelationId();
   }
 
   releasePublication(publication: Publication, revoke: boolean): void {
     const { registrationId, originalRegistrationId } = publication;
-    if (!this.publications.delete(registrationId)) return;
-    this.logs.release(originalRegistrationId, this.clock.nanoTime + CLOSE_LINGER_MS * 1e6);
+    const { publications, logs } = this.resources;
+    if (!publications.delete(registrationId)) return;
+    logs.release(originalRegistrationId, this.clock.nanoTime + CLOSE_LINGER_MS * 1e6);
     this.tell({ type: 'removePublication', registrationId, revoke });
   }
 
   releaseSubscription(subscription: Subscription): void {
     const { registrationId } = subscription;
-    this.subscriptions.delete(registrationId);
+    const { subscriptions, logs } = this.resources;
+    subscriptions.delete(registrationId);
     const images = subscription.internalClose();
     this.tell({ type: 'removeSubscription', registrationId });
     for (const image of images) {
-      this.logs.release(image.correlationId, this.clock.nanoTime + CLOSE_LINGER_MS * 1e6);
+      logs.release(image.correlationId, this.clock.nanoTime + CLOSE_LINGER_MS * 1e6);
       this.call(() => subscription.onUnavailableImage(image, subscription));
     }
+  }
+
+  releaseCounter(registrationId: number): void {
+    this.resources.counters.delete(registrationId);
+    this.tell({ type: 'removeCounter', registrationId });
   }
 
   // ---- The end
@@ -387,10 +327,10 @@ export class ClientConductor {
     if (this.timer !== null) this.context.machine.eventLoop.clear(this.timer);
     this.closeResources(clientError('CLIENT_CLOSED', 'the client was closed before the driver answered'));
     if (wasOpen) {
-      this.write({ type: 'clientClose', clientId: this.clientId, correlationId: -1 });
+      this.driverProxy.clientClose();
       this.onEnd(null);
     }
-    this.logs.close();
+    this.resources.logs.close();
     this.cnc.close();
     this.waits.runNow();
   }
@@ -425,17 +365,8 @@ export class ClientConductor {
 
   private closeResources(reason: Error): void {
     this.requests.failAll(reason);
-    this.registrations.clear();
-    for (const publication of this.publications.values()) publication.internalClose();
-    this.publications.clear();
-    for (const counter of this.counters.values()) counter.internalClose();
-    this.counters.clear();
-    const subscriptions = [...this.subscriptions.values()];
-    this.subscriptions.clear();
-    for (const subscription of subscriptions) {
-      for (const image of subscription.internalClose()) {
-        this.call(() => subscription.onUnavailableImage(image, subscription));
-      }
+    for (const [subscription, images] of this.resources.close()) {
+      for (const image of images) this.call(() => subscription.onUnavailableImage(image, subscription));
     }
   }
 
@@ -463,16 +394,9 @@ export class ClientConductor {
       this.lose(reason);
       return;
     }
-    if (this.requests.count > 0) this.timeOutRequests();
-    if (this.logs.lingering > 0) this.logs.unmapDue(nanoTime);
-  }
-
-  private timeOutRequests(): void {
-    const { directory, driverTimeoutMs } = this.context;
-    this.requests.timeOut(this.clock.nanoTime, ({ what }) => {
-      const message = `no answer to ${what} from the driver in ${directory} within ${driverTimeoutMs} ms`;
-      return clientError('DRIVER_TIMEOUT', message);
-    });
+    if (this.requests.count > 0) this.requests.checkTimeouts();
+    const { logs } = this.resources;
+    if (logs.lingering > 0) logs.unmapDue(nanoTime);
   }
 
   private receiveEvents(): number {
@@ -497,7 +421,8 @@ export class ClientConductor {
 
   /** Sends a command and resolves with what `onReply` makes of the driver's answer. */
   private async request<T>(command: NewCommand, onReply: (event: DriverEvent) => T): Promise<T> {
-    const request = this.send(command, onReply, null);
+    this.throwIfClosed();
+    const request = this.requests.send(command, onReply);
     await this.waits.until(() => request.isSettled);
     if (request.error !== null) throw request.error;
     return request.result as T;
@@ -505,57 +430,16 @@ export class ClientConductor {
 
   /** Sends a command that adds something which the application will ask for by the id that this returns. */
   private register(command: NewCommand, onReply: (event: DriverEvent) => unknown): number {
-    const request = this.send(command, onReply, null);
-    this.registrations.set(request.correlationId, request);
-    return request.correlationId;
-  }
-
-  /** Throws AeronError `DRIVER_BUFFER_FULL`, or when the client is closed. */
-  private send(
-    command: NewCommand,
-    onReply: (event: DriverEvent) => unknown,
-    onFailure: ((error: Error) => void) | null,
-  ): Request {
     this.throwIfClosed();
-    const correlationId = this.cnc.toDriver.nextCorrelationId();
-    this.clock.update();
-    const request: Request = {
-      correlationId,
-      what: command.type,
-      deadlineNs: this.clock.nanoTime + this.context.driverTimeoutMs * 1e6,
-      onReply,
-      onFailure,
-      isSettled: false,
-      result: undefined,
-      error: null,
-    };
-    this.requests.add(request);
-    if (this.write({ ...command, clientId: this.clientId, correlationId } as Command)) return request;
-    this.requests.remove(correlationId);
-    throw clientError(
-      'DRIVER_BUFFER_FULL',
-      `the driver in ${this.context.directory} has not read its commands for a while: there is no room for ${command.type}`,
-    );
+    return this.requests.register(command, onReply);
   }
 
   /** Sends a command whose answer nobody waits for. */
   private tell(command: NewCommand): void {
     if (this.state !== 'open') return;
-    const correlationId = this.cnc.toDriver.nextCorrelationId();
-    if (!this.write({ ...command, clientId: this.clientId, correlationId } as Command)) {
+    if (!this.driverProxy.send(command)) {
       this.reportError(clientError('DRIVER_BUFFER_FULL', `there was no room for ${command.type}`));
     }
-  }
-
-  private write(command: Command): boolean {
-    const length = encodeCommand(command, this.commandBytes);
-    const typeId = commandTypeId(command);
-    for (let i = 0; i < COMMAND_ATTEMPTS; i++) {
-      if (this.cnc.toDriver.write(typeId, this.commandBytes, 0, length)) return true;
-      this.context.driver?.doWork();
-      shm.yield();
-    }
-    return false;
   }
 
   // ---- Events
@@ -612,20 +496,11 @@ export class ClientConductor {
   }
 
   private onAvailableImage(event: Event<'availableImage'>): void {
-    const subscription = this.subscriptions.get(event.subscriptionRegistrationId);
+    const subscription = this.resources.subscriptions.get(event.subscriptionRegistrationId);
     if (subscription === undefined) return;
     let image: Image;
     try {
-      const position = this.positionOf(event.subscriberPositionCounterId);
-      const log = this.logs.acquire(event.correlationId, event.logFileName);
-      image = new Image(subscription, {
-        sessionId: event.sessionId,
-        correlationId: event.correlationId,
-        sourceIdentity: event.sourceIdentity,
-        log,
-        path: event.logFileName,
-        position,
-      });
+      image = this.resources.newImage(event, subscription);
     } catch (error) {
       const what = `session ${event.sessionId} of ${subscription} cannot be received`;
       this.reportError(clientError('IMAGE_NOT_MAPPED', `${what}: ${messageOf(error)}`, { cause: error }));
@@ -636,10 +511,13 @@ export class ClientConductor {
   }
 
   private onUnavailableImage(event: Event<'unavailableImage'>): void {
-    const subscription = this.subscriptions.get(event.subscriptionRegistrationId);
+    const subscription = this.resources.subscriptions.get(event.subscriptionRegistrationId);
     const image = subscription?.removeImage(event.correlationId);
     if (subscription === undefined || image === undefined) return;
-    this.logs.release(image.correlationId, this.clock.nanoTime + this.context.resourceLingerMs * 1e6);
+    this.resources.logs.release(
+      image.correlationId,
+      this.clock.nanoTime + this.context.resourceLingerMs * 1e6,
+    );
     this.call(() => subscription.onUnavailableImage(image, subscription));
   }
 
@@ -655,40 +533,11 @@ export class ClientConductor {
   }
 
   private onPublicationError(event: Event<'publicationError'>): void {
-    for (const publication of this.publications.values()) {
+    for (const publication of this.resources.publications.values()) {
       if (publication.originalRegistrationId !== event.registrationId) continue;
       const frame = publicationErrorFrame(publication.registrationId, event);
       this.call(() => this.context.onPublicationError(frame));
     }
-  }
-
-  // ---- What the driver says is checked here
-
-  private publicationSpec(event: PublicationReady, channel: string): PublicationSpec {
-    const limit = this.positionOf(event.positionLimitCounterId);
-    return {
-      channel,
-      streamId: event.streamId,
-      sessionId: event.sessionId,
-      registrationId: event.correlationId,
-      originalRegistrationId: event.registrationId,
-      channelStatusId: event.channelStatusCounterId,
-      log: this.logs.acquire(event.registrationId, event.logFileName),
-      limit,
-    };
-  }
-
-  private positionOf(counterId: number): PositionWord {
-    const { region, offset } = this.cnc.countersValues;
-    return new PositionWord(region, offset + this.checkCounterId(counterId) * COUNTER_VALUE_LENGTH);
-  }
-
-  private checkCounterId(counterId: number): number {
-    if (counterId >= 0 && counterId <= this.countersReader.maxCounterId) return counterId;
-    throw clientError(
-      'MALFORMED_EVENT',
-      `the driver named counter ${counterId}; there are ${this.countersReader.maxCounterId + 1}`,
-    );
   }
 
   /** Runs a handler of the application's. */

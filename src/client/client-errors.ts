@@ -1,3 +1,4 @@
+import type { ErrorName } from '../util/error-codes.ts';
 import { AeronError } from '../util/errors.ts';
 
 /** The driver refused a command. `code` is the name of {@link errorCode}. */
@@ -8,7 +9,8 @@ export class RegistrationError extends AeronError {
   readonly correlationId: number;
 
   constructor(code: string, message: string, errorCode: number, correlationId: number) {
-    super(code, message);
+    // One of the driver's own codes.
+    super(code as ErrorName, message);
     this.name = 'RegistrationError';
     this.errorCode = errorCode;
     this.correlationId = correlationId;
@@ -17,7 +19,7 @@ export class RegistrationError extends AeronError {
 
 /** The driver is not there, or does not answer. */
 export class DriverTimeoutError extends AeronError {
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorName, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.name = 'DriverTimeoutError';
   }
@@ -25,7 +27,7 @@ export class DriverTimeoutError extends AeronError {
 
 /** The driver gave this client up. */
 export class ClientTimeoutError extends AeronError {
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorName, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.name = 'ClientTimeoutError';
   }
@@ -33,7 +35,7 @@ export class ClientTimeoutError extends AeronError {
 
 /** This client was not run for too long. */
 export class ConductorServiceTimeoutError extends AeronError {
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorName, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.name = 'ConductorServiceTimeoutError';
   }
@@ -41,7 +43,7 @@ export class ConductorServiceTimeoutError extends AeronError {
 
 /** What was asked for is closed, or has come to its end. */
 export class ClosedError extends AeronError {
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorName, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.name = 'ClosedError';
   }
@@ -49,13 +51,13 @@ export class ClosedError extends AeronError {
 
 /** The driver's files or events are not what they should be. */
 export class ProtocolError extends AeronError {
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorName, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.name = 'ProtocolError';
   }
 }
 
-type ErrorClass = new (code: string, message: string, options?: ErrorOptions) => AeronError;
+type ErrorClass = new (code: ErrorName, message: string, options?: ErrorOptions) => AeronError;
 
 /** A code of the client. */
 export type ClientErrorCode =

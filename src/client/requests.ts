@@ -1,6 +1,9 @@
 import { errorCodeName } from '../cnc/error-codes.ts';
 import type { DriverEvent } from '../cnc/events.ts';
-import { RegistrationError } from './client-errors.ts';
+import type { Clock } from '../concurrent/clock.ts';
+import { clientError, RegistrationError } from './client-errors.ts';
+import type { ClientContext } from './client-options.ts';
+import type { DriverProxy, NewCommand } from './driver-proxy.ts';
 
 /** An answer of the driver that names the command it answers. */
 export type Reply = DriverEvent & { readonly correlationId: number };
@@ -19,15 +22,23 @@ export interface Request {
   error: Error | null;
 }
 
-/** What the client has asked of its driver and has no answer to. */
+/** What the client has asked of its driver: what has no answer yet, and what the application has not taken. */
 export class Requests {
   private readonly pending: Map<number, Request> = new Map();
   /** Correlation ids of requests that nobody waits for: what the driver makes of one all the same, it gets back. */
   private readonly abandoned: Set<number> = new Set();
+  /** What the application asks for by its registration id and has not taken: not there yet, or failed. */
+  private readonly registrations: Map<number, Request> = new Map();
+  private readonly context: ClientContext;
+  private readonly driver: DriverProxy;
+  private readonly clock: Clock;
   private readonly giveBack: (event: Reply) => void;
 
   /** `giveBack` undoes what the driver did and the client cannot use, or no longer wants. */
-  constructor(giveBack: (event: Reply) => void) {
+  constructor(context: ClientContext, driver: DriverProxy, clock: Clock, giveBack: (event: Reply) => void) {
+    this.context = context;
+    this.driver = driver;
+    this.clock = clock;
     this.giveBack = giveBack;
   }
 
@@ -40,17 +51,63 @@ export class Requests {
     return this.pending.has(correlationId);
   }
 
-  add(request: Request): void {
-    this.pending.set(request.correlationId, request);
+  /** Sends a command. `onFailure` is null when somebody waits for the result. Throws AeronError `DRIVER_BUFFER_FULL`. */
+  send(
+    command: NewCommand,
+    onReply: (event: DriverEvent) => unknown,
+    onFailure: ((error: Error) => void) | null = null,
+  ): Request {
+    const { directory, driverTimeoutMs } = this.context;
+    const correlationId = this.driver.nextCorrelationId();
+    this.clock.update();
+    const request: Request = {
+      correlationId,
+      what: command.type,
+      deadlineNs: this.clock.nanoTime + driverTimeoutMs * 1e6,
+      onReply,
+      onFailure,
+      isSettled: false,
+      result: undefined,
+      error: null,
+    };
+    this.pending.set(correlationId, request);
+    if (this.driver.send(command, correlationId)) return request;
+    this.pending.delete(correlationId);
+    throw clientError(
+      'DRIVER_BUFFER_FULL',
+      `the driver in ${directory} has not read its commands for a while: there is no room for ${command.type}`,
+    );
   }
 
-  /** Forgets a request that never reached the driver. */
-  remove(correlationId: number): void {
-    this.pending.delete(correlationId);
+  /** Sends a command that adds something which the application will ask for by the id that this returns. */
+  register(command: NewCommand, onReply: (event: DriverEvent) => unknown): number {
+    const request = this.send(command, (event) => {
+      const resource = onReply(event);
+      this.registrations.delete(request.correlationId);
+      return resource;
+    });
+    this.registrations.set(request.correlationId, request);
+    return request.correlationId;
+  }
+
+  /** Null for what was asked for and is not there; throws why it never will be. */
+  notYet(registrationId: number): null {
+    const registration = this.registrations.get(registrationId);
+    if (registration === undefined) {
+      throw new RangeError(
+        `registration id ${registrationId} names nothing of that kind that this client has`,
+      );
+    }
+    if (registration.error !== null) {
+      this.registrations.delete(registrationId);
+      throw registration.error;
+    }
+    return null;
   }
 
   /** Whatever the answer will be, it is not wanted any more. Returns whether one was still to come. */
   abandon(correlationId: number): boolean {
+    this.registrations.delete(correlationId);
     if (!this.pending.delete(correlationId)) return false;
     this.abandoned.add(correlationId);
     return true;
@@ -88,12 +145,15 @@ export class Requests {
     );
   }
 
-  /** Ends those whose time is over, with what `timedOut` makes. */
-  timeOut(nowNs: number, timedOut: (request: Request) => Error): void {
+  /** Ends those whose time is over. */
+  checkTimeouts(): void {
+    const { directory, driverTimeoutMs } = this.context;
     for (const request of this.pending.values()) {
-      if (request.deadlineNs - nowNs > 0) continue;
-      this.abandon(request.correlationId);
-      settle(request, timedOut(request));
+      if (request.deadlineNs - this.clock.nanoTime > 0) continue;
+      this.pending.delete(request.correlationId);
+      this.abandoned.add(request.correlationId);
+      const message = `no answer to ${request.what} from the driver in ${directory} within ${driverTimeoutMs} ms`;
+      settle(request, clientError('DRIVER_TIMEOUT', message));
     }
   }
 
@@ -101,6 +161,7 @@ export class Requests {
   failAll(reason: Error): void {
     const requests = [...this.pending.values()];
     this.pending.clear();
+    this.registrations.clear();
     for (const request of requests) {
       request.isSettled = true;
       request.error = reason;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Clock } from '../concurrent/clock.ts';
 import { lastWordsOfDpdk } from '../native/dpdk-addon.ts';
+import type { ErrorName } from '../util/error-codes.ts';
 import { AeronError, messageOf } from '../util/errors.ts';
 import { sharedIpv6Addresses } from '../util/ip-address.ts';
 import type { NetworkCommand, NetworkEvent } from './messages.ts';
@@ -169,5 +170,5 @@ export class WorkerNetwork implements RunningNetwork {
 /** The code is at the start of the message of an AeronError that came from the other isolate. */
 function startError({ code, message }: { readonly code: string; readonly message: string }): AeronError {
   const text = message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
-  return new AeronError(code === '' ? 'NETWORK_THREAD_FAILED' : code, text);
+  return new AeronError(code === '' ? 'NETWORK_THREAD_FAILED' : (code as ErrorName), text);
 }

@@ -1,3 +1,5 @@
+import type { ErrorName } from './error-codes.ts';
+
 /**
  * An error a user can act on: the message says what, why (both values) and how to fix it.
  * `code` is stable, so programs may compare it.
@@ -5,7 +7,7 @@
 export class AeronError extends Error {
   readonly code: string;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorName, message: string, options?: ErrorOptions) {
     super(`${code}: ${message}`, options);
     this.name = 'AeronError';
     this.code = code;

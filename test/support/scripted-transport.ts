@@ -8,6 +8,7 @@ import type {
   EndpointOptions,
   Transport,
 } from '../../src/transport/transport.ts';
+import type { ErrorName } from '../../src/util/error-codes.ts';
 import { AeronError } from '../../src/util/errors.ts';
 
 /** A datagram that was sent, bytes and destination. */
@@ -37,7 +38,7 @@ export class ScriptedTransport implements Transport {
   private readonly inbox: { endpoint: number; bytes: Uint8Array; address: number; port: number }[] = [];
 
   open(options: EndpointOptions, handler: DatagramHandler): Endpoint {
-    if (this.openFailure !== '') throw new AeronError(this.openFailure, 'as the test wants it');
+    if (this.openFailure !== '') throw new AeronError(this.openFailure as ErrorName, 'as the test wants it');
     const index = this.handlers.push(handler) - 1;
     return {
       localAddress: options.localAddress,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { ERROR_CODES } from '../../src/util/error-codes.ts';
 import { filesBelow, ROOT, read } from './source-tree.ts';
 
 const PAGES: readonly string[] = [
@@ -99,4 +100,10 @@ test('should have current pages where they are made from tables', async () => {
       .filter(([page, text]) => !existsSync(join(ROOT, page)) || read(page) !== text)
       .map(([page]) => `${page}: not current, run "node tools/gen-docs.mjs"`),
   );
+});
+
+test('should describe no error that nothing raises', () => {
+  const sources = filesBelow('src', '.ts').filter((file) => file !== 'src/util/error-codes.ts');
+  const text = sources.map(read).join('\n');
+  none(Object.keys(ERROR_CODES).filter((code) => !text.includes(`'${code}'`)));
 });

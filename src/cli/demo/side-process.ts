@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { ErrorName } from '../../util/error-codes.ts';
 import { AeronError } from '../../util/errors.ts';
 import { V8_FLAGS } from '../../util/v8-flags.ts';
 import type { SideConfig, SideReply, SideRequest } from './side-messages.ts';
@@ -29,7 +30,8 @@ export class SideProcess {
     });
     this.child.on('message', (reply: SideReply) => {
       if (reply.kind === 'progress') return this.onProgress(reply.messages);
-      if (reply.kind === 'failed') this.failure = new AeronError(reply.code || 'SIDE_FAILED', reply.message);
+      if (reply.kind === 'failed')
+        this.failure = new AeronError((reply.code || 'SIDE_FAILED') as ErrorName, reply.message);
       else this.replies.push(reply);
       this.wake();
     });

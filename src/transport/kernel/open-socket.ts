@@ -1,4 +1,5 @@
 import type { OpenedSocket, UdpAddon } from '../../native/udp.ts';
+import type { ErrorName } from '../../util/error-codes.ts';
 import { AeronError, codeOf, messageOf } from '../../util/errors.ts';
 import { isIpv6 } from '../../util/ip-address.ts';
 import { formatIpAddress, formatSocketAddress } from '../../util/ip-text.ts';
@@ -65,7 +66,7 @@ export function reconnectSocket(
   } catch (error) {
     const code = codeOf(error);
     const what = `cannot point a UDP socket at ${formatSocketAddress(remoteAddress, remotePort)}`;
-    throw new AeronError(code, `${what}: ${messageOf(error)}. ${remedy(code, 0)}`.trimEnd(), {
+    throw new AeronError(code as ErrorName, `${what}: ${messageOf(error)}. ${remedy(code, 0)}`.trimEnd(), {
       cause: error,
     });
   }
@@ -92,7 +93,9 @@ function describe({
 function socketError(error: unknown, options: EndpointOptions): AeronError {
   const code = codeOf(error);
   const what = `cannot open ${describe(options)}: ${messageOf(error)}.`;
-  return new AeronError(code, `${what} ${remedy(code, options.localPort)}`.trimEnd(), { cause: error });
+  return new AeronError(code as ErrorName, `${what} ${remedy(code, options.localPort)}`.trimEnd(), {
+    cause: error,
+  });
 }
 
 /** What to do about the errors that opening a socket meets; the rest speak for themselves. */
