@@ -10,7 +10,7 @@ export interface OpenedSocket {
 }
 
 /**
- * Non-blocking UDP sockets in sets, one for each transport; native/udp.cc says what the words in memory are.
+ * Non-blocking UDP sockets in sets, one for each transport; native/udp*.h say what the words in memory are.
  * A set belongs to the isolate that created it.
  */
 export interface UdpAddon {

@@ -5,7 +5,7 @@ import type { IpAddress } from '../transport.ts';
 
 /** Words of an address: four of the address itself, then its zone. */
 const WORDS = 5;
-/** The order of `Ipv6Table` in native/udp.cc. */
+/** The order of `Ipv6Table` in native/udp_address.h. */
 const REMOTE = 0;
 const LOCAL = WORDS;
 const GROUP = 2 * WORDS;

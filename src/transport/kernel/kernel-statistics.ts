@@ -16,7 +16,7 @@ const COALESCED_RECEIVES = 10;
 const COALESCING_REFUSALS = 11;
 const WORDS = 12;
 
-/** Statistics that native code keeps, in the order of `Statistics` in native/udp.cc. */
+/** Statistics that native code keeps, in the order of `Statistics` in native/udp_socket_set.h. */
 export class KernelStatistics implements TransportStatistics {
   readonly region: Region = Region.allocate(WORDS * 8);
   /** The kernel knows whose a datagram is. */

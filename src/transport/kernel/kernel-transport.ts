@@ -21,7 +21,7 @@ import { TimedDatagrams } from './timed-datagrams.ts';
 /** What IPv4 leaves for the payload of a UDP datagram: 65535 less the two headers, 20 and 8 bytes. IPv6 leaves 20 more. */
 const MAX_DATAGRAM_LENGTH = 65507;
 
-/** `kCoalescedLengthMax` of native/udp.cc. */
+/** `kCoalescedLengthMax` of native/udp_messages.h. */
 const COALESCED_LENGTH_MAX = 65469;
 
 /** Datagrams that one poll receives at most, and less if it is asked to. */
@@ -30,7 +30,7 @@ const RECEIVE_BURST_LENGTH_MAX = 64;
 /** An odd number of cache lines, so that the starts of the slots do not share a set of the cache. */
 const SLOT_LENGTH = 65600;
 
-/** The words of a received datagram, in the order of `Incoming` in native/udp.cc. */
+/** The words of a received datagram, in the order of `Incoming` in native/udp_socket_set.h. */
 const ENDPOINT = 0;
 const OFFSET = 1;
 const LENGTH = 2;

@@ -3,7 +3,7 @@ import type { EpochNs } from '../../concurrent/clock.ts';
 import type { Region } from '../../memory/region.ts';
 import type { DatagramHandler, IpAddress } from '../transport.ts';
 
-/** `kArrivalTimeLength` of native/udp.cc. */
+/** `kArrivalTimeLength` of native/udp_socket_set.h. */
 const ARRIVAL_TIME_LENGTH = 8;
 
 /** Reads when the kernel had a datagram, which the end of its slot says, before it is handed over. */
