@@ -10,8 +10,8 @@ import { LogCleaner } from '../../src/driver/log-cleaner.ts';
 import { ImageConnections } from '../../src/driver/receiver/image-connections.ts';
 import { LossDetector } from '../../src/driver/receiver/loss-detector.ts';
 import { ReceiveEndpoint } from '../../src/driver/receiver/receive-endpoint.ts';
+import { BlockedPublisher } from '../../src/driver/sender/blocked-publisher.ts';
 import { Destinations } from '../../src/driver/sender/destinations.ts';
-import { IpcPublication } from '../../src/driver/sender/ipc-publication.ts';
 import { NetworkPublication } from '../../src/driver/sender/network-publication.ts';
 import { RetransmitHandler } from '../../src/driver/sender/retransmit-handler.ts';
 
@@ -67,10 +67,7 @@ export const SABOTAGES: Readonly<Record<string, readonly Replacement[]>> = {
     ),
   ],
   /** A publisher that died in the middle of a message blocks its stream. */
-  'no-unblock': [
-    replaced(NetworkPublication.prototype, 'unblock', () => () => false),
-    replaced(IpcPublication.prototype, 'unblock', () => () => false),
-  ],
+  'no-unblock': [replaced(BlockedPublisher.prototype, 'unblock', () => () => false)],
   /** Who lost the end of a stream never learns that it was longer. */
   'no-heartbeat': [replaced(NetworkPublication.prototype, 'checkHeartbeat', nothing)],
   /** The driver keeps what dead clients had. */

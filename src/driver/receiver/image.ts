@@ -34,6 +34,7 @@ import { UntetheredSubscribers } from '../untethered-subscribers.ts';
 import { CONNECTION_TIMEOUT_NS, ImageConnections } from './image-connections.ts';
 import type { InsertTarget } from './insert-burst.ts';
 import { LossDetector } from './loss-detector.ts';
+import { LossObserver } from './loss-observer.ts';
 import type { ReceiveDestination } from './receive-destination.ts';
 import type { ReceiveEndpoint } from './receive-endpoint.ts';
 import { validateFrames } from './validate-frames.ts';
@@ -99,9 +100,7 @@ export class Image implements InsertTarget {
   /** The error frame to send while the image is rejected. */
   private rejection: Region | null = null;
   private rejectionLength = 0;
-  private lossEntry = -1;
-  private lossReportTermId = 0;
-  private lossReportEndOffset = 0;
+  private readonly lossObserver: LossObserver;
   /** The published receive position: while a burst comes in, the other is ahead of it. */
   private insertedPosition = Number.NaN;
   /** The rebuild position in the duty cycle before. */
@@ -155,6 +154,7 @@ export class Image implements InsertTarget {
     this.timeOfLastActivityNs = clock.nanoTime;
     this.timeOfLastFrameNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastStateChangeNs = clock.nanoTime;
+    this.lossObserver = new LossObserver(context, spec);
     this.untethered = new UntetheredSubscribers(
       context,
       spec.registrationId,
@@ -480,7 +480,7 @@ export class Image implements InsertTarget {
   /** Asks for the gap again, or fills it when the stream need not be complete. */
   private onLoss(): void {
     const { gapTermId, gapOffset, gapLength } = this.loss;
-    this.reportLoss();
+    this.lossObserver.onGap(gapTermId, gapOffset, gapLength);
     if (!this.spec.isReliable) {
       if (fillGap(this.log, gapTermId, gapOffset, gapLength)) this.counters.lossGapFills.increment();
       this.needsScan = true;
@@ -495,24 +495,6 @@ export class Image implements InsertTarget {
     if (!this.sendFrame(offset, length)) return;
     this.counters.naksSent.increment();
     this.rcvNaksSent.increment();
-  }
-
-  /** Counts in the loss report what of the gap was not counted before. */
-  private reportLoss(): void {
-    const { gapTermId, gapOffset, gapLength } = this.loss;
-    const endOffset = gapOffset + gapLength;
-    const isNew = gapTermId !== this.lossReportTermId || gapOffset >= this.lossReportEndOffset;
-    const bytesLost = isNew ? gapLength : endOffset - this.lossReportEndOffset;
-    if (bytesLost <= 0) return;
-    this.lossReportTermId = gapTermId;
-    this.lossReportEndOffset = endOffset;
-    const { lossReport } = this.context;
-    if (this.lossEntry >= 0) {
-      lossReport.recordObservation(this.lossEntry, bytesLost);
-    } else {
-      const { sessionId, streamId, channel, sourceIdentity } = this.spec;
-      this.lossEntry = lossReport.createEntry(bytesLost, sessionId, streamId, channel, sourceIdentity);
-    }
   }
 
   /** Adds a subscriber, unless the stream takes no more, and says so. Cold. */

@@ -1,9 +1,6 @@
 // hot
-
-import type { Clock } from '../../concurrent/clock.ts';
 import { partitionIndexOf, termOffsetOf } from '../../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
-import { unblock } from '../../logbuffer/term-unblocker.ts';
 import { loadAcquire } from '../../memory/ordered.ts';
 import type { AgentContext } from '../agent-context.ts';
 import { LogCleaner } from '../log-cleaner.ts';
@@ -11,6 +8,7 @@ import type { IpcPublicationSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
 import { UntetheredSubscribers } from '../untethered-subscribers.ts';
+import { BlockedPublisher } from './blocked-publisher.ts';
 import { PublisherTail } from './publisher-tail.ts';
 
 const ACTIVE = 0;
@@ -26,7 +24,6 @@ export class IpcPublication {
   readonly registrationId: number;
   private readonly spec: IpcPublicationSpec;
   private readonly context: AgentContext;
-  private readonly clock: Clock;
   private readonly termWindowLength: number;
   private readonly log: LogBuffers;
   private readonly publisherPosition: PositionCounter;
@@ -35,21 +32,18 @@ export class IpcPublication {
   private readonly untethered: UntetheredSubscribers;
   private readonly tail: PublisherTail;
   private readonly cleaner: LogCleaner;
+  private readonly blocked: BlockedPublisher;
   private state = ACTIVE;
   private isConnected = false;
   /** The furthest that any subscriber has come. */
   private consumerPosition = Number.NaN;
   private tripLimit = Number.NaN;
-  private timeOfLastActivityNs = Number.NaN;
-  /** Where the last look found a publisher blocked; NaN: it found none. */
-  private blockedPosition = Number.NaN;
 
   constructor(context: AgentContext, log: LogBuffers, spec: IpcPublicationSpec) {
     const { termLength, initialTermId, startPosition } = spec;
     this.registrationId = spec.registrationId;
     this.spec = spec;
     this.context = context;
-    this.clock = context.clock;
     this.termWindowLength = spec.termWindowLength;
     this.log = log;
     this.publisherPosition = context.position(spec.publisherPositionCounterId, startPosition);
@@ -57,9 +51,9 @@ export class IpcPublication {
     this.subscribers = context.subscribers(startPosition);
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
     this.cleaner = new LogCleaner(log.region, termLength, startPosition);
+    this.blocked = new BlockedPublisher(context, log);
     this.consumerPosition = startPosition;
     this.tripLimit = startPosition;
-    this.timeOfLastActivityNs = context.clock.nanoTime;
     this.untethered = new UntetheredSubscribers(
       context,
       spec.registrationId,
@@ -209,34 +203,11 @@ export class IpcPublication {
     if (untethered.check()) this.updateConnected();
   }
 
-  /** A publisher that died in the middle of a message would stop the others for ever. */
   private checkForBlockedPublisher(): void {
     const termCount = Math.floor(this.consumerPosition / this.spec.termLength);
     const isBlocked = this.tail.termCount !== termCount || this.tail.position > this.consumerPosition;
-    if (this.hasStoodStill(isBlocked)) this.unblock();
-  }
-
-  /**
-   * Whether the fastest subscriber has been blocked in one place for the unblock timeout, counted from the first look that
-   * found it so: nobody knows when after an earlier one it began, and an agent that did not get to run for so long
-   * would take the claim of a living publisher away, whose message were lost.
-   */
-  private hasStoodStill(isBlocked: boolean): boolean {
-    const position = this.consumerPosition;
-    if (isBlocked && position === this.blockedPosition) {
-      return (
-        this.clock.nanoTime > this.timeOfLastActivityNs + this.context.config.publicationUnblockTimeoutNs
-      );
-    }
-    this.blockedPosition = isBlocked ? position : Number.NaN;
-    this.timeOfLastActivityNs = this.clock.nanoTime;
-    return false;
-  }
-
-  private unblock(): boolean {
-    if (!unblock(this.log, this.consumerPosition)) return false;
-    this.context.counters.unblockedPublications.increment();
-    return true;
+    if (this.blocked.hasStoodStill(isBlocked, this.consumerPosition))
+      this.blocked.unblock(this.consumerPosition);
   }
 
   private checkDrained(): void {
@@ -244,10 +215,13 @@ export class IpcPublication {
     this.readSubscribers();
     if (this.isDrained()) {
       this.linger();
-    } else if (!this.unblock() && this.hasStoodStill(!this.isFrameAtConsumer())) {
-      this.tail.truncate(this.consumerPosition);
-      this.publishTail();
+      return;
     }
+    const { blocked, consumerPosition } = this;
+    if (blocked.unblock(consumerPosition)) return;
+    if (!blocked.hasStoodStill(!this.isFrameAtConsumer(), consumerPosition)) return;
+    this.tail.truncate(consumerPosition);
+    this.publishTail();
   }
 
   /** Whether there is something to read for the fastest subscriber. */

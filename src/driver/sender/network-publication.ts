@@ -1,17 +1,10 @@
 // hot
 import type { AtomicCounter } from '../../concurrent/atomic-counter.ts';
 import type { Clock } from '../../concurrent/clock.ts';
-import { maxMessageLength, PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
+import { PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import type { TermScanner } from '../../logbuffer/term-scanner.ts';
-import { unblock } from '../../logbuffer/term-unblocker.ts';
-import {
-  DATA_TERM_OFFSET,
-  FLAG_EOS,
-  FLAG_REVOKED,
-  FLAG_UNFRAGMENTED,
-  writeHeartbeat,
-} from '../../protocol/data-frame.ts';
+import { FLAG_EOS, FLAG_REVOKED, FLAG_UNFRAGMENTED, writeHeartbeat } from '../../protocol/data-frame.ts';
 import { ERROR_RECEIVER_ID } from '../../protocol/error-frame.ts';
 import { FLAGS } from '../../protocol/frame.ts';
 import { NAK_GAP_LENGTH, NAK_TERM_ID, NAK_TERM_OFFSET } from '../../protocol/nak-frame.ts';
@@ -33,9 +26,11 @@ import type { NetworkPublicationSpec, SubscriberPosition } from '../messages.ts'
 import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
 import { UntetheredSubscribers } from '../untethered-subscribers.ts';
+import { BlockedPublisher } from './blocked-publisher.ts';
+import { LogResender } from './log-resender.ts';
 import { PublisherTail } from './publisher-tail.ts';
 import { ReceiverLiveness } from './receiver-liveness.ts';
-import { type Resender, RetransmitHandler } from './retransmit-handler.ts';
+import { RetransmitHandler } from './retransmit-handler.ts';
 import type { SendRoute } from './send-endpoint.ts';
 
 const SETUP_INTERVAL_NS = 100_000_000;
@@ -67,7 +62,7 @@ const GROUP_RECEIVERS = 1024;
 
 /** Cold. */
 function retransmitHandler(
-  resender: Resender,
+  resender: LogResender,
   context: AgentContext,
   spec: NetworkPublicationSpec,
 ): RetransmitHandler {
@@ -85,7 +80,7 @@ function retransmitHandler(
 }
 
 /** A log that clients write and that is sent to one receiver, or to a group of them. */
-export class NetworkPublication implements Resender {
+export class NetworkPublication {
   private isEndOfStream = false;
   private isRevoked = false;
   /** Heartbeats that are still to say so before the publication may go, however short its linger time. */
@@ -94,9 +89,7 @@ export class NetworkPublication implements Resender {
   private timeOfLastSetupNs = Number.NaN;
   private timeOfLastErrorNs = Number.NaN;
   private timeOfLastResponseSetupNs = Number.NaN;
-  private timeOfLastActivityNs = Number.NaN;
-  /** Where the last look found a publisher blocked; NaN: it found none. */
-  private blockedPosition = Number.NaN;
+  private timeOfLingerNs = Number.NaN;
 
   // What a turn touches lies side by side, here and in the order of the constructor: of a thousand streams none is in a
   // cache when its turn comes.
@@ -119,8 +112,6 @@ export class NetworkPublication implements Resender {
   private readonly endOffsets: Int32Array;
   private readonly i32: Int32Array;
   private readonly handle: number;
-  /** The same memory, for what is sent again: while it waits in a transmit ring its place in the log may be cleaned. */
-  private readonly resendHandle: number;
   readonly termLength: number;
   private readonly mtu: number;
   private readonly termWindowLength: number;
@@ -147,6 +138,7 @@ export class NetworkPublication implements Resender {
   private readonly isGroup: boolean;
   private readonly isResponse: boolean;
   private readonly spiesSimulateConnection: boolean;
+  private readonly blocked: BlockedPublisher;
   private readonly senderBpe: AtomicCounter;
   private readonly senderNaksReceived: AtomicCounter;
   private readonly liveness: ReceiverLiveness;
@@ -169,7 +161,6 @@ export class NetworkPublication implements Resender {
     this.endOffsets = scratch.endOffsets;
     this.i32 = log.region.i32;
     this.handle = log.region.handle;
-    this.resendHandle = spec.resendHandle ?? this.handle;
     this.termLength = termLength;
     this.mtu = spec.mtu;
     this.termWindowLength = spec.termWindowLength;
@@ -185,7 +176,8 @@ export class NetworkPublication implements Resender {
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
     this.cleaner = new LogCleaner(log.region, termLength, startPosition);
     this.spies = context.subscribers(startPosition);
-    this.retransmits = retransmitHandler(this, context, spec);
+    const resender = new LogResender(context, endpoint, log, spec, this.senderPosition);
+    this.retransmits = retransmitHandler(resender, context, spec);
 
     this.registrationId = spec.registrationId;
     this.sessionId = spec.sessionId;
@@ -199,6 +191,7 @@ export class NetworkPublication implements Resender {
     this.isGroup = isGroup;
     this.isResponse = spec.isResponse;
     this.spiesSimulateConnection = spec.spiesSimulateConnection;
+    this.blocked = new BlockedPublisher(context, log);
     this.senderBpe = context.counter(spec.senderBpeCounterId);
     this.senderNaksReceived = context.counter(spec.senderNaksReceivedCounterId);
     const receivers = isGroup ? GROUP_RECEIVERS : UNICAST_RECEIVERS;
@@ -210,7 +203,6 @@ export class NetworkPublication implements Resender {
     this.timeOfLastSendNs = clock.nanoTime - HEARTBEAT_INTERVAL_NS - 1;
     this.timeOfLastErrorNs = Number.NEGATIVE_INFINITY;
     this.timeOfLastResponseSetupNs = Number.NEGATIVE_INFINITY;
-    this.timeOfLastActivityNs = clock.nanoTime;
     this.spies.addAll(spec.subscribers, startPosition);
     this.untethered.addAll(spec.subscribers);
     this.updateConnected();
@@ -481,51 +473,6 @@ export class NetworkPublication implements Resender {
     this.retransmits.onNak(termId, termOffset, view.getInt32(offset + NAK_GAP_LENGTH, true));
   }
 
-  resend(termId: number, termOffset: number, length: number): void {
-    const termLength = this.termLength;
-    const termCount = (termId - this.initialTermId) | 0;
-    const resendPosition = termCount * termLength + termOffset;
-    const windowBottom = this.senderPosition.value - termLength / 2 - maxMessageLength(termLength);
-    if (resendPosition < windowBottom || resendPosition < 0 || resendPosition >= this.senderPosition.value)
-      return;
-    const { burst, scanner, mtu } = this;
-    const termStart = this.log.termStart(termCount % PARTITION_COUNT);
-    const endOffset = termOffset + length;
-    let resendOffset = termOffset;
-    let bytes = 0;
-    while (resendOffset < endOffset) {
-      burst.clear();
-      while (resendOffset < endOffset && !burst.isFull) {
-        const available = scanner.scan(
-          this.i32,
-          termStart,
-          resendOffset,
-          Math.min(mtu, endOffset - resendOffset),
-        );
-        if (available <= 0 || !this.isFrameAt(termStart, resendOffset)) break;
-        burst.add(this.resendHandle, termStart + resendOffset, available);
-        resendOffset += available + scanner.padding;
-        bytes += available;
-      }
-      if (burst.count === 0) break;
-      const accepted = this.endpoint.send(burst);
-      if (accepted < burst.count) {
-        this.counters.shortSends.increment();
-        for (let i = accepted; i < burst.count; i++) bytes -= burst.lengthAt(i);
-        break;
-      }
-    }
-    if (bytes === 0) return;
-    this.counters.bytesSent.add(bytes);
-    this.counters.retransmitsSent.increment();
-    this.counters.retransmittedBytes.add(bytes);
-  }
-
-  /** Whether a frame starts there: a NAK may name the middle of one, whose bytes would be sent as if they were frames. */
-  private isFrameAt(termStart: number, termOffset: number): boolean {
-    return this.i32[(termStart + termOffset + DATA_TERM_OFFSET) >> 2] === termOffset;
-  }
-
   /** An error frame: the receiver rejects the stream. */
   onError(view: DataView, offset: number, sourceAddress: number, sourcePort: number): void {
     const receiverIdLow = view.getInt32(offset + ERROR_RECEIVER_ID, true);
@@ -612,7 +559,7 @@ export class NetworkPublication implements Resender {
     this.publisherLimit.value = endPosition;
     this.publishLimit();
     this.log.setEndOfStreamPosition(endPosition);
-    this.timeOfLastActivityNs = this.clock.nanoTime;
+    this.blocked.restart();
     if (revoke) {
       this.linger();
       this.isRevoked = true;
@@ -658,42 +605,19 @@ export class NetworkPublication implements Resender {
     if (untethered.check()) this.updateConnected();
   }
 
-  /** A publisher that died in the middle of a message would stop the others for ever. */
   private checkForBlockedPublisher(): void {
     const termCount = (this.termId - this.initialTermId) | 0;
-    const isBlocked = this.tail.termCount !== termCount || this.tail.position > this.senderPosition.value;
-    if (this.hasStoodStill(isBlocked)) this.unblock();
-  }
-
-  /**
-   * Whether the sender has been blocked in one place for the unblock timeout, counted from the first look that
-   * found it so: nobody knows when after an earlier one it began, and an agent that did not get to run for so long
-   * would take the claim of a living publisher away, whose message were lost.
-   */
-  private hasStoodStill(isBlocked: boolean): boolean {
     const position = this.senderPosition.value;
-    if (isBlocked && position === this.blockedPosition) {
-      return (
-        this.clock.nanoTime > this.timeOfLastActivityNs + this.context.config.publicationUnblockTimeoutNs
-      );
-    }
-    this.blockedPosition = isBlocked ? position : Number.NaN;
-    this.timeOfLastActivityNs = this.clock.nanoTime;
-    return false;
-  }
-
-  private unblock(): boolean {
-    if (!unblock(this.log, this.senderPosition.value)) return false;
-    this.counters.unblockedPublications.increment();
-    return true;
+    const isBlocked = this.tail.termCount !== termCount || this.tail.position > position;
+    if (this.blocked.hasStoodStill(isBlocked, position)) this.blocked.unblock(position);
   }
 
   private checkDrained(): void {
-    const { tail, senderPosition } = this;
+    const { tail, senderPosition, blocked } = this;
     if (tail.update()) this.publishTail();
     if (tail.position > senderPosition.value) {
-      if (this.unblock()) return;
-      if (this.hasStoodStill(this.senderLimit.value > senderPosition.value)) {
+      if (blocked.unblock(senderPosition.value)) return;
+      if (blocked.hasStoodStill(this.senderLimit.value > senderPosition.value, senderPosition.value)) {
         tail.truncate(senderPosition.value);
         this.publishTail();
       } else if (this.liveness.count > 0) {
@@ -708,12 +632,12 @@ export class NetworkPublication implements Resender {
   /** Spies have seen all of it, or shall not. */
   private linger(): void {
     this.state = LINGER;
-    this.timeOfLastActivityNs = this.clock.nanoTime;
+    this.timeOfLingerNs = this.clock.nanoTime;
     if (this.spies.count > 0) this.context.streamUnavailable(this.registrationId);
   }
 
   private checkLinger(): void {
-    const lingerEndNs = this.timeOfLastActivityNs + this.spec.lingerTimeoutNs;
+    const lingerEndNs = this.timeOfLingerNs + this.spec.lingerTimeoutNs;
     const isStaying = this.clock.nanoTime <= lingerEndNs || this.isTellingRevocation();
     if (!this.hasReceivedUnicastEos && isStaying) return;
     this.state = DONE;
@@ -723,6 +647,6 @@ export class NetworkPublication implements Resender {
   /** Whether somebody who may be reading has not been told often enough that there is nothing more to read. */
   private isTellingRevocation(): boolean {
     if (this.revocationsLeft <= 0 || !this.hasInitialConnection) return false;
-    return this.clock.nanoTime <= this.timeOfLastActivityNs + REVOCATION_TIMEOUT_NS;
+    return this.clock.nanoTime <= this.timeOfLingerNs + REVOCATION_TIMEOUT_NS;
   }
 }
