@@ -1,4 +1,4 @@
-import type { BypassConfig } from '../transport/bypass/bypass-transport.ts';
+import type { BypassConfig } from '../transport/bypass/open-bypass-transport.ts';
 import { ANY_IPV6, isIpv6, isMulticast, retainAddress } from '../util/ip-address.ts';
 import { parseIpAddress } from '../util/ip-text.ts';
 

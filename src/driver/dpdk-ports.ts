@@ -1,4 +1,4 @@
-import type { BypassConfig } from '../transport/bypass/bypass-transport.ts';
+import type { BypassConfig } from '../transport/bypass/open-bypass-transport.ts';
 import type { IpAddress } from '../transport/transport.ts';
 import { ConfigurationError } from '../util/errors.ts';
 import { parseIpv4 } from '../util/ipv4.ts';

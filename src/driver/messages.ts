@@ -7,7 +7,7 @@
  */
 
 import type { ResolutionEntry } from '../protocol/resolution-frame.ts';
-import type { BypassConfig } from '../transport/bypass/bypass-transport.ts';
+import type { BypassConfig } from '../transport/bypass/open-bypass-transport.ts';
 import type { PortReport } from '../transport/bypass/port-report.ts';
 import type { EndpointOptions, IpAddress } from '../transport/transport.ts';
 import type { EventLogConfig } from './event-log/event-log.ts';

@@ -1,6 +1,10 @@
 import type { CncFile } from '../cnc/cnc-file.ts';
 import type { Region } from '../memory/region.ts';
-import type { BypassConfig, RouteOptions, StaticNeighbour } from '../transport/bypass/bypass-transport.ts';
+import type {
+  BypassConfig,
+  RouteOptions,
+  StaticNeighbour,
+} from '../transport/bypass/open-bypass-transport.ts';
 import { formatIpv4, parseIpv4 } from '../util/ipv4.ts';
 import { parseMac } from '../util/mac.ts';
 import type { AgentSharing } from './agent-sharing.ts';

@@ -5,8 +5,9 @@ import { TX_FLAGS, TX_FRAME, TX_LENGTH } from '../../src/device/device.ts';
 import { SimulatedDevice } from '../../src/device/simulated-device.ts';
 import { Region } from '../../src/memory/region.ts';
 import type { BypassEndpoint } from '../../src/transport/bypass/bypass-endpoint.ts';
-import { type BypassTransport, openBypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
+import type { BypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
 import { HandOverRings } from '../../src/transport/bypass/hand-over.ts';
+import { openBypassTransport } from '../../src/transport/bypass/open-bypass-transport.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
 import {
   ADDRESS_A,

@@ -7,8 +7,8 @@
  */
 import { SystemClock } from '../../src/concurrent/clock.ts';
 import type { Region } from '../../src/memory/region.ts';
-import { openBypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
 import { claimAddress } from '../../src/transport/bypass/claim-address.ts';
+import { openBypassTransport } from '../../src/transport/bypass/open-bypass-transport.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
 import { endpointOptions } from './bypass-pair.ts';
 import { virtualEal } from './dpdk.ts';

@@ -8,7 +8,7 @@
 import { SystemClock } from '../../src/concurrent/clock.ts';
 import { sharedMemoryWire } from '../../src/device/dpdk/shared-memory-wire.ts';
 import { Region } from '../../src/memory/region.ts';
-import { openBypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
+import { openBypassTransport } from '../../src/transport/bypass/open-bypass-transport.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
 import { ADDRESS_A, ADDRESS_B, endpointOptions, NO_LISTENER } from './bypass-pair.ts';
 

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { completeEalArguments } from '../../src/device/dpdk/eal.ts';
 import { freeHugepageBytes, reserveHugepages } from '../../src/device/dpdk/hugepages.ts';
-import { type BypassConfig, openBypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
+import { type BypassConfig, openBypassTransport } from '../../src/transport/bypass/open-bypass-transport.ts';
 import { ADDRESS_A } from '../support/bypass-pair.ts';
 import { SKIP_WITHOUT_DPDK, virtualEal } from '../support/dpdk.ts';
 

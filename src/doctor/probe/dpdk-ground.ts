@@ -1,7 +1,7 @@
 import { type Clock, SystemClock } from '../../concurrent/clock.ts';
 import type { EchoRequests } from '../../net/echo-requests.ts';
 import { READY } from '../../net/send-state.ts';
-import type { BypassConfig, DpdkTransport } from '../../transport/bypass/bypass-transport.ts';
+import type { BypassConfig, DpdkTransport } from '../../transport/bypass/open-bypass-transport.ts';
 import { messageOf } from '../../util/errors.ts';
 import { isIpv6 } from '../../util/ip-address.ts';
 import { formatIpAddress } from '../../util/ip-text.ts';
@@ -37,7 +37,7 @@ export class DpdkGround implements Ground {
     const name = `DPDK port ${portId}`;
     // Imported when it is wanted: a probe over kernel sockets needs no DPDK.
     const [{ openBypassTransport }, { claimAddress }] = await Promise.all([
-      import('../../transport/bypass/bypass-transport.ts'),
+      import('../../transport/bypass/open-bypass-transport.ts'),
       import('../../transport/bypass/claim-address.ts'),
     ]);
     let transport: DpdkTransport;

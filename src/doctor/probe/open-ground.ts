@@ -6,7 +6,7 @@ import type { DriverOptions } from '../../driver/driver-options.ts';
 import { portConfigs, transportKind } from '../../driver/network-agent-config.ts';
 import type { Host } from '../../host/host.ts';
 import type { NetworkCard } from '../../nic/network-card.ts';
-import type { BypassConfig } from '../../transport/bypass/bypass-transport.ts';
+import type { BypassConfig } from '../../transport/bypass/open-bypass-transport.ts';
 import { AeronError } from '../../util/errors.ts';
 import { isIpv6 } from '../../util/ip-address.ts';
 import { formatIpAddress } from '../../util/ip-text.ts';

@@ -1,19 +1,15 @@
 // hot
 import type { Clock } from '../../concurrent/clock.ts';
 import type { Device } from '../../device/device.ts';
-import { DpdkDevice, type DpdkDeviceOptions } from '../../device/dpdk/dpdk-device.ts';
-import { withTapArgument } from '../../device/dpdk/tap-port.ts';
 import type { TapPoint } from '../../device/frame-tap.ts';
 import type { Region } from '../../memory/region.ts';
 import type { ConflictListener } from '../../net/address-claim.ts';
 import type { UnreachableListener } from '../../net/icmp-errors.ts';
-import { IpStack, type IpStackOptions, type StaticNeighbour } from '../../net/ip-stack.ts';
+import { IpStack, type IpStackOptions } from '../../net/ip-stack.ts';
 import { IPV4_HEADER_LENGTH, isGroup } from '../../net/ipv4.ts';
-import type { Ipv4Addresses, Ipv4Prefix } from '../../net/ipv4-addresses.ts';
-import type { Ipv6Options } from '../../net/ipv6-host.ts';
+import type { Ipv4Addresses } from '../../net/ipv4-addresses.ts';
 import type { Ipv6Listener } from '../../net/ipv6-receiver.ts';
 import { LINK_UP, TX_UNREACHABLE, TX_UNRESOLVED } from '../../net/net-statistics.ts';
-import type { RouteOptions } from '../../net/route.ts';
 import { READY, UNRESOLVED } from '../../net/send-state.ts';
 import {
   type GroupListener,
@@ -53,76 +49,11 @@ import { HandOver, type HandOverConfig } from './hand-over.ts';
 import type { HandOverListener } from './hand-over-ring.ts';
 import { LocalDatagrams } from './local-datagrams.ts';
 import type { PortTable } from './port-table.ts';
-import { shareWithKernel } from './share-with-kernel.ts';
 import { type DatagramInterest, TapThroughDevice } from './tap-through-device.ts';
-
-export type { StaticNeighbour } from '../../net/ip-stack.ts';
-export type { RouteOptions } from '../../net/route.ts';
 
 /** Packet memory behind one ring entry, at least: what a received frame takes up, whatever its length. */
 const PACKET_BUFFER_LENGTH = 2048;
 const STATISTICS_INTERVAL_NS = 1e9;
-
-/** A DPDK port and our addresses on it. */
-export interface BypassConfig extends DpdkDeviceOptions {
-  /** Of IPv4; 0: none. */
-  readonly localAddress: IpAddress;
-  readonly prefixLength: number;
-  /** As in {@link IpStackOptions}. */
-  readonly furtherAddresses?: readonly Ipv4Prefix[];
-  /** 0: none, and other networks cannot be reached. */
-  readonly gatewayAddress: IpAddress;
-  /** As in {@link IpStackOptions}. */
-  readonly routes?: readonly RouteOptions[];
-  readonly addressProbes?: number;
-  readonly neighbours?: readonly StaticNeighbour[];
-  /** Null or left out: no IPv6. */
-  readonly ipv6?: Ipv6Options | null;
-  /** Among several network agents; `null` or left out: the port has one. */
-  readonly handOver?: HandOverConfig | null;
-  /** Name of a TAP interface, for what this host has no use for; `''` or left out: none. */
-  readonly tapInterface?: string;
-}
-
-/** A bypass transport and its DPDK port. */
-export type DpdkTransport = BypassTransport & { readonly port: DpdkDevice };
-
-/**
- * Opens the port that `config` names, on the calling thread, which alone may use the transport.
- *
- * DPDK exists once per process: a second transport needs the same EAL arguments and another port.
- *
- * @throws AeronError `NATIVE_NOT_BUILT`, `DPDK_NO_HUGEPAGES`, `DPDK_INIT`, `DPDK_ALREADY_INITIALISED`, `DPDK_NO_PORT`,
- * `DPDK_PORT`, `DPDK_TAP`.
- */
-export function openBypassTransport(config: BypassConfig, clock: Clock): DpdkTransport {
-  const { tapInterface = '' } = config;
-  const hasTap = tapInterface !== '';
-  // EAL has one try: it is told of both ports when the first one is opened.
-  const ealArguments = hasTap ? withTapArgument(config.ealArguments, tapInterface) : config.ealArguments;
-  const port = DpdkDevice.open({ ...config, ealArguments });
-  const transport = new BypassTransport(
-    hasTap ? shareWithKernel(port, ealArguments, ipv4Addresses(config), clock) : port,
-    {
-      address: config.localAddress,
-      prefixLength: config.prefixLength,
-      furtherAddresses: config.furtherAddresses ?? [],
-      gatewayAddress: config.gatewayAddress,
-      routes: config.routes ?? [],
-      addressProbes: config.addressProbes ?? 0,
-      neighbours: config.neighbours ?? [],
-      ipv6: config.ipv6 ?? null,
-    },
-    clock,
-    config.handOver ?? null,
-  );
-  return Object.assign(transport, { port });
-}
-
-/** Cold. */
-function ipv4Addresses({ localAddress, furtherAddresses = [] }: BypassConfig): readonly IpAddress[] {
-  return localAddress === 0 ? [] : [localAddress, ...furtherAddresses.map(({ address }) => address)];
-}
 
 /**
  * UDP datagrams over a {@link Device}, without the kernel. One endpoint a port of an address, and any number a port of a group.

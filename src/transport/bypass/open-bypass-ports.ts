@@ -2,8 +2,8 @@ import type { Clock } from '../../concurrent/clock.ts';
 import { SummedStatistics } from '../summed-statistics.ts';
 import type { Transport } from '../transport.ts';
 import type { TransportStatistics } from '../transport-statistics.ts';
-import { type BypassConfig, type DpdkTransport, openBypassTransport } from './bypass-transport.ts';
 import { claimAddress } from './claim-address.ts';
+import { type BypassConfig, type DpdkTransport, openBypassTransport } from './open-bypass-transport.ts';
 import { type PortReport, portReport } from './port-report.ts';
 import { RoutedTransport } from './routed-transport.ts';
 

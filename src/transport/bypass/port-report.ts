@@ -2,7 +2,7 @@ import { offloadNames } from '../../device/dpdk/port-plan.ts';
 import { TIME_TO_LIVE } from '../../net/ipv4.ts';
 import type { MulticastOptions } from '../transport.ts';
 import { GROUP_TIME_TO_LIVE } from './bypass-endpoint.ts';
-import type { BypassConfig, DpdkTransport } from './bypass-transport.ts';
+import type { BypassConfig, DpdkTransport } from './open-bypass-transport.ts';
 
 /** What there is to say of a network agent's queue pair of a port, to those in other isolates. Plain data. */
 export interface PortReport {
