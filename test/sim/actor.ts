@@ -5,9 +5,14 @@ import type { World } from './world.ts';
 export abstract class Actor {
   readonly name: string;
   readonly machine: SimulatedMachine;
+  /** When it ran last. */
+  lastTurnNs: number = Number.NEGATIVE_INFINITY;
+  /** When it ran again after its last pause. */
+  resumedNs: number = Number.NEGATIVE_INFINITY;
   protected readonly world: World;
   protected process: SimulatedProcess;
   private pausedUntilNs = 0;
+  private pausedNs = Number.NEGATIVE_INFINITY;
   private deadUntilNs = 0;
   private isDead = false;
 
@@ -24,6 +29,7 @@ export abstract class Actor {
 
   pause(durationNs: number): void {
     this.pausedUntilNs = this.world.time.nowNs + durationNs;
+    this.pausedNs = this.world.time.nowNs;
     this.world.note(`${this.name} pauses for ${durationNs / 1e6} ms`);
   }
 
@@ -57,6 +63,9 @@ export abstract class Actor {
   }
 
   protected runTurn(): void {
+    const { nowNs } = this.world.time;
+    if (this.pausedNs > this.resumedNs) this.resumedNs = nowNs;
+    this.lastTurnNs = nowNs;
     this.process.eventLoop.runTurn();
     this.doWork();
   }

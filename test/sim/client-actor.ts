@@ -34,6 +34,8 @@ const BUSY = /^(RESOURCE_TEMPORARILY_UNAVAILABLE|GENERIC_ERROR: addReceiveDestin
 const LOSING_FAULTS: readonly Fault[] = ['driver-pause', 'agent-pause', 'driver-death', 'client-pause'];
 /** Who does not run for long enough hears of an image when its log is gone again. */
 const PAUSED_FAULTS: readonly Fault[] = ['client-pause'];
+/** So soon after its pause a client has heard what it had missed. */
+const CATCHING_UP_NS = 1e6;
 const RETRY_NS = 20e6;
 /** A client shows this often that it lives. */
 export const KEEP_ALIVE_NS = 50e6;
@@ -145,7 +147,7 @@ export class ClientActor extends Actor {
   /** Ends the run, unless the error is that of a fault. */
   onError(error: Error): void {
     if (BUSY.test(messageOf(error))) return;
-    const faults = faultsBehind(codeOf(error));
+    const faults = this.faultsBehind(codeOf(error));
     if (error instanceof SimulationFailure || faults === null) {
       this.world.failure ??= `${this.name}: ${codeOf(error)} ${messageOf(error)}`;
       return;
@@ -156,10 +158,11 @@ export class ClientActor extends Actor {
       this.world.failure ??= messageOf(failure);
     }
   }
-}
 
-/** Any of these faults explains an error of this code; null: none does. */
-function faultsBehind(code: string): readonly Fault[] | null {
-  if (LOSING_CODES.includes(code)) return LOSING_FAULTS;
-  return code === 'IMAGE_NOT_MAPPED' ? PAUSED_FAULTS : null;
+  /** Any of these faults explains an error of this code; null: none does. */
+  private faultsBehind(code: string): readonly Fault[] | null {
+    if (LOSING_CODES.includes(code)) return LOSING_FAULTS;
+    const isCatchingUp = this.world.time.nowNs - this.resumedNs < CATCHING_UP_NS;
+    return code === 'IMAGE_NOT_MAPPED' && isCatchingUp ? PAUSED_FAULTS : null;
+  }
 }

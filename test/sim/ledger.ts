@@ -25,6 +25,13 @@ export interface Message {
   readonly length: number;
   readonly sentNs: number;
   state: MessageState;
+  readonly sender: Sender;
+}
+
+/** The client of a publication. */
+export interface Sender {
+  /** When it ran last. */
+  readonly lastTurnNs: number;
 }
 
 /** The messages of one session of a stream, in the order of their positions. */
@@ -45,14 +52,14 @@ export class SessionLedger {
     return this.content(this.messages.length, length);
   }
 
-  append(endPosition: number, length: number, sentNs: number, state: MessageState): Message {
+  append(endPosition: number, length: number, sentNs: number, state: MessageState, sender: Sender): Message {
     const startPosition = endPosition - this.framedLength(length);
     const last = this.messages.at(-1);
     if (last !== undefined && startPosition < last.endPosition) {
       fail(`${this.name}: a message from ${startPosition} on overlaps one up to ${last.endPosition}`);
     }
     const index = this.messages.length;
-    const message = { index, startPosition, endPosition, length, sentNs, state };
+    const message = { index, startPosition, endPosition, length, sentNs, state, sender };
     this.messages.push(message);
     return message;
   }

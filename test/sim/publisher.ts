@@ -101,7 +101,13 @@ export class Publisher implements Role {
       check(isExpected, () => `${ledger.name}: offer returned ${result}`);
       return result === ADMIN_ACTION;
     }
-    const message = ledger.append(result, length, world.time.nowNs, isClaim ? 'claimed' : 'sent');
+    const message = ledger.append(
+      result,
+      length,
+      world.time.nowNs,
+      isClaim ? 'claimed' : 'sent',
+      this.client,
+    );
     check(
       message.startPosition < limit,
       () => `${ledger.name}: took a message at ${message.startPosition}, at or beyond its limit ${limit}`,

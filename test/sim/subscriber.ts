@@ -228,8 +228,7 @@ export class Subscriber implements Role {
   /** The message that ends at `position`, if it may come now. */
   private expected(reading: Reading, ledger: SessionLedger, position: number): Message {
     let next = ledger.nextSent(reading.nextIndex);
-    const { claimTimeoutNs } = this;
-    while (next?.state === 'claimed' && this.world.time.nowNs - next.sentNs > claimTimeoutNs) {
+    while (next?.state === 'claimed' && this.isGivenUp(next)) {
       next.state = 'void';
       next = ledger.nextSent(next.index);
     }
@@ -245,13 +244,14 @@ export class Subscriber implements Role {
     );
   }
 
-  /** The driver gives a claim up whose publisher was paused for so long, or is taken for dead. */
-  private get claimTimeoutNs(): number {
+  /** The driver gives a claim up that has stood for so long, or whose publisher has not run until it was taken for dead. */
+  private isGivenUp({ sentNs, sender }: Message): boolean {
     const { publicationUnblockTimeoutNs, clientLivenessTimeoutNs } = this.world.plan.options;
-    const lifeNs = clientLivenessTimeoutNs! - KEEP_ALIVE_NS;
-    return this.world.has('client-pause')
-      ? Math.min(publicationUnblockTimeoutNs!, lifeNs)
-      : publicationUnblockTimeoutNs!;
+    const { nowNs } = this.world.time;
+    if (nowNs - sentNs > publicationUnblockTimeoutNs!) return true;
+    return (
+      this.world.has('client-pause') && nowNs - sender.lastTurnNs > clientLivenessTimeoutNs! - KEEP_ALIVE_NS
+    );
   }
 
   private count(sessionId: number, message: Message): void {
