@@ -134,7 +134,8 @@ async function runScenarios(files: LabFiles): Promise<number> {
       ? named(SCENARIOS, options.scenario)
       : SCENARIOS.filter(({ isOnRequest }) => options.all || options.full || !isOnRequest);
   for (const { name, models: fitting } of scenarios) {
-    if (options.scenario.length === 0 || !fitting || models.some((model) => fitting.includes(model.name))) continue;
+    if (options.scenario.length === 0 || !fitting || models.some((model) => fitting.includes(model.name)))
+      continue;
     usageError(`${name} is for ${fitting.join(' and ')} only: --model ${fitting[0]}`);
   }
   const results: Result[] = [];
