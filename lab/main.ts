@@ -75,9 +75,16 @@ function named<Item extends { readonly name: string }>(
   );
 }
 
+function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value > 0
+    ? value
+    : usageError(`${option} ${text}: a whole number from 1 on`);
+}
+
 const { values: options, positionals } = parse();
 const out = resolve(options.out);
-const limit = options.limit === '' ? {} : { limitSeconds: Number(options.limit) };
+const limit = options.limit === '' ? {} : { limitSeconds: wholeNumber('--limit', options.limit) };
 
 interface Result {
   readonly model: string;
@@ -116,7 +123,7 @@ async function runScript(files: LabFiles): Promise<number> {
     model!,
     [...interpreter, script, ...positionals],
     join(out, `script-${process.pid}`),
-    { ...ORDINARY, iommu, hugepages: Number(options.hugepages), ...limit },
+    { ...ORDINARY, iommu, hugepages: wholeNumber('--hugepages', options.hugepages), ...limit },
     (line) => process.stdout.write(`${line}\n`),
   );
   say(

@@ -9,6 +9,8 @@ export interface CardModel {
   readonly iommuOptions: string;
   /** The kernel's driver. */
   readonly kernelDriver: string;
+  /** The kind that its RX interrupts take (EAL's `--vfio-intr`), where the one that EAL chooses wakes nobody. */
+  readonly interruptKind?: 'msi' | 'legacy';
 }
 
 export const MODELS: readonly CardModel[] = [
@@ -18,10 +20,12 @@ export const MODELS: readonly CardModel[] = [
     iommuOptions: ',disable-legacy=on,iommu_platform=on',
     kernelDriver: 'virtio-pci',
   },
-  { name: 'e1000e', device: 'e1000e', iommuOptions: '', kernelDriver: 'e1000e' },
+  // EAL chooses MSI-X, and DPDK's driver of this card gives its RX queue no vector.
+  { name: 'e1000e', device: 'e1000e', iommuOptions: '', kernelDriver: 'e1000e', interruptKind: 'msi' },
   { name: 'igb', device: 'igb', iommuOptions: '', kernelDriver: 'igb' },
   { name: 'vmxnet3', device: 'vmxnet3', iommuOptions: '', kernelDriver: 'vmxnet3' },
-  { name: 'e1000', device: 'e1000', iommuOptions: '', kernelDriver: 'e1000' },
+  // EAL chooses MSI-X without looking whether there is any: VFIO says that it has 0 vectors.
+  { name: 'e1000', device: 'e1000', iommuOptions: '', kernelDriver: 'e1000', interruptKind: 'legacy' },
 ];
 
 /** Why there is no such card here, or `''`. */

@@ -8,12 +8,15 @@ import * as fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Aeron } from '../../src/client/aeron.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
+import { MODELS } from '../models.ts';
 import { bindBySysfs } from './binding.ts';
 import { CARD_A, CARD_B, say, step } from './lab.ts';
 import { aeronBypass, PROGRAM } from './nic.ts';
 import { directoryOf, type End } from './sides.ts';
 
 const SLEEP_MS = Number(process.argv[2]);
+const kind = MODELS.find(({ name }) => name === process.env.LAB_MODEL)?.interruptKind;
+const EAL_ARGUMENTS = kind === undefined ? [] : [`--vfio-intr=${kind}`];
 const MESSAGES = 60;
 const INTERVAL_MS = 250;
 /** For what is lost and sent again. */
@@ -29,7 +32,16 @@ const b: End = { wire: CARD_B, address: '10.7.0.2' };
 async function startDriver({ wire, address }: End, ...settings: string[]): Promise<ChildProcess> {
   const dir = directoryOf({ wire, address });
   const own = [`-Daeron.dir=${dir}`, `-Daeron.dpdk.local.ipv4.address=${address}/24`];
-  const args = [PROGRAM, 'driver', '-a', wire, '--', ...own, '-Daeron.image.liveness.timeout=60s'];
+  const args = [
+    PROGRAM,
+    'driver',
+    '-a',
+    wire,
+    ...EAL_ARGUMENTS,
+    '--',
+    ...own,
+    '-Daeron.image.liveness.timeout=60s',
+  ];
   const child = spawn(process.execPath, [...args, ...settings], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => {

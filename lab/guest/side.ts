@@ -1,8 +1,10 @@
 /**
  * A driver and its client on one thread at one end of the cable: sends checked messages to the other end and checks those
  * from there. Arguments: where the driver's wire is (a PCI address, or `kernel`), its address, the peer's, how many
- * messages each way, seconds at most, and settings of the driver (`-Dname=value`). Ends with a line of JSON.
+ * messages each way, seconds at most, and settings of the driver (`-Dname=value`). Says with a line of JSON what came of
+ * it, and ends when its standard input has ended: until then its driver is at work.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { Aeron } from '../../src/client/aeron.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
 import { CounterType } from '../../src/cnc/counter-types.ts';
@@ -91,5 +93,15 @@ aeron.countersReader.forEach(({ typeId, value }) => {
 });
 const seconds = Math.round(performance.now() - startMs) / 1000;
 console.log(JSON.stringify({ sent, ...verifier.summary(), seconds }));
+
+let isWanted = true;
+process.stdin.resume().once('end', () => {
+  isWanted = false;
+});
+while (isWanted && performance.now() - startMs < Number(limitSeconds) * 1000) {
+  driver.doWork();
+  aeron.doWork();
+  await turn();
+}
 await aeron.close();
 await driver.close();

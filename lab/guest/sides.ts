@@ -39,14 +39,23 @@ export interface Side {
   readonly closed: Promise<unknown>;
 }
 
-/** Starts a driver with a client at one end, to exchange so many messages each way with the other. */
-export function startSide(own: End, peer: End, messages: number, settings: readonly string[] = []): Side {
+/**
+ * Starts a driver with a client at one end, to exchange so many messages each way with the other. It ends when that is
+ * done, or `untilAsserted` in {@link assertExchanged}, for what is tried through its driver meanwhile.
+ */
+export function startSide(
+  own: End,
+  peer: End,
+  messages: number,
+  settings: readonly string[] = [],
+  untilAsserted = false,
+): Side {
   const prefix = own.namespace === undefined ? [] : ['ip', 'netns', 'exec', own.namespace];
   const args = [own.wire, own.address, peer.address, String(messages), String(LIMIT_SECONDS), ...settings];
   const [program, ...words] = [...prefix, process.execPath, SIDE, ...args] as [string, ...string[]];
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, words, { stdio: [untilAsserted ? 'pipe' : 'ignore', 'pipe', 'inherit'] });
   const lines: string[] = [];
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout!.on('data', (chunk: Buffer) => {
     for (const line of chunk.toString().split('\n')) {
       if (line === '') continue;
       lines.unshift(line);
@@ -68,6 +77,7 @@ export async function exchange(
 
 /** Waits for the end of both sides; then each has everything that the other sent. */
 export async function assertExchanged(sides: readonly Side[], messages: number): Promise<void> {
+  for (const { child } of sides) child.stdin?.end();
   await Promise.all(sides.map(({ closed }) => closed));
   for (const { child, lines } of sides) {
     assert.equal(child.exitCode, 0, `a side ended with ${child.exitCode}; it said last: ${lines[0]}`);

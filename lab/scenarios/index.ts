@@ -80,15 +80,11 @@ export const SCENARIOS: readonly Scenario[] = [
     ),
     needs: '/usr/lib/systemd/systemd',
   },
-  {
-    ...once(
-      'rx-interrupts',
-      'a driver that sleeps until the card has a frame: messages arrive before the sleep ends, and its core rests',
-      ['rx-interrupts', '900'],
-    ),
-    // DPDK takes QEMU's e1000e for a card with RX interrupts, and they wake nobody. The others were not tried.
-    models: ['virtio-net'],
-  },
+  once(
+    'rx-interrupts',
+    'a driver that sleeps until the card has a frame: messages arrive before the sleep ends, and its core rests',
+    ['rx-interrupts', '900'],
+  ),
   {
     ...once('zero-copy', 'the cards read 40,000 messages from the logs, through the IOMMU', [
       'zero-copy',
