@@ -147,6 +147,8 @@ const SCALING: readonly Workload[] = [
       messageLength: 1344,
       streams,
       termLength: 65_536,
+      // The first time round, each page of a thousand logs is a page fault.
+      warmUpMs: 4000,
       ...SHORT,
     }),
   ),

@@ -254,16 +254,17 @@ function scalingChart(
   return [
     {
       id: group,
-      caption: `288-byte messages, medians of the rounds. ${SCALING_NOTES[group] ?? ''}`.trim(),
+      caption: `${SCALING_NOTES[group] ?? ''} Medians of the rounds.`.trim(),
       svg,
     },
   ];
 }
 
 const SCALING_NOTES: Partial<Record<Group, string>> = {
-  streams: 'Messages go to the streams in turn; logs have terms of 64 KiB, the smallest there are.',
-  clients: 'Each client has a publication of its own, and all share one thread with the driver.',
-  loss: 'Lost datagrams are dropped by the receiving driver, at random, in both directions.',
+  streams: '1344-byte messages go to the streams in turn; logs have terms of 64 KiB, the smallest there are.',
+  clients:
+    '288-byte messages. Each client has a publication of its own, and all share one thread with the driver.',
+  loss: '288-byte messages. Lost datagrams are dropped by the receiving driver, at random, in both directions.',
 };
 
 function rateAxis(series: readonly Series[], isLog: boolean): Axis {
