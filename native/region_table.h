@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 namespace aeron_bypass {
 
@@ -26,10 +27,12 @@ class RegionTable {
     std::lock_guard<std::mutex> lock(mutex_);
     for (int32_t i = 0; i < kCapacity; i++) {
       next_ = next_ + 1 < kCapacity ? next_ + 1 : 1;
-      if (slots_[next_].load(std::memory_order_relaxed) == nullptr) {
-        slots_[next_].store(new Region(std::move(region)), std::memory_order_release);
-        return next_;
-      }
+      if (regions_[next_] != nullptr) continue;
+      Slot& slot = slots_[next_];
+      slot.length.store(region.length, std::memory_order_relaxed);
+      slot.base.store(region.base, std::memory_order_release);
+      regions_[next_] = new Region(std::move(region));
+      return next_;
     }
     return -1;
   }
@@ -38,26 +41,38 @@ class RegionTable {
   std::unique_ptr<Region> remove(int32_t handle) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (handle <= 0 || handle >= kCapacity) return nullptr;
-    return std::unique_ptr<Region>(slots_[handle].exchange(nullptr));
+    slots_[handle].base.store(nullptr);
+    return std::unique_ptr<Region>(std::exchange(regions_[handle], nullptr));
   }
 
   // The region of a handle, or nullptr. The caller guarantees that nobody removes it meanwhile.
-  const Region* find(int32_t handle) const {
-    return handle <= 0 || handle >= kCapacity ? nullptr : slots_[handle].load(std::memory_order_acquire);
+  const Region* find(int32_t handle) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return handle <= 0 || handle >= kCapacity ? nullptr : regions_[handle];
   }
 
   // Returns the address of `length` bytes at `offset`, or nullptr when they are not all inside the region.
   uint8_t* at(int32_t handle, uint32_t offset, uint32_t length) const {
     if (static_cast<uint32_t>(handle) >= static_cast<uint32_t>(kCapacity)) return nullptr;
-    const Region* region = slots_[handle].load(std::memory_order_acquire);
-    if (region == nullptr || static_cast<uint64_t>(offset) + length > region->length) return nullptr;
-    return region->base + offset;
+    const Slot& slot = slots_[handle];
+    uint8_t* base = slot.base.load(std::memory_order_acquire);
+    if (base == nullptr || static_cast<uint64_t>(offset) + length > slot.length.load(std::memory_order_relaxed)) {
+      return nullptr;
+    }
+    return base + offset;
   }
 
  private:
+  // What every copy looks up, of thousands of regions, lies side by side.
+  struct Slot {
+    std::atomic<uint8_t*> base;
+    std::atomic<size_t> length;
+  };
+
   std::mutex mutex_;
   int32_t next_ = 0;
-  std::atomic<Region*> slots_[kCapacity] = {};
+  Region* regions_[kCapacity] = {};  // Those that are left when the process ends outlive V8: nobody frees them.
+  Slot slots_[kCapacity] = {};
 };
 
 }  // namespace aeron_bypass

@@ -9,6 +9,11 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+#include <algorithm>
 
 namespace aeron_bypass {
 namespace {
@@ -83,7 +88,10 @@ struct Copy {
   int32_t fromHandle;
   uint32_t fromOffset;
   uint32_t length;
+  // Where insertBurst() zeroes a word of the destination's region first; kNowhere: not at all.
+  uint32_t zeroOffset;
 };
+constexpr uint32_t kNowhere = 0xffffffff;
 
 const Copy* copiesAt(int32_t handle, int32_t count) {
   return reinterpret_cast<const Copy*>(regionTable.at(handle, 0, static_cast<uint32_t>(count) * sizeof(Copy)));
@@ -104,18 +112,33 @@ int32_t copyBurst(int32_t copiesHandle, int32_t count) {
   return bytes;
 }
 
+// Asks for the memory that a copy some turns further on goes to: of many logs none is in a cache, and then the waits overlap.
+void prefetchDestination(const Copy& copy) {
+  constexpr uint32_t kCacheLineLength = 64;
+  constexpr uint32_t kLines = 4;  // The processor sees by then where it goes on.
+  uint8_t* to = regionTable.at(copy.toHandle, copy.toOffset, copy.length);
+  if (to == nullptr) return;
+  for (uint32_t i = 0; i < kLines; i++) __builtin_prefetch(to + i * kCacheLineLength, 1);
+  __builtin_prefetch(to + copy.length, 1);
+}
+
 // insertBurst(copiesHandle, count) → copies made. As copyBurst, but the first 8 bytes are stored last, with release,
 // and a copy whose first word at the destination is not zero is left out: it is already there.
-// Needs length >= 8 and an 8-byte aligned destination.
+// Needs length >= 8, an 8-byte aligned destination and a zeroOffset that is a multiple of 4.
 int32_t insertBurst(int32_t copiesHandle, int32_t count) {
+  constexpr int32_t kAhead = 4;
   const Copy* copies = copiesAt(copiesHandle, count);
   int32_t inserted = 0;
+  for (int32_t i = 1; copies != nullptr && i < kAhead && i < count; i++) prefetchDestination(copies[i]);
   for (int32_t i = 0; copies != nullptr && i < count; i++) {
+    if (i + kAhead < count) prefetchDestination(copies[i + kAhead]);
     const Copy& copy = copies[i];
     uint8_t* to = regionTable.at(copy.toHandle, copy.toOffset, copy.length);
     const uint8_t* from = regionTable.at(copy.fromHandle, copy.fromOffset, copy.length);
     if (to == nullptr || from == nullptr || copy.length < 8) continue;
     if (__atomic_load_n(reinterpret_cast<int32_t*>(to), __ATOMIC_ACQUIRE) != 0) continue;
+    uint8_t* end = copy.zeroOffset == kNowhere ? nullptr : regionTable.at(copy.toHandle, copy.zeroOffset, 4);
+    if (end != nullptr) __atomic_store_n(reinterpret_cast<int32_t*>(end), 0, __ATOMIC_RELAXED);
     uint64_t first;
     memcpy(&first, from, 8);
     memcpy(to + 8, from + 8, copy.length - 8);
@@ -125,12 +148,37 @@ int32_t insertBurst(int32_t copiesHandle, int32_t count) {
   return inserted;
 }
 
+void zeroCached(uint8_t* to, size_t length) { memset(to, 0, length); }
+
+// Without bringing the memory into the caches, where the processor can.
+void zeroUncached(uint8_t* to, size_t length) {
+#if defined(__x86_64__)
+  constexpr size_t kCacheLineLength = 64;
+  const size_t before = std::min(length, -reinterpret_cast<uintptr_t>(to) % kCacheLineLength);
+  memset(to, 0, before);
+  uint8_t* line = to + before;
+  uint8_t* end = to + length;
+  const __m128i zeros = _mm_setzero_si128();
+  for (; line + kCacheLineLength <= end; line += kCacheLineLength) {
+    for (size_t i = 0; i < kCacheLineLength; i += sizeof zeros) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(line + i), zeros);
+    }
+  }
+  memset(line, 0, end - line);
+  _mm_sfence();
+#else
+  zeroCached(to, length);
+#endif
+}
+
 // zero(handle, offset, length): the first 8 bytes are zeroed last, with release. Needs length >= 8, aligned to 8.
+// zeroPastCaches() does the same for memory that nobody looks at soon.
+template <void zeroBytes(uint8_t*, size_t)>
 void zero(int32_t handle, int32_t offset, int32_t lengthBits) {
   const uint32_t length = static_cast<uint32_t>(lengthBits);
   uint8_t* to = regionTable.at(handle, static_cast<uint32_t>(offset), length);
   if (to == nullptr || length < 8) return;
-  memset(to + 8, 0, length - 8);
+  zeroBytes(to + 8, length - 8);
   fenceRelease();
   __atomic_store_n(reinterpret_cast<uint64_t*>(to), 0, __ATOMIC_RELEASE);
 }
@@ -238,7 +286,8 @@ void initialise(v8::Local<v8::Object> exports) {
   function(isolate, exports, "retire", retire);
   hotFunction<copyBurst>(isolate, exports, "copyBurst");
   hotFunction<insertBurst>(isolate, exports, "insertBurst");
-  hotFunction<zero>(isolate, exports, "zero");
+  hotFunction<zero<zeroCached>>(isolate, exports, "zero");
+  hotFunction<zero<zeroUncached>>(isolate, exports, "zeroPastCaches");
   hotFunction<compareAndSet64>(isolate, exports, "compareAndSet64");
   hotFunction<copyIn>(isolate, exports, "copyIn");
   hotFunction<copyOut>(isolate, exports, "copyOut");

@@ -1,5 +1,6 @@
 // hot
 
+import { framedLength } from '../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../logbuffer/log-buffers.ts';
 import { copyIn } from '../memory/bytes.ts';
 import { storeRelease } from '../memory/ordered.ts';
@@ -60,12 +61,7 @@ export class FrameWriter {
 
   /** Bytes of the term that a message takes: its frames, each aligned. */
   framedLength(length: number): number {
-    const maxPayloadLength = this.maxPayloadLength;
-    if (length <= maxPayloadLength) return align32(length + HEADER_LENGTH);
-    const lastLength = length % maxPayloadLength;
-    const fullFrames = (length - lastLength) / maxPayloadLength;
-    const lastFrame = lastLength === 0 ? 0 : align32(lastLength + HEADER_LENGTH);
-    return fullFrames * (maxPayloadLength + HEADER_LENGTH) + lastFrame;
+    return framedLength(length, this.maxPayloadLength);
   }
 
   /** Writes and commits a message, in as many frames as it needs. */

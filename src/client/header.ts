@@ -20,13 +20,13 @@ export const NOT_FRAGMENTED = -1;
  * fragment: read what you need during the call.
  */
 export class Header {
+  /** Index of the header's first word. Not for applications. */
+  index = 0;
   /** The image the fragment was read from. */
   readonly image: Image;
   readonly initialTermId: number;
   /** The log that payloads are copied from. Not for applications. */
   readonly region: Region;
-  /** Index of the header's first word. Not for applications. */
-  index = 0;
   /**
    * Of an assembled message: bytes of the frame that would end where its last fragment does. Otherwise -1.
    */

@@ -51,6 +51,25 @@ export interface ImageSpec {
  * through the subscription or alone.
  */
 export class Image {
+  // What a poll touches lies side by side: of a thousand images none is in a cache when its turn comes.
+  private closed = false;
+  /** Up to where the application has read in the term. */
+  private termOffset: number;
+  /** Up to where the driver was told that it has. */
+  private publishedOffset: number;
+  private partition: number;
+  readonly termLength: number;
+  private readonly i32: Int32Array;
+  /** The one that is being read. */
+  private term: Buffer;
+  private readonly header: Header;
+  /** The low half of {@link termPosition}, as an integer. */
+  private termPositionLow: number;
+  private readonly counterIndex: number;
+  private readonly counterI32: Int32Array;
+  /** Where the term that is being read starts in the stream. The field holds doubles. */
+  private termPosition = 0.5;
+
   /** Identifies the stream among those of its channel and stream id; the publisher's. */
   readonly sessionId: number;
   /** Names the image to the driver. */
@@ -60,28 +79,13 @@ export class Image {
   /** The position it was joined at: messages before it were not received. */
   readonly joinPosition: number;
   readonly initialTermId: number;
-  readonly termLength: number;
   readonly mtu: number;
   /** Bytes of the longest message its publisher can send. */
   readonly maxMessageLength: number;
-  private closed = false;
-  /** Where the term that is being read starts in the stream. The field holds doubles. */
-  private termPosition = 0.5;
-  /** The low half of that, as an integer. */
-  private termPositionLow: number;
-  /** Up to where the application has read in it. */
-  private termOffset: number;
-  /** Up to where the driver was told that it has. */
-  private publishedOffset: number;
-  private partition: number;
   private readonly owner: ImageOwner;
   private readonly log: LogBuffers;
-  private readonly i32: Int32Array;
   private readonly terms: readonly Buffer[];
-  private readonly header: Header;
-  private readonly counterI32: Int32Array;
   private readonly counterB64: BigInt64Array;
-  private readonly counterIndex: number;
   private finalEosPosition = 0.5;
   private finalIsRevoked = false;
   private readonly path: string;
@@ -109,6 +113,7 @@ export class Image {
     this.path = spec.path;
     this.i32 = log.region.i32;
     this.terms = termBuffersOf(log);
+    this.term = this.terms[this.partition]!;
     this.header = new Header(this, log.region, log.region.i32, log.region.b64, log.initialTermId, log.bits);
     this.counterI32 = position.i32;
     this.counterB64 = position.b64;
@@ -215,7 +220,7 @@ export class Image {
     const length = this.takeBlock(lengthLimit);
     if (length > 0) {
       const termId = this.i32[(this.partition * this.termLength) / 4 + (termOffset >> 2) + TERM_ID]!;
-      handler(this.terms[this.partition]!, termOffset, length, this.sessionId, termId);
+      handler(this.term, termOffset, length, this.sessionId, termId);
     }
     this.publishPosition();
     return length;
@@ -233,7 +238,7 @@ export class Image {
       if (this.file === NO_FILE) this.openFile();
       const fileOffset = this.partition * this.termLength + termOffset;
       const termId = this.i32[fileOffset / 4 + TERM_ID]!;
-      const term = this.terms[this.partition]!;
+      const term = this.term;
       handler(this.file, fileOffset, term, termOffset, length, this.sessionId, termId);
     }
     this.publishPosition();
@@ -246,7 +251,7 @@ export class Image {
     limitOffset: number,
   ): number {
     const { header } = this;
-    const term = this.terms[this.partition]!;
+    const term = this.term;
     let fragments = 0;
     while (fragments < fragmentLimit) {
       const frameOffset = this.termOffset;
@@ -314,7 +319,7 @@ export class Image {
   /** Returns the offset after the last whole message that was shown. */
   private peekTerm(initialOffset: number, handler: ControlledFragmentHandler, limitOffset: number): number {
     const { header, i32 } = this;
-    const term = this.terms[this.partition]!;
+    const term = this.term;
     let offset = initialOffset;
     let resultOffset = initialOffset;
     while (offset < limitOffset) {
@@ -369,7 +374,7 @@ export class Image {
 
   private pollTerm(handler: FragmentHandler, fragmentLimit: number, limitOffset: number): number {
     const { header } = this;
-    const term = this.terms[this.partition]!;
+    const term = this.term;
     let fragments = 0;
     while (fragments < fragmentLimit) {
       const frameOffset = this.termOffset;
@@ -424,6 +429,7 @@ export class Image {
     this.termOffset = 0;
     this.publishedOffset = 0;
     this.partition = (this.partition + 1) % PARTITION_COUNT;
+    this.term = this.terms[this.partition]!;
     // Terms start at multiples of a power of two, so only one that starts at a multiple of 4 GiB changes the high half.
     if (this.termPositionLow !== 0) storeRelease(this.counterI32, this.counterIndex, this.termPositionLow);
     else setPositionRelease(this.counterI32, this.counterB64, this.counterIndex, this.termPosition);

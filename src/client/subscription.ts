@@ -31,6 +31,10 @@ export interface SubscriptionSpec {
  * a time.
  */
 export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
+  // What a poll touches comes first: of a thousand subscriptions none is in a cache when its turn comes.
+  /** Replaced as a whole when an image comes or goes, so that a poll in progress is not disturbed. */
+  private imageList: readonly Image[] = [];
+  private nextImageIndex = 0;
   readonly channel: string;
   readonly streamId: number;
   /** Names the subscription to the driver. */
@@ -40,9 +44,6 @@ export class Subscription implements ImageOwner, AsyncIterable<Buffer> {
   readonly onAvailableImage: ImageHandler;
   readonly onUnavailableImage: ImageHandler;
   private readonly conductor: ClientConductor;
-  /** Replaced as a whole when an image comes or goes, so that a poll in progress is not disturbed. */
-  private imageList: readonly Image[] = [];
-  private nextImageIndex = 0;
   private closed = false;
 
   constructor(conductor: ClientConductor, spec: SubscriptionSpec) {

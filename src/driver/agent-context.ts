@@ -27,6 +27,7 @@ import { AgentCounters } from './agent-counters.ts';
 import type { CongestionControl } from './congestion/congestion-control.ts';
 import { type EventLog, openEventLog } from './event-log/event-log.ts';
 import { Extensions } from './extensions/extensions.ts';
+import type { CleanedLogs } from './log-cleaner.ts';
 import type {
   ImageSpec,
   NetworkAgentConfig,
@@ -56,6 +57,7 @@ export class AgentContext {
   readonly lossReport: LossReport;
   readonly inserts: InsertBurst = new InsertBurst();
   readonly scratch: SendScratch = new SendScratch();
+  readonly cleanedLogs: CleanedLogs = { length: 0 };
   private readonly multicastNakDelay: MulticastNakDelay;
   private unansweredSetups = 0;
   private readonly values: Region;
@@ -141,6 +143,10 @@ export class AgentContext {
 
   subscriberRefused(registrationId: number, counterId: number): void {
     this.emit({ kind: 'subscriberRefused', registrationId, counterId });
+  }
+
+  subscriberRemoved(counterId: number): void {
+    this.emit({ kind: 'subscriberRemoved', counterId });
   }
 
   subscriberLeftBehind(registrationId: number, counterId: number): void {

@@ -116,6 +116,7 @@ export class CommandHandler {
         break;
       case 'removeSubscriber':
         this.streams.subscribable(command.registrationId)?.removeSubscriber(command.counterId);
+        this.context.subscriberRemoved(command.counterId);
         break;
       case 'setResponseSession':
         this.streams.image(command.registrationId)?.setResponseSession(command.sessionId);

@@ -1,11 +1,21 @@
 // hot
 import { PARTITION_COUNT } from '../logbuffer/descriptor.ts';
-import { zero } from '../memory/bytes.ts';
+import { zero, zeroPastCaches } from '../memory/bytes.ts';
 import type { Region } from '../memory/region.ts';
 
 /** What {@link LogCleaner.cleanSome} cleans at least at a time: 50 ns in a cache, more where it is not. */
 const CHUNK_LENGTH = 4096;
 const BUSY_THRESHOLD_LENGTH = 32768;
+
+/** So much memory is still in a cache when its turn comes again. */
+const CACHED_LENGTH = 16 * 1024 * 1024;
+/** Less is not worth it. */
+const PAST_CACHES_LENGTH_MIN = 1024;
+
+/** Bytes of all logs that an agent cleans. */
+export interface CleanedLogs {
+  length: number;
+}
 
 /**
  * Zeroes a log behind those who read it, so that its terms can be written again.
@@ -20,8 +30,12 @@ export class LogCleaner {
   limit: number = Number.NaN;
   private readonly region: Region;
   private readonly termLength: number;
+  private readonly logs: CleanedLogs;
 
-  constructor(region: Region, termLength: number, startPosition: number) {
+  /** Adds the log to those that its agent cleans, until {@link close}. */
+  constructor(logs: CleanedLogs, region: Region, termLength: number, startPosition: number) {
+    logs.length += PARTITION_COUNT * termLength;
+    this.logs = logs;
     this.region = region;
     this.termLength = termLength;
     this.position = startPosition;
@@ -54,8 +68,16 @@ export class LogCleaner {
     const termCount = Math.floor(this.position / termLength);
     const termOffset = this.position - termCount * termLength;
     const length = Math.min(lengthMax, termLength - termOffset);
-    zero(this.region, (termCount % PARTITION_COUNT) * termLength + termOffset, length);
+    const start = (termCount % PARTITION_COUNT) * termLength + termOffset;
+    // It is written again two terms further on.
+    if (this.logs.length <= CACHED_LENGTH || length < PAST_CACHES_LENGTH_MIN)
+      zero(this.region, start, length);
+    else zeroPastCaches(this.region, start, length);
     this.position += length;
+  }
+
+  close(): void {
+    this.logs.length -= PARTITION_COUNT * this.termLength;
   }
 
   /**

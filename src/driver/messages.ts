@@ -297,6 +297,7 @@ export type NetworkCommand =
       readonly registrationId: number;
       readonly subscriber: SubscriberPosition;
     }
+  /** Answered by `subscriberRemoved`, also when the stream has gone. */
   | { readonly kind: 'removeSubscriber'; readonly registrationId: number; readonly counterId: number }
   /** The sender of an image is to hear of the session of its response stream; null: no more. */
   | {
@@ -386,6 +387,8 @@ export type NetworkEvent =
     }
   /** The stream does not accept the subscriber, or no longer has it. */
   | { readonly kind: 'subscriberRefused'; readonly registrationId: number; readonly counterId: number }
+  /** The agent will not touch the counter again. */
+  | { readonly kind: 'subscriberRemoved'; readonly counterId: number }
   /** Subscribers must be told that the image is gone; the log stays until `streamReleased`. */
   | { readonly kind: 'streamUnavailable'; readonly registrationId: number }
   /** The agent will not touch the log or the stream's counters again. */

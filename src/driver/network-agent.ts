@@ -9,7 +9,7 @@ import { CommandHandler } from './command-handler.ts';
 import type { Extensions } from './extensions/extensions.ts';
 import { FrameSender } from './frame-sender.ts';
 import type { NetworkAgentConfig, NetworkCommand, NetworkEvent } from './messages.ts';
-import { StreamTurns } from './stream-turns.ts';
+import { STREAMS_PER_CYCLE, STREAMS_PER_CYCLE_BESIDE, StreamTurns } from './stream-turns.ts';
 import { TrafficCounters } from './traffic-counters.ts';
 
 const PENDING_SETUP_CHECK_INTERVAL_NS = 100_000_000;
@@ -138,12 +138,15 @@ export class NetworkAgent {
     const transport = this.transport;
     if (transport === null) return 0;
     const inserts = this.context.inserts;
+    const images = this.streams.images;
+    // Of many images, those that something comes for have their turn at once, while they are in a cache; of the rest, a few.
+    inserts.givesTurns = images.length > STREAMS_PER_CYCLE;
+    inserts.workCount = 0;
     let workCount = transport.poll(inserts);
     inserts.onBurstEnd();
-    const images = this.streams.images;
     const turns = this.imageTurns;
-    const visits = turns.begin(images.length);
-    let imageWork = 0;
+    const visits = turns.begin(images.length, STREAMS_PER_CYCLE_BESIDE);
+    let imageWork = inserts.workCount;
     for (let i = 0; i < visits; i++) imageWork += images[turns.next()]!.doWork();
     workCount += turns.end(imageWork);
     if (this.clock.nanoTime >= this.nextPendingSetupCheckNs) {

@@ -1,6 +1,8 @@
 // hot
 /** Streams of one kind that a duty cycle visits at most: a thousand idle ones must not hold up the one that is not. */
 export const STREAMS_PER_CYCLE = 64;
+/** The same, of more than that, beside those that have their turn for what came for them. */
+export const STREAMS_PER_CYCLE_BESIDE = 16;
 
 /**
  * Whose turn it is among the streams of one kind. Up to {@link STREAMS_PER_CYCLE} are all visited in every duty cycle, the
@@ -19,10 +21,10 @@ export class StreamTurns {
   /** Visits since the last one that found work. */
   private idleVisits = 0;
 
-  /** Begins a duty cycle over `count` streams. Returns how many to visit. */
-  begin(count: number): number {
+  /** Begins a duty cycle over `count` streams, of which `most` are visited if there are more. Returns how many to visit. */
+  begin(count: number, most: number = STREAMS_PER_CYCLE): number {
     this.count = count;
-    this.visits = count < STREAMS_PER_CYCLE ? count : STREAMS_PER_CYCLE;
+    this.visits = count <= STREAMS_PER_CYCLE ? count : most;
     if (this.index >= count) this.index = 0;
     return this.visits;
   }

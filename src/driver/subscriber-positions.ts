@@ -19,9 +19,15 @@ export class SubscriberPositions {
   min: number = Number.NaN;
   max: number = Number.NaN;
   count = 0;
+  /**
+   * Of the one subscriber that there is, which is the rule, what {@link update} needs lies here: its counter (-1: there are
+   * none or several) and the low word of it. Its position is {@link max}.
+   */
+  private soleIndex = -1;
+  private soleLow = 0;
+  private readonly i32: Int32Array;
   private readonly values: Region;
   private readonly valuesOffset: number;
-  private readonly i32: Int32Array;
   private counterIds: number[] = [];
   private indexes: number[] = [];
   /** The low word of each counter when it was last believed: the cheap sign that it moved. */
@@ -39,6 +45,7 @@ export class SubscriberPositions {
 
   /** Adds a subscriber that starts at `position`, which its counter already holds. Cold. */
   add(counterId: number, position: number): void {
+    this.putSoleBack();
     const index = this.count++;
     if (index === this.positions.length) {
       const positions = new Float64Array(2 * index);
@@ -65,12 +72,14 @@ export class SubscriberPositions {
 
   /** Where a subscriber is; NaN when it is not there. Cold. */
   positionOf(counterId: number): number {
+    this.putSoleBack();
     const index = this.counterIds.indexOf(counterId);
     return index >= 0 ? this.positions[index]! : Number.NaN;
   }
 
   /** Whether the subscriber is there, and further than `position`. Cold. */
   isBeyond(counterId: number, position: number): boolean {
+    this.putSoleBack();
     const index = this.counterIds.indexOf(counterId);
     return index >= 0 && this.positions[index]! > position;
   }
@@ -79,6 +88,7 @@ export class SubscriberPositions {
   remove(counterId: number): boolean {
     const index = this.counterIds.indexOf(counterId);
     if (index < 0 || index >= this.count) return false;
+    this.putSoleBack();
     const last = --this.count;
     this.counterIds[index] = this.counterIds[last]!;
     this.indexes[index] = this.indexes[last]!;
@@ -93,6 +103,7 @@ export class SubscriberPositions {
 
   removeAll(): void {
     this.count = 0;
+    this.soleIndex = -1;
     this.counterIds = [];
     this.indexes = [];
     this.lows = [];
@@ -100,16 +111,36 @@ export class SubscriberPositions {
 
   /** Reads the counters. Returns whether {@link min} or {@link max} may have changed. */
   update(): boolean {
+    return this.soleIndex >= 0 ? this.updateSole() : this.updateAll();
+  }
+
+  private updateSole(): boolean {
+    const { i32, soleIndex } = this;
+    // A window is smaller than 4 GiB, so a counter that moved has another low word. Pairs with the client's release.
+    if (loadAcquire(i32, soleIndex) === this.soleLow) return false;
+    const high = loadAcquire(i32, soleIndex + 1);
+    const low = loadAcquire(i32, soleIndex);
+    // The client is just passing a multiple of 4 GiB: the next cycle will see it whole.
+    if (loadAcquire(i32, soleIndex + 1) !== high) return false;
+    const position = high * TWO_32 + (low >>> 0);
+    const limit = this.limit;
+    if (position <= limit) this.soleLow = low;
+    const believed = Math.min(position, limit);
+    if (believed <= this.max) return false;
+    this.min = believed;
+    this.max = believed;
+    return true;
+  }
+
+  private updateAll(): boolean {
     const i32 = this.i32;
     const limit = this.limit;
     let hasMoved = false;
     for (let i = 0; i < this.count; i++) {
       const index = this.indexes[i]!;
-      // A window is smaller than 4 GiB, so a counter that moved has another low word. Pairs with the client's release.
       if (loadAcquire(i32, index) === this.lows[i]!) continue;
       const high = loadAcquire(i32, index + 1);
       const low = loadAcquire(i32, index);
-      // The client is just passing a multiple of 4 GiB: the next cycle will see it whole.
       if (loadAcquire(i32, index + 1) !== high) continue;
       const position = high * TWO_32 + (low >>> 0);
       if (position <= limit) this.lows[i] = low;
@@ -123,6 +154,13 @@ export class SubscriberPositions {
     return hasMoved;
   }
 
+  /** What is known of the one subscriber goes where that of several is. Cold. */
+  private putSoleBack(): void {
+    if (this.soleIndex < 0) return;
+    this.lows[0] = this.soleLow;
+    this.positions[0] = this.max;
+  }
+
   private findBounds(): void {
     let min = this.limit;
     let max = this.count === 0 ? this.limit : 0;
@@ -133,5 +171,7 @@ export class SubscriberPositions {
     }
     this.min = min;
     this.max = max;
+    this.soleIndex = this.count === 1 ? this.indexes[0]! : -1;
+    if (this.count === 1) this.soleLow = this.lows[0]!;
   }
 }

@@ -1,5 +1,6 @@
 // hot
-import { align } from '../util/bits.ts';
+import { HEADER_LENGTH } from '../protocol/frame.ts';
+import { align, align32 } from '../util/bits.ts';
 
 /**
  * A log buffer file: three terms of equal length, one after the other, padding, and 4 KiB of metadata at the very end.
@@ -111,4 +112,13 @@ export function partitionIndexByTerm(initialTermId: number, termId: number): num
 /** Bytes of the longest message, fragmented or not. */
 export function maxMessageLength(termLength: number): number {
   return Math.min(termLength >> 3, MESSAGE_MAX_LENGTH);
+}
+
+/** Bytes of a term that a message takes: its frames, each aligned. `maxPayloadLength` is that of a frame. */
+export function framedLength(length: number, maxPayloadLength: number): number {
+  if (length <= maxPayloadLength) return align32(length + HEADER_LENGTH);
+  const lastLength = length % maxPayloadLength;
+  const fullFrames = (length - lastLength) / maxPayloadLength;
+  const lastFrame = lastLength === 0 ? 0 : align32(lastLength + HEADER_LENGTH);
+  return fullFrames * (maxPayloadLength + HEADER_LENGTH) + lastFrame;
 }

@@ -29,6 +29,11 @@ export function zero(region: Region, offset: number, length: number): void {
   shm.zero(region.handle, offset, length);
 }
 
+/** As {@link zero}, for memory that nobody looks at soon: what the caches hold stays there. */
+export function zeroPastCaches(region: Region, offset: number, length: number): void {
+  shm.zeroPastCaches(region.handle, offset, length);
+}
+
 /**
  * Replaces a 64-bit word, given in halves, when it is the expected one. Returns whether it was. `offset` is in bytes, a
  * multiple of 8. Makes no garbage, unlike `Atomics` on 64-bit words.

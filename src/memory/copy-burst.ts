@@ -2,7 +2,8 @@
 import { shm } from '../native/addons.ts';
 import { Region } from './region.ts';
 
-const WORDS_PER_COPY = 5;
+export const WORDS_PER_COPY = 6;
+const NOWHERE = -1;
 
 /**
  * A list of byte ranges to copy in one native call. Made once, filled and run every duty cycle, on one thread.
@@ -25,8 +26,18 @@ export class CopyBurst {
     return this.count === this.capacity;
   }
 
-  /** Adds one range. The caller looks at {@link isFull} first. */
-  add(toHandle: number, toOffset: number, fromHandle: number, fromOffset: number, length: number): void {
+  /**
+   * Adds one range. The caller looks at {@link isFull} first. `zeroOffset`, a multiple of 4: for {@link insert}, which zeroes
+   * the 4 bytes there, in the region copied to, before anybody can see what it copies.
+   */
+  add(
+    toHandle: number,
+    toOffset: number,
+    fromHandle: number,
+    fromOffset: number,
+    length: number,
+    zeroOffset: number = NOWHERE,
+  ): void {
     const index = this.count * WORDS_PER_COPY;
     const words = this.words;
     words[index] = toHandle;
@@ -34,6 +45,7 @@ export class CopyBurst {
     words[index + 2] = fromHandle;
     words[index + 3] = fromOffset;
     words[index + 4] = length;
+    words[index + 5] = zeroOffset;
     this.count++;
   }
 

@@ -21,6 +21,7 @@ export interface ShmAddon {
   copyBurst(copiesHandle: number, count: number): number;
   insertBurst(copiesHandle: number, count: number): number;
   zero(handle: number, offset: number, length: number): void;
+  zeroPastCaches(handle: number, offset: number, length: number): void;
   compareAndSet64(
     handle: number,
     offset: number,

@@ -345,5 +345,5 @@ export const ERROR_CODES: Readonly<Record<ProgramErrorName, ErrorMeaning>> = {
   },
 };
 
-/** A code of this program, or of the operating system (`ENOSPC`). */
-export type ErrorName = ProgramErrorName | `E${Uppercase<string>}`;
+/** A code that an error may be made with; whoever passes on one of the operating system or of a driver says so by a cast. */
+export type ErrorName = ProgramErrorName;

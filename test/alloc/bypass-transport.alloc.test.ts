@@ -9,13 +9,8 @@ import type { BypassTransport } from '../../src/transport/bypass/bypass-transpor
 import { HandOverRings } from '../../src/transport/bypass/hand-over.ts';
 import { openBypassTransport } from '../../src/transport/bypass/open-bypass-transport.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
-import {
-  ADDRESS_A,
-  ADDRESS_B,
-  bypassTransport,
-  endpointOptions,
-  NO_LISTENER,
-} from '../support/bypass-pair.ts';
+import { ADDRESS_A, ADDRESS_B, bypassTransport } from '../support/bypass-pair.ts';
+import { endpointOptions, NO_LISTENER } from '../support/datagrams.ts';
 import { SKIP_WITHOUT_DPDK, virtualEal } from '../support/dpdk.ts';
 import { arpFrame } from '../support/frames.ts';
 import { runGcGate } from '../support/gc-gate.ts';

@@ -7,10 +7,10 @@ import type { Publication } from '../../src/client/publication.ts';
 import type { Subscription } from '../../src/client/subscription.ts';
 import { codeOf } from '../../src/util/errors.ts';
 import { freeUdpPort } from '../support/lossy-proxy.ts';
+import { until } from '../support/until.ts';
 import { type Party, startDriver } from './drivers.ts';
 import { officialAeronMissing } from './java.ts';
 
-const DEADLINE_MS = 30_000;
 const skip = officialAeronMissing();
 
 describe('our client', { skip }, () => {
@@ -135,13 +135,5 @@ async function outcome(promise: Promise<unknown>): Promise<string> {
     return 'done';
   } catch (error) {
     return codeOf(error);
-  }
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadlineMs = performance.now() + DEADLINE_MS;
-  while (!condition()) {
-    assert.ok(performance.now() < deadlineMs, `${what} did not come in ${DEADLINE_MS} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }

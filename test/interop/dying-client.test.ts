@@ -7,12 +7,12 @@ import { CncFile } from '../../src/cnc/cnc-file.ts';
 import { CounterType } from '../../src/cnc/counter-types.ts';
 import { CountersReader } from '../../src/concurrent/counters.ts';
 import { freeUdpPort } from '../support/lossy-proxy.ts';
+import { until } from '../support/until.ts';
 import { type DriverProcess, type Party, startDriver } from './drivers.ts';
 import { startClient } from './exchange.ts';
 import { officialAeronMissing } from './java.ts';
 
 const skip = officialAeronMissing();
-const CLEAN_DEADLINE_MS = 30_000;
 /** Enough that the streams live until their clients are killed. */
 const SETTINGS = { stream: 1001, count: 100_000_000, seed: 1, maxLength: 512 };
 const PROPERTIES = {
@@ -86,12 +86,4 @@ function lastingOnly(reader: CountersReader): boolean {
 
 function logsOf(driver: DriverProcess): string[] {
   return ['publications', 'images'].flatMap((folder) => readdirSync(join(driver.directory, folder)));
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadlineMs = Date.now() + CLEAN_DEADLINE_MS;
-  while (!condition()) {
-    assert.ok(Date.now() < deadlineMs, `waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

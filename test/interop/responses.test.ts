@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { Aeron } from '../../src/client/aeron.ts';
 import { freeUdpPort } from '../support/lossy-proxy.ts';
 import { TestProcess } from '../support/processes.ts';
+import { until } from '../support/until.ts';
 import { startDriver } from './drivers.ts';
 import { javaArguments, officialAeronMissing } from './java.ts';
 
@@ -42,20 +43,12 @@ async function connectOurs(t: TestContext): Promise<Aeron> {
   return aeron;
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + 30_000;
-  while (!isSo()) {
-    assert.ok(performance.now() < deadlineMs, 'it is so within 30 s');
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
 test('the official requester gets the responses of ours', { skip, timeout: 120_000 }, async (t) => {
   const where = await channels();
   const aeron = await connectOurs(t);
   const requests = await aeron.addSubscription(where.requests, REQUEST_STREAM);
   const requester = await startOfficial(t, 'requester', where);
-  await until(() => requests.images.length === 1);
+  await until(() => requests.images.length === 1, 'the request stream');
   const channel = `${where.responses}|response-correlation-id=${requests.images[0]!.correlationId}`;
   const responses = await aeron.addExclusivePublication(channel, RESPONSE_STREAM);
   let answered = 0;
@@ -73,7 +66,7 @@ test('our requester gets the responses of the official one', { skip, timeout: 12
   const responses = await aeron.addSubscription(where.responses, RESPONSE_STREAM);
   const channel = `${where.requests}|response-correlation-id=${responses.registrationId}`;
   const requests = await aeron.addExclusivePublication(channel, REQUEST_STREAM);
-  await until(() => responses.images.length === 1);
+  await until(() => responses.images.length === 1, 'the response stream');
   for (let i = 0; i < COUNT; i++) await requests.send(`request ${i}`);
   let answered = 0;
   for await (const answer of responses) {

@@ -5,12 +5,12 @@ import { Aeron } from '../../src/client/aeron.ts';
 import type { Publication } from '../../src/client/publication.ts';
 import type { Subscription } from '../../src/client/subscription.ts';
 import { freeUdpPort } from '../support/lossy-proxy.ts';
+import { until } from '../support/until.ts';
 import { type Party, startDriver } from './drivers.ts';
 import { exchange } from './exchange.ts';
 import { officialAeronMissing } from './java.ts';
 
 const COUNT = 20_000;
-const DEADLINE_MS = 30_000;
 const skip = officialAeronMissing();
 
 /** Whose driver, whose publisher, whose subscriber. */
@@ -51,14 +51,6 @@ describe('tags', { skip }, () => {
     });
   }
 });
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `${what} did not come in ${DEADLINE_MS} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
 
 async function send(publication: Publication, text: string): Promise<void> {
   const bytes = Buffer.from(text);

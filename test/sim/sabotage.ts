@@ -7,6 +7,7 @@ import { Clients } from '../../src/driver/conductor/clients.ts';
 import { CubicCongestionControl } from '../../src/driver/congestion/cubic-congestion-control.ts';
 import { FrameSender } from '../../src/driver/frame-sender.ts';
 import { LogCleaner } from '../../src/driver/log-cleaner.ts';
+import { Image } from '../../src/driver/receiver/image.ts';
 import { ImageConnections } from '../../src/driver/receiver/image-connections.ts';
 import { LossDetector } from '../../src/driver/receiver/loss-detector.ts';
 import { ReceiveEndpoint } from '../../src/driver/receiver/receive-endpoint.ts';
@@ -14,8 +15,8 @@ import { BlockedPublisher } from '../../src/driver/sender/blocked-publisher.ts';
 import { Destinations } from '../../src/driver/sender/destinations.ts';
 import { NetworkPublication } from '../../src/driver/sender/network-publication.ts';
 import { RetransmitHandler } from '../../src/driver/sender/retransmit-handler.ts';
-
 import { UntetheredSubscribers } from '../../src/driver/untethered-subscribers.ts';
+import { CopyBurst } from '../../src/memory/copy-burst.ts';
 import { ArpHost } from '../../src/net/arp-host.ts';
 import { GroupMembership } from '../../src/net/group-membership.ts';
 
@@ -66,6 +67,19 @@ export const SABOTAGES: Readonly<Record<string, readonly Replacement[]>> = {
         },
     ),
   ],
+  /** What was in an image's log three terms ago is there again behind what arrives. */
+  'no-word-of-zero': [
+    replaced(
+      CopyBurst.prototype,
+      'add',
+      (original) =>
+        function addOnly(this: never, ...args: never[]): void {
+          original.apply(this, args.slice(0, 5) as never[]);
+        },
+    ),
+  ],
+  /** And where something is missing. */
+  'no-clean-gap': [replaced(Image.prototype, 'clean', nothing)],
   /** A publisher that died in the middle of a message blocks its stream. */
   'no-unblock': [replaced(BlockedPublisher.prototype, 'unblock', () => () => false)],
   /** Who lost the end of a stream never learns that it was longer. */

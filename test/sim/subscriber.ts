@@ -133,16 +133,17 @@ export class Subscriber implements Role {
   missing(ledger: SessionLedger, sessionId: number): string | null {
     const image = this.imageOf(sessionId);
     if (image === undefined) return `${this.name} has no image of ${ledger.name}`;
-    const reading = this.readings.get(image.correlationId)!;
-    const last = ledger.messages.findLast(({ state }) => state === 'sent');
-    if (last === undefined || last.endPosition <= reading.joinPosition) return null;
-    if (
-      reading.lastPosition >= last.endPosition ||
-      (!this.stream.isReliable && image.position >= last.endPosition)
-    ) {
-      return null;
-    }
-    return `${this.name} is at ${image.position} of ${ledger.name}, which goes to ${last.endPosition}`;
+    if (this.hasAllOf(image, ledger)) return null;
+    return `${this.name} is at ${image.position} of ${ledger.name}, which goes to ${lastSent(ledger)!.endPosition}`;
+  }
+
+  private hasAllOf(image: Image, ledger: SessionLedger): boolean {
+    const { joinPosition, lastPosition } = this.readings.get(image.correlationId)!;
+    const last = lastSent(ledger);
+    // Of a message in which it joined it gets the rest, which is none.
+    if (last === undefined || last.startPosition < joinPosition) return true;
+    const position = this.stream.isReliable ? lastPosition : Math.max(lastPosition, image.position);
+    return position >= last.endPosition;
   }
 
   private onAvailable(image: Image): void {
@@ -196,8 +197,17 @@ export class Subscriber implements Role {
     const isOfSeveral = this.stream.kind === 'multi-destination-subscription';
     if (position === endOfStreamPosition) return;
     if (this.end.isOutrun) return;
-    // Left behind for what it has not read until now, before it was told where the stream ends.
-    if (this.end.isStuck && endOfStreamPosition === Number.POSITIVE_INFINITY) return;
+    // Left behind for what it has not read until now, perhaps before it was told where the stream ends.
+    if (this.end.isStuck) return;
+    // Given up while its sender was silent, an image is taken as far as the stream goes all the same, and does not hear more.
+    const ledger = this.world.ledgers[this.stream.index]!.find(image.sessionId)!;
+    const isSilenceExplained = RECEIVERS_END.some((fault) => this.world.has(fault));
+    if (
+      endOfStreamPosition === Number.POSITIVE_INFINITY &&
+      isSilenceExplained &&
+      this.hasAllOf(image, ledger)
+    )
+      return;
     const lingerMs = this.stream.lingerMs ?? this.world.plan.options.publicationLingerTimeoutNs! / 1e6;
     if (endOfStreamPosition === Number.POSITIVE_INFINITY && lingerMs < END_OF_STREAM_LINGER_MS) return;
     // It waits in vain that every destination tells the end, as in official drivers: then it ends by silence.
@@ -261,6 +271,10 @@ export class Subscriber implements Role {
     increment(this.received, sessionId);
     if (message.sentNs >= world.healedNs) increment(this.receivedSinceHealing, sessionId);
   }
+}
+
+function lastSent({ messages }: SessionLedger): Message | undefined {
+  return messages.findLast(({ state }) => state === 'sent');
 }
 
 function increment(counts: Map<number, number>, sessionId: number): void {

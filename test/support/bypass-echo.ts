@@ -10,7 +10,7 @@ import type { Region } from '../../src/memory/region.ts';
 import { claimAddress } from '../../src/transport/bypass/claim-address.ts';
 import { openBypassTransport } from '../../src/transport/bypass/open-bypass-transport.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
-import { endpointOptions } from './bypass-pair.ts';
+import { endpointOptions } from './datagrams.ts';
 import { virtualEal } from './dpdk.ts';
 import { ANSWER_LENGTH_MAX, isDatagram } from './echo-datagram.ts';
 

@@ -1,53 +1,12 @@
 import { type Clock, SimulatedClock } from '../../src/concurrent/clock.ts';
 import type { Device } from '../../src/device/device.ts';
 import { SimulatedDevice, type SimulatedDeviceOptions } from '../../src/device/simulated-device.ts';
-import { Region } from '../../src/memory/region.ts';
 import { BypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
 import type { HandOverConfig } from '../../src/transport/bypass/hand-over.ts';
-import { DatagramBurst, type DatagramHandler, type EndpointOptions } from '../../src/transport/transport.ts';
+import { NO_LISTENER } from './datagrams.ts';
 
 export const ADDRESS_A = 0x0a000001;
 export const ADDRESS_B = 0x0a000002;
-
-export interface ReceivedDatagram {
-  readonly payload: string;
-  readonly sourceAddress: number;
-  readonly sourcePort: number;
-}
-
-/** Keeps copies of what arrives. */
-export class Recorder implements DatagramHandler {
-  readonly datagrams: ReceivedDatagram[] = [];
-
-  get payloads(): string[] {
-    return this.datagrams.map(({ payload }) => payload);
-  }
-
-  onDatagram(
-    region: Region,
-    offset: number,
-    length: number,
-    sourceAddress: number,
-    sourcePort: number,
-  ): void {
-    const payload = region.bytes.toString('latin1', offset, offset + length);
-    this.datagrams.push({ payload, sourceAddress, sourcePort });
-  }
-}
-
-export const NO_LISTENER = { onBurstEnd(): void {} };
-
-export function endpointOptions(options: Partial<EndpointOptions> = {}): EndpointOptions {
-  return {
-    localAddress: 0,
-    localPort: 0,
-    remoteAddress: 0,
-    remotePort: 0,
-    receiveBufferLength: 0,
-    sendBufferLength: 0,
-    ...options,
-  };
-}
 
 export interface BypassPair {
   readonly a: BypassTransport;
@@ -92,18 +51,4 @@ export function bypassPair(
       }
     },
   };
-}
-
-/** A burst of datagrams with these payloads. */
-export function burstOf(...payloads: string[]): DatagramBurst {
-  const burst = new DatagramBurst();
-  const bytes = Buffer.from(payloads.join(''), 'latin1');
-  const region = Region.allocate(Math.max(8, bytes.length));
-  region.bytes.set(bytes);
-  let offset = 0;
-  for (const payload of payloads) {
-    burst.add(region.handle, offset, payload.length);
-    offset += payload.length;
-  }
-  return burst;
 }

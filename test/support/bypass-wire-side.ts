@@ -10,7 +10,8 @@ import { sharedMemoryWire } from '../../src/device/dpdk/shared-memory-wire.ts';
 import { Region } from '../../src/memory/region.ts';
 import { openBypassTransport } from '../../src/transport/bypass/open-bypass-transport.ts';
 import { DatagramBurst } from '../../src/transport/transport.ts';
-import { ADDRESS_A, ADDRESS_B, endpointOptions, NO_LISTENER } from './bypass-pair.ts';
+import { ADDRESS_A, ADDRESS_B } from './bypass-pair.ts';
+import { endpointOptions, NO_LISTENER } from './datagrams.ts';
 
 const PORT = 40123;
 const SLOT_LENGTH = 1536;

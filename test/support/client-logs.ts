@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConcurrentAppender } from '../../src/client/concurrent-appender.ts';
 import { Image, type ImageOwner } from '../../src/client/image.ts';
 import { PositionWord } from '../../src/client/position-word.ts';
 import { LogBuffers } from '../../src/logbuffer/log-buffers.ts';
@@ -88,5 +90,27 @@ export class TestLog {
     this.log.close();
     this.counters.close();
     rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A log with a publisher, for tests of who reads it. */
+export class PublishedLog extends TestLog {
+  readonly appender: ConcurrentAppender;
+
+  constructor(options: TestLogOptions = {}) {
+    super(options);
+    this.appender = new ConcurrentAppender(this.log, this.limit, 11, 22);
+  }
+
+  /** How far a driver sees that the reader came. */
+  get readPosition(): number {
+    return getPosition(this.counters.i32, this.position.index);
+  }
+
+  publish(...messages: readonly (string | Buffer)[]): void {
+    for (const message of messages) {
+      const bytes = Buffer.from(message);
+      assert.ok(this.appender.append(bytes, 0, bytes.length, null) >= 0);
+    }
   }
 }

@@ -33,14 +33,14 @@ type Request = Command extends infer C
 /** Stands for the network agent: keeps what it is told, and says what the test wants it to say. */
 export class ScriptedNetwork implements NetworkLink {
   readonly commands: NetworkCommand[] = [];
-  /** False: the test says itself when endpoints open. */
-  opensEndpoints = true;
+  /** False: the test says itself when endpoints open, and when counters are let go. */
+  answers = true;
   private readonly events: NetworkEvent[] = [];
 
   send(command: NetworkCommand): void {
     // Plain data only may cross to another isolate.
     this.commands.push(structuredClone(command));
-    if (!this.opensEndpoints) return;
+    if (!this.answers) return;
     if (command.kind === 'addSendEndpoint' || command.kind === 'addReceiveEndpoint') {
       this.emit(opened(command));
     } else if (command.kind === 'addMultiDestinationEndpoint') {
@@ -54,6 +54,8 @@ export class ScriptedNetwork implements NetworkLink {
       this.emit({ kind: 'destinationOpened', destinationId, localAddress, localPort });
     } else if (command.kind === 'removeEndpoint') {
       this.emit({ kind: 'endpointClosed', endpointId: command.endpointId });
+    } else if (command.kind === 'removeSubscriber') {
+      this.emit({ kind: 'subscriberRemoved', counterId: command.counterId });
     }
   }
 

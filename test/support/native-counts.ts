@@ -1,4 +1,5 @@
 import { TX_LENGTH, TX_WORDS } from '../../src/device/device.ts';
+import { WORDS_PER_COPY } from '../../src/memory/copy-burst.ts';
 import { loadAddon, type ShmAddon } from '../../src/native/addons.ts';
 import type { DpdkAddon } from '../../src/native/dpdk-addon.ts';
 
@@ -23,7 +24,6 @@ export class NativeCounts {
 type Native = (...args: unknown[]) => unknown;
 
 /** Of an entry of `CopyBurst`: to handle and offset, from handle and offset, length. */
-const COPY_WORDS = 5;
 const COPY_LENGTH = 4;
 
 /**
@@ -68,7 +68,7 @@ export class NativeCounter {
   private sumOfCopies(handle: number, count: number): number {
     const words = this.regions.get(handle)!;
     let bytes = 0;
-    for (let i = 0; i < count; i++) bytes += words[i * COPY_WORDS + COPY_LENGTH]!;
+    for (let i = 0; i < count; i++) bytes += words[i * WORDS_PER_COPY + COPY_LENGTH]!;
     return bytes;
   }
 

@@ -1,5 +1,5 @@
+import { CopyBurst } from '../../src/memory/copy-burst.ts';
 import { Region } from '../../src/memory/region.ts';
-import { shm } from '../../src/native/addons.ts';
 import type {
   BurstListener,
   DatagramBurst,
@@ -107,10 +107,10 @@ export class ScriptedTransport implements Transport {
   }
 }
 
-const copies = Region.allocate(20);
+const copies = new CopyBurst(1);
 
 /** Copies bytes of the region that native code knows as `handle`. */
 function copyRegion(handle: number, offset: number, to: Region, length: number): void {
-  copies.i32.set([to.handle, 0, handle, offset, length]);
-  shm.copyBurst(copies.handle, 1);
+  copies.add(to.handle, 0, handle, offset, length);
+  copies.copy();
 }

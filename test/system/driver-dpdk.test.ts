@@ -4,12 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Aeron } from '../../src/client/aeron.ts';
 import type { CounterInfo } from '../../src/concurrent/counters.ts';
 import { startDriver as startInterop } from '../interop/drivers.ts';
 import { SKIP_WITHOUT_DPDK, SKIP_WITHOUT_ROOT, virtualEal } from '../support/dpdk.ts';
 import { TestProcess } from '../support/processes.ts';
+import { until } from '../support/until.ts';
 import { createNamespace, setUpInterface, vethLabMissing } from '../support/veth-lab.ts';
 
 const PROGRAM = new URL('../../../bin/aeron-bypass.js', import.meta.url).pathname;
@@ -54,13 +54,6 @@ function countersOf(aeron: Aeron, typeId: number): CounterInfo[] {
     if (counter.typeId === typeId) found.push(counter);
   });
   return found;
-}
-
-async function until(isTrue: () => boolean, what: string): Promise<void> {
-  for (let i = 0; !isTrue(); i++) {
-    assert.ok(i < 2000, `${what} did not come`);
-    await sleep(5);
-  }
 }
 
 test('a DPDK port has the counters of the official driver, with live values', {

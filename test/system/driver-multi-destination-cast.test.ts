@@ -1,41 +1,17 @@
 /** One stream for three drivers, each at an address of its own, over the kernel's sockets on loopback. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Aeron } from '../../src/client/aeron.ts';
+import type { Aeron } from '../../src/client/aeron.ts';
 import { CounterType, SystemCounter } from '../../src/cnc/counter-types.ts';
 import type { DriverOptions } from '../../src/driver/driver-options.ts';
-import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { freeUdpPort } from '../support/lossy-proxy.ts';
 import { MulticastExchange } from '../support/multicast-group.ts';
+import { openNetworkStation } from '../support/network-station.ts';
+import { until } from '../support/until.ts';
 
 const STREAM_ID = 1001;
 const COUNT = 400;
 const RECEIVERS = 3;
-
-async function station(t: TestContext, options: Partial<DriverOptions> = {}): Promise<Aeron> {
-  const parent = mkdtempSync('/dev/shm/aeron-bypass-test-');
-  const dir = join(parent, 'aeron');
-  const driver = await MediaDriver.launch({
-    dir,
-    threadingMode: 'SHARED_NETWORK',
-    transport: 'kernel',
-    socketSoRcvbuf: 2 * 1024 * 1024,
-    timerIntervalNs: 50e6,
-    imageLivenessTimeoutNs: 60e9,
-    publicationConnectionTimeoutNs: 60e9,
-    ...options,
-  });
-  const aeron = await Aeron.connect({ directory: dir });
-  t.after(async () => {
-    await aeron.close();
-    await driver.close();
-    rmSync(parent, { recursive: true, force: true });
-  });
-  return aeron;
-}
 
 /** The value of the only counter of a type. */
 function counterValue({ countersReader }: Aeron, typeId: number): number {
@@ -44,14 +20,6 @@ function counterValue({ countersReader }: Aeron, typeId: number): number {
     if (counter.typeId === typeId) value = countersReader.value(counter.id);
   });
   return value;
-}
-
-async function until(isTrue: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while (!isTrue()) {
-    assert.ok(performance.now() < deadline, `${what} did not come in 30 s`);
-    await nextTurn();
-  }
 }
 
 interface Cast {
@@ -69,8 +37,8 @@ async function startCast(
   options: Partial<DriverOptions> = {},
 ): Promise<Cast> {
   const [sender, ...receivers] = await Promise.all([
-    station(t),
-    ...Array.from({ length: RECEIVERS }, () => station(t, options)),
+    openNetworkStation(t),
+    ...Array.from({ length: RECEIVERS }, () => openNetworkStation(t, options)),
   ]);
   const control = `control=127.0.0.1:${await freeUdpPort()}|control-mode=dynamic`;
   const endpoints: string[] = [];

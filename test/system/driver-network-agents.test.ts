@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Aeron } from '../../src/client/aeron.ts';
 import type { ExclusivePublication } from '../../src/client/exclusive-publication.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
@@ -16,11 +15,18 @@ import { codeOf } from '../../src/util/errors.ts';
 import { startDriver } from '../interop/drivers.ts';
 import { CheckedMessageVerifier, CheckedMessageWriter } from '../support/checked-message.ts';
 import { SKIP_WITHOUT_DPDK, SKIP_WITHOUT_TAP, virtualEal } from '../support/dpdk.ts';
+import {
+  openNetworkStation,
+  openWireStation,
+  PATIENT_OPTIONS,
+  PATIENT_PROPERTIES,
+  WIRE_ADDRESS,
+} from '../support/network-station.ts';
+import { until } from '../support/until.ts';
 import { createNamespace, setUpInterface, vethLabMissing } from '../support/veth-lab.ts';
 
 const COUNT = 500;
 const STREAM_ID = 1001;
-const DEADLINE_MS = 60_000;
 const AGENTS = 2;
 const STREAM = { seed: 815, maxLength: 4000 };
 
@@ -32,13 +38,8 @@ function freshDirectory(t: TestContext): string {
 
 async function launch(t: TestContext, options: Partial<DriverOptions>): Promise<MediaDriver> {
   const driver = await MediaDriver.launch({
-    threadingMode: 'SHARED_NETWORK',
+    ...PATIENT_OPTIONS,
     networkAgents: AGENTS,
-    socketSoRcvbuf: 2 * 1024 * 1024,
-    timerIntervalNs: 50e6,
-    // A machine that is busy with other tests stops threads for seconds.
-    imageLivenessTimeoutNs: 60e9,
-    publicationConnectionTimeoutNs: 60e9,
     ...options,
   });
   t.after(() => driver.close());
@@ -49,15 +50,6 @@ async function connect(t: TestContext, directory: string): Promise<Aeron> {
   const aeron = await Aeron.connect({ directory });
   t.after(() => aeron.close());
   return aeron;
-}
-
-/** Goes on with the event loop until something is so. */
-async function until(isTrue: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!isTrue()) {
-    assert.ok(performance.now() < deadline, `${what} did not come in ${DEADLINE_MS} ms`);
-    await nextTurn();
-  }
 }
 
 /** One stream of checked messages. */
@@ -109,10 +101,14 @@ class Flow {
 /** Runs flows to their end. */
 async function run(flows: readonly Flow[]): Promise<void> {
   const open = new Set(flows);
-  await until(() => {
-    for (const flow of open) if (flow.advance()) open.delete(flow);
-    return open.size === 0;
-  }, 'the last message');
+  await until(
+    () => {
+      for (const flow of open) if (flow.advance()) open.delete(flow);
+      return open.size === 0;
+    },
+    'the last message',
+    60_000,
+  );
 }
 
 /** What each agent of a driver counted under a name. */
@@ -125,9 +121,7 @@ function traffic({ countersReader }: Aeron, name: string): number[] {
 }
 
 test('two agents share kernel sockets and IPC streams, and their counts are added up', async (t) => {
-  const dir = freshDirectory(t);
-  await launch(t, { dir });
-  const aeron = await connect(t, dir);
+  const aeron = await openNetworkStation(t, { networkAgents: AGENTS });
   const channels = [
     ...[24610, 24611, 24612, 24613].map((port) => `aeron:udp?endpoint=127.0.0.1:${port}|term-length=1m`),
     'aeron:ipc?term-length=1m',
@@ -164,38 +158,17 @@ test('several agents are refused where there is one thread', async (t) => {
 });
 
 describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHOUT_DPDK }, () => {
-  const ADDRESS = { a: '10.0.0.1', b: '10.0.0.2' } as const;
-
-  async function startSide(
-    t: TestContext,
-    role: 'a' | 'b',
-    socketPath: string,
-    properties: Readonly<Record<string, string>> = {},
-  ): Promise<Aeron> {
-    const { ealArguments } = sharedMemoryWire({ role, socketPath, useHugepages: false, queues: AGENTS });
-    const { directory } = await startDriver(t, 'ours', {
-      ealArguments,
-      properties: {
-        'aeron.threading.mode': 'SHARED_NETWORK',
-        'aeron.network.agents': String(AGENTS),
-        'aeron.dpdk.local.ipv4.address': `${ADDRESS[role]}/24`,
-        'aeron.timer.interval': '50ms',
-        'aeron.image.liveness.timeout': '60s',
-        'aeron.publication.connection.timeout': '60s',
-        ...properties,
-      },
-    });
-    return connect(t, directory);
-  }
-
   test('carry every stream, each on the queue of its port, and hand over what comes to another', async (t) => {
     const folder = mkdtempSync('/dev/shm/bypass-wire-');
     t.after(() => rmSync(folder, { recursive: true }));
     const socketPath = join(folder, 'wire.sock');
-    const [a, b] = await Promise.all([startSide(t, 'a', socketPath), startSide(t, 'b', socketPath)]);
+    const [a, b] = await Promise.all([
+      openWireStation(t, 'a', socketPath, AGENTS),
+      openWireStation(t, 'b', socketPath, AGENTS),
+    ]);
 
-    const toB = [40100, 40101, 40102, 40103].map((port) => `aeron:udp?endpoint=${ADDRESS.b}:${port}`);
-    const toA = [40200, 40201].map((port) => `aeron:udp?endpoint=${ADDRESS.a}:${port}`);
+    const toB = [40100, 40101, 40102, 40103].map((port) => `aeron:udp?endpoint=${WIRE_ADDRESS.b}:${port}`);
+    const toA = [40200, 40201].map((port) => `aeron:udp?endpoint=${WIRE_ADDRESS.a}:${port}`);
     await run(
       await Promise.all([
         ...toB.map((channel) => Flow.start(a, channel, b, channel)),
@@ -212,8 +185,8 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
     }
 
     // From a port of agent 1, so over queue 1, to a port of agent 0; status messages come back the other way round.
-    const astray = `aeron:udp?endpoint=${ADDRESS.b}:40104|interface=${ADDRESS.a}:40301`;
-    await run([await Flow.start(a, astray, b, `aeron:udp?endpoint=${ADDRESS.b}:40104`)]);
+    const astray = `aeron:udp?endpoint=${WIRE_ADDRESS.b}:40104|interface=${WIRE_ADDRESS.a}:40301`;
+    await run([await Flow.start(a, astray, b, `aeron:udp?endpoint=${WIRE_ADDRESS.b}:40104`)]);
     const name = 'datagrams handed over to other agents';
     await until(() => traffic(b, name)[1]! > COUNT / 4, 'handed over data');
     await until(() => traffic(a, name)[0]! > 0, 'handed over status messages');
@@ -226,11 +199,11 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
     const socketPath = join(folder, 'wire.sock');
     const properties = { 'aeron.dpdk.mtu': '9000', 'aeron.mtu.length': '8928' };
     const [a, b] = await Promise.all([
-      startSide(t, 'a', socketPath, properties),
-      startSide(t, 'b', socketPath, properties),
+      openWireStation(t, 'a', socketPath, AGENTS, properties),
+      openWireStation(t, 'b', socketPath, AGENTS, properties),
     ]);
-    const toB = `aeron:udp?endpoint=${ADDRESS.b}:40100`;
-    const toA = `aeron:udp?endpoint=${ADDRESS.a}:40200`;
+    const toB = `aeron:udp?endpoint=${WIRE_ADDRESS.b}:40100`;
+    const toA = `aeron:udp?endpoint=${WIRE_ADDRESS.a}:40200`;
     await run([await Flow.start(a, toB, b, toB), await Flow.start(b, toA, a, toA)]);
     const counter = (typeId: number, label: string): number => {
       let value = 0;
@@ -269,23 +242,17 @@ describe('two drivers with two agents each, over two queues', { skip: SKIP_WITHO
 /** A driver with the queues of a tap device, 10.77.0.1, and one on sockets of the kernel at its other end, 10.77.0.2. */
 async function tapAndSockets(t: TestContext): Promise<[onTap: Aeron, onSockets: Aeron]> {
   const namespace = createNamespace(t);
-  const properties = {
-    'aeron.threading.mode': 'SHARED_NETWORK',
-    'aeron.timer.interval': '50ms',
-    'aeron.image.liveness.timeout': '60s',
-    'aeron.publication.connection.timeout': '60s',
-  };
   const onTap = await startDriver(t, 'ours', {
     namespace,
     ealArguments: virtualEal('net_tap0,iface=tap0'),
     properties: {
-      ...properties,
+      ...PATIENT_PROPERTIES,
       'aeron.network.agents': String(AGENTS),
       'aeron.dpdk.local.ipv4.address': '10.77.0.1/24',
     },
   });
   setUpInterface(namespace, 'tap0', '10.77.0.2');
-  const onSockets = await startDriver(t, 'ours', { namespace, properties });
+  const onSockets = await startDriver(t, 'ours', { namespace, properties: PATIENT_PROPERTIES });
   return Promise.all([connect(t, onTap.directory), connect(t, onSockets.directory)]);
 }
 
@@ -338,7 +305,7 @@ test('one driver has streams on two ports at a time, each by its address', {
   });
   setUpInterface(namespace, 'tap0', '10.77.0.2');
   setUpInterface(namespace, 'tap1', '10.78.0.2');
-  const onSockets = await startDriver(t, 'ours', { namespace, properties });
+  const onSockets = await startDriver(t, 'ours', { namespace, properties: PATIENT_PROPERTIES });
   const [a, b] = await Promise.all([connect(t, onTaps.directory), connect(t, onSockets.directory)]);
   const flows = ['10.77.0', '10.78.0'].flatMap((prefix, i) => [
     Flow.start(a, `aeron:udp?endpoint=${prefix}.2:2463${i}`, b, `aeron:udp?endpoint=${prefix}.2:2463${i}`),

@@ -3,18 +3,17 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Aeron } from '../../src/client/aeron.ts';
 import { CounterType, SystemCounter } from '../../src/cnc/counter-types.ts';
 import { sharedMemoryWire } from '../../src/device/dpdk/shared-memory-wire.ts';
 import { startDriver } from '../interop/drivers.ts';
 import { exchange } from '../interop/exchange.ts';
 import { SKIP_WITHOUT_DPDK } from '../support/dpdk.ts';
+import { until } from '../support/until.ts';
 
 const ADDRESSES = { a: '10.9.0.1', b: '10.9.0.2' };
 const COUNT = 100_000;
 /** A client's look at a counter that the driver brings up to date once a timer interval. */
-const WAIT_MS = 10;
 
 async function startSide(
   t: TestContext,
@@ -30,13 +29,6 @@ async function startSide(
     },
     ealArguments: sharedMemoryWire({ role, socketPath, useHugepages: false }).ealArguments,
   });
-}
-
-async function until(isTrue: () => boolean, what: string): Promise<void> {
-  for (let i = 0; !isTrue(); i++) {
-    assert.ok(i < 2000, `${what} did not come`);
-    await sleep(WAIT_MS);
-  }
 }
 
 function portCounter(aeron: Aeron, typeId: number): number {

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
-import { Aeron } from '../../src/client/aeron.ts';
+import { afterEach, test } from 'node:test';
+import type { Aeron } from '../../src/client/aeron.ts';
 import type { ExclusivePublication } from '../../src/client/exclusive-publication.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
 import type { Subscription } from '../../src/client/subscription.ts';
 import type { DriverOptions } from '../../src/driver/driver-options.ts';
-import { MediaDriver } from '../../src/driver/media-driver.ts';
 import { CheckedMessageVerifier, CheckedMessageWriter } from '../support/checked-message.ts';
+import { InvokedStation } from '../support/invoked-station.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const STREAM_ID = 1001;
@@ -17,42 +15,31 @@ const PORTS = [24511, 24512] as const;
 const STREAM = { seed: 0x5eed, maxLength: 3000 };
 const DEADLINE_MS = 60_000;
 
-let root: string;
-let driver: MediaDriver;
+let station: InvokedStation;
 let aeron: Aeron;
 let raw: RawClient;
 
-beforeEach(() => {
-  root = mkdtempSync('/dev/shm/aeron-bypass-test-');
-});
 afterEach(async () => {
   raw.close();
-  await aeron.close();
-  await driver.close();
-  rmSync(root, { recursive: true, force: true });
+  await station.close();
 });
 
 async function launch(options: Partial<DriverOptions> = {}): Promise<void> {
-  driver = await MediaDriver.launch({
-    dir: join(root, 'aeron'),
-    threadingMode: 'INVOKER',
-    // The machine may be busy with something else for long.
-    clientLivenessTimeoutNs: 60e9,
-    publicationUnblockTimeoutNs: 90e9,
-    dirDeleteOnShutdown: true,
-    ...options,
-  });
-  aeron = await Aeron.connect({ directory: driver.directory, driver, useConductorInvoker: true });
-  raw = new RawClient(driver.directory);
+  station = await InvokedStation.open(
+    {
+      // The machine may be busy with something else for long.
+      clientLivenessTimeoutNs: 60e9,
+      publicationUnblockTimeoutNs: 90e9,
+      ...options,
+    },
+    { useConductorInvoker: true },
+  );
+  aeron = station.aeron;
+  raw = new RawClient(station.driver.directory);
 }
 
-function runUntil(condition: () => boolean, what: string): void {
-  const until = performance.now() + DEADLINE_MS;
-  while (!condition()) {
-    assert.ok(performance.now() < until, `${what} did not come in ${DEADLINE_MS} ms`);
-    driver.doWork();
-    aeron.doWork();
-  }
+function runUntil(isSo: () => boolean, what: string): void {
+  station.runUntil(isSo, what, DEADLINE_MS);
 }
 
 function changeDestination(

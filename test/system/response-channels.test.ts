@@ -1,47 +1,26 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Aeron } from '../../src/client/aeron.ts';
+import type { Aeron } from '../../src/client/aeron.ts';
 import type { Publication } from '../../src/client/publication.ts';
 import type { Subscription } from '../../src/client/subscription.ts';
-import { MediaDriver } from '../../src/driver/media-driver.ts';
+import { InvokedStation } from '../support/invoked-station.ts';
 
 const REQUEST_STREAM = 1001;
 const RESPONSE_STREAM = 1002;
-const DEADLINE_MS = 20_000;
 
-let root: string;
-let driver: MediaDriver;
+let station: InvokedStation;
 let aeron: Aeron;
 
 beforeEach(async () => {
-  root = mkdtempSync('/dev/shm/aeron-bypass-test-');
-  driver = await MediaDriver.launch({
-    dir: join(root, 'aeron'),
-    threadingMode: 'INVOKER',
-    transport: 'kernel',
+  station = await InvokedStation.open({
     termBufferLength: 65_536,
     ipcTermBufferLength: 65_536,
     timerIntervalNs: 10e6,
     publicationLingerTimeoutNs: 100e6,
   });
-  aeron = await Aeron.connect({ directory: driver.directory, driver });
+  aeron = station.aeron;
 });
-afterEach(async () => {
-  await aeron.close();
-  await driver.close();
-  rmSync(root, { recursive: true, force: true });
-});
-
-function runUntil(condition: () => boolean, what: string): void {
-  const until = performance.now() + DEADLINE_MS;
-  while (!condition()) {
-    assert.ok(performance.now() < until, `${what} did not come in ${DEADLINE_MS} ms`);
-    driver.doWork();
-    aeron.doWork();
-  }
-}
+afterEach(() => station.close());
 
 function received(subscription: Subscription): string[] {
   const texts: string[] = [];
@@ -73,20 +52,23 @@ for (const { name, request, responses } of media) {
       const publication = await aeron.addExclusivePublication(channel, REQUEST_STREAM);
       clients.push({ responses: subscription, requests: publication });
     }
-    runUntil(() => requests.images.length === 3, 'the requesters');
+    station.runUntil(() => requests.images.length === 3, 'the requesters');
     const answers = new Map<number, Publication>();
     for (const image of requests.images) {
       const channel = `${responses}|response-correlation-id=${image.correlationId}`;
       answers.set(image.sessionId, await aeron.addExclusivePublication(channel, RESPONSE_STREAM));
     }
-    runUntil(() => [...answers.values()].every((answer) => answer.isConnected), 'the response streams');
-    runUntil(() => clients.every(({ responses }) => responses.images.length === 1), 'their images');
+    station.runUntil(
+      () => [...answers.values()].every((answer) => answer.isConnected),
+      'the response streams',
+    );
+    station.runUntil(() => clients.every(({ responses }) => responses.images.length === 1), 'their images');
     for (const [i, client] of clients.entries()) {
       const request = Buffer.from(`request ${i}`);
-      runUntil(() => client.requests.offer(request) > 0, 'room for a request');
+      station.runUntil(() => client.requests.offer(request) > 0, 'room for a request');
     }
     const asked: [number, string][] = [];
-    runUntil(() => {
+    station.runUntil(() => {
       requests.poll((buffer, offset, length, { sessionId }) => {
         asked.push([sessionId, buffer.toString('utf8', offset, offset + length)]);
       }, 10);
@@ -94,11 +76,11 @@ for (const { name, request, responses } of media) {
     }, 'the requests');
     for (const [sessionId, text] of asked) {
       const answer = Buffer.from(`answer to ${text}`);
-      runUntil(() => answers.get(sessionId)!.offer(answer) > 0, 'room for an answer');
+      station.runUntil(() => answers.get(sessionId)!.offer(answer) > 0, 'room for an answer');
     }
     for (const [i, client] of clients.entries()) {
       const texts: string[] = [];
-      runUntil(() => {
+      station.runUntil(() => {
         texts.push(...received(client.responses));
         return texts.length > 0;
       }, 'the response');

@@ -103,7 +103,9 @@ test('should have current pages where they are made from tables', async () => {
 });
 
 test('should describe no error that nothing raises', () => {
-  const sources = filesBelow('src', '.ts').filter((file) => file !== 'src/util/error-codes.ts');
+  // These two list the codes.
+  const tables = ['src/util/error-codes.ts', 'src/client/client-errors.ts'];
+  const sources = filesBelow('src', '.ts').filter((file) => !tables.includes(file));
   const text = sources.map(read).join('\n');
   none(Object.keys(ERROR_CODES).filter((code) => !text.includes(`'${code}'`)));
 });

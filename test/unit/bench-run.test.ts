@@ -8,6 +8,7 @@ import type { Contestant, SideRun } from '../../bench/contestant.ts';
 import { sideArguments } from '../../bench/contestant.ts';
 import { type Run, runOnce } from '../../bench/run.ts';
 import { WORKLOADS } from '../../bench/workloads.ts';
+import { until } from '../support/until.ts';
 
 const COUNTER = `
   console.log('EAL: a library that talks');
@@ -109,7 +110,8 @@ test('should leave no process behind, though a side ignores being asked and has 
   const { failure } = await run(contestant(stubborn, COUNTER));
   assert.equal(failure, '');
   for (const pid of readFileSync(note, 'utf8').split(' ')) {
-    await until(() => !isRunning(Number(pid)), 5000);
+    // A killed process may take a moment to go.
+    await until(() => !isRunning(Number(pid)), `the end of process ${pid}`, 5000);
   }
   rmSync(folder, { recursive: true });
 });
@@ -120,14 +122,5 @@ function isRunning(pid: number): boolean {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch {
     return false;
-  }
-}
-
-/** A killed process may take a moment to go. */
-async function until(isTrue: () => boolean, deadlineMs: number): Promise<void> {
-  const endMs = performance.now() + deadlineMs;
-  while (!isTrue()) {
-    assert.ok(performance.now() < endMs, `not within ${deadlineMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -4,7 +4,8 @@ import { SystemClock } from '../../src/concurrent/clock.ts';
 import { SimulatedDevice } from '../../src/device/simulated-device.ts';
 import { BypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
 import { claimAddress } from '../../src/transport/bypass/claim-address.ts';
-import { ADDRESS_A, NO_LISTENER } from '../support/bypass-pair.ts';
+import { ADDRESS_A } from '../support/bypass-pair.ts';
+import { NO_LISTENER } from '../support/datagrams.ts';
 
 const OPTIONS = { address: ADDRESS_A, prefixLength: 24, gatewayAddress: 0, addressProbes: 3 };
 

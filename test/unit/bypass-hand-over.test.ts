@@ -6,15 +6,8 @@ import { Region } from '../../src/memory/region.ts';
 import type { BypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
 import { HandOverRings } from '../../src/transport/bypass/hand-over.ts';
 import { HandOverRing } from '../../src/transport/bypass/hand-over-ring.ts';
-import {
-  ADDRESS_A,
-  ADDRESS_B,
-  burstOf,
-  bypassTransport,
-  endpointOptions,
-  NO_LISTENER,
-  Recorder,
-} from '../support/bypass-pair.ts';
+import { ADDRESS_A, ADDRESS_B, bypassTransport } from '../support/bypass-pair.ts';
+import { burstOf, endpointOptions, NO_LISTENER, Recorder } from '../support/datagrams.ts';
 import { arpFrame, udpFrame } from '../support/frames.ts';
 
 const EVEN_PORT = 40100;

@@ -4,7 +4,8 @@ import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { SimulatedDevice } from '../../src/device/simulated-device.ts';
 import type { BypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
 import type { EndpointOptions } from '../../src/transport/transport.ts';
-import { burstOf, bypassTransport, endpointOptions, NO_LISTENER, Recorder } from '../support/bypass-pair.ts';
+import { bypassTransport } from '../support/bypass-pair.ts';
+import { burstOf, endpointOptions, NO_LISTENER, Recorder } from '../support/datagrams.ts';
 
 const PORT = 40456;
 const GROUP = 0xe0141e27 | 0;

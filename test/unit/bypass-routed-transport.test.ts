@@ -4,7 +4,8 @@ import { SimulatedClock } from '../../src/concurrent/clock.ts';
 import { SimulatedDevice } from '../../src/device/simulated-device.ts';
 import type { BypassTransport } from '../../src/transport/bypass/bypass-transport.ts';
 import { RoutedTransport } from '../../src/transport/bypass/routed-transport.ts';
-import { burstOf, bypassTransport, endpointOptions, NO_LISTENER, Recorder } from '../support/bypass-pair.ts';
+import { bypassTransport } from '../support/bypass-pair.ts';
+import { burstOf, endpointOptions, NO_LISTENER, Recorder } from '../support/datagrams.ts';
 
 // One host with two cards, and a neighbour at each: 10.0.0.1 ↔ 10.0.0.2, 10.1.0.1 ↔ 10.1.0.2.
 const OURS = [0x0a000001, 0x0a010001] as const;

@@ -8,7 +8,8 @@ import { BypassTransport } from '../../src/transport/bypass/bypass-transport.ts'
 import { RoutedTransport } from '../../src/transport/bypass/routed-transport.ts';
 import { parseIpAddress } from '../../src/util/ip-text.ts';
 import { formatIpv4, parseIpv4 } from '../../src/util/ipv4.ts';
-import { burstOf, bypassTransport, endpointOptions, NO_LISTENER, Recorder } from '../support/bypass-pair.ts';
+import { bypassTransport } from '../support/bypass-pair.ts';
+import { burstOf, endpointOptions, NO_LISTENER, Recorder } from '../support/datagrams.ts';
 
 const at = (text: string): number => parseIpv4(text)!;
 const FIRST = at('10.0.0.1');

@@ -7,13 +7,10 @@ import {
   ADDRESS_A,
   ADDRESS_B,
   type BypassPair,
-  burstOf,
   bypassPair,
   bypassTransport,
-  endpointOptions,
-  NO_LISTENER,
-  Recorder,
 } from '../support/bypass-pair.ts';
+import { burstOf, endpointOptions, NO_LISTENER, Recorder } from '../support/datagrams.ts';
 import { arpFrame, receivedFrames } from '../support/frames.ts';
 
 const PORT = 40123;

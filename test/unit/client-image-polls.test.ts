@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { ConcurrentAppender } from '../../src/client/concurrent-appender.ts';
 import { ControlledFragmentAssembler } from '../../src/client/controlled-fragment-assembler.ts';
 import { ControlledPollAction } from '../../src/client/fragment-handler.ts';
 import type { Image } from '../../src/client/image.ts';
@@ -9,39 +8,26 @@ import {
   ImageControlledFragmentAssembler,
   ImageFragmentAssembler,
 } from '../../src/client/image-fragment-assembler.ts';
-import { getPosition } from '../../src/memory/position.ts';
-import { TestLog } from '../support/client-logs.ts';
+import { PublishedLog } from '../support/client-logs.ts';
 
 const { ABORT, BREAK, COMMIT, CONTINUE } = ControlledPollAction;
 const TERM_LENGTH = 65_536;
 const FRAME = 64;
 const LONG = Buffer.from(Array.from({ length: 8_000 }, (_, i) => i & 0xff));
 
-let log: TestLog;
-let appender: ConcurrentAppender;
+let log: PublishedLog;
 let image: Image;
 
 function open(startPosition = 0): void {
-  log = new TestLog({ startPosition });
-  appender = new ConcurrentAppender(log.log, log.limit, 11, 22);
+  log = new PublishedLog({ startPosition });
   image = log.image();
 }
 beforeEach(() => open());
 afterEach(() => log.close());
 
-function publish(...messages: (string | Buffer)[]): void {
-  for (const message of messages) {
-    const bytes = Buffer.from(message);
-    assert.ok(appender.append(bytes, 0, bytes.length, null) >= 0);
-  }
-}
-
-/** What the driver sees. */
-const published = () => getPosition(log.counters.i32, log.position.index);
-
 describe('Image.boundedControlledPoll', () => {
   test('stops at the bound, at the fragment limit and when told', () => {
-    publish('a', 'b', 'c', 'd');
+    log.publish('a', 'b', 'c', 'd');
     const seen: string[] = [];
     const poll = (limitPosition: number, fragmentLimit = 10, action: ControlledPollAction = CONTINUE) =>
       image.boundedControlledPoll(
@@ -54,14 +40,14 @@ describe('Image.boundedControlledPoll', () => {
       );
     assert.equal(poll(0), 0);
     assert.equal(poll(2 * FRAME, 10, ABORT), 0);
-    assert.equal(published(), 0);
+    assert.equal(log.readPosition, 0);
     assert.equal(poll(2 * FRAME), 2);
-    assert.equal(published(), 2 * FRAME);
+    assert.equal(log.readPosition, 2 * FRAME);
     assert.equal(poll(2 * FRAME), 0);
     assert.equal(poll(2 ** 40, 10, BREAK), 1);
     assert.equal(poll(2 ** 40, 1, COMMIT), 1);
     assert.deepEqual(seen, ['a', 'a', 'b', 'c', 'd']);
-    assert.equal(published(), 4 * FRAME);
+    assert.equal(log.readPosition, 4 * FRAME);
   });
 });
 
@@ -81,7 +67,7 @@ describe('Image.controlledPeek', () => {
   };
 
   test('shows fragments and stays where it is', () => {
-    publish('a', 'b', 'c');
+    log.publish('a', 'b', 'c');
     assert.deepEqual(
       peek(0, 2 ** 40, () => CONTINUE),
       { seen: ['a', 'b', 'c'], position: 3 * FRAME },
@@ -91,9 +77,9 @@ describe('Image.controlledPeek', () => {
       { seen: ['b'], position: 2 * FRAME },
     );
     assert.equal(image.position, 0);
-    assert.equal(published(), 0);
+    assert.equal(log.readPosition, 0);
     image.position = 2 * FRAME;
-    assert.equal(published(), 2 * FRAME);
+    assert.equal(log.readPosition, 2 * FRAME);
     assert.equal(
       image.poll(() => {}, 10),
       1,
@@ -101,7 +87,7 @@ describe('Image.controlledPeek', () => {
   });
 
   test('returns where whole messages end, whatever ended it', () => {
-    publish('a', LONG, 'z');
+    log.publish('a', LONG, 'z');
     const longEnd = FRAME + 5 * 1_408 + 1_152;
     assert.equal(peek(0, FRAME + 1_408, () => CONTINUE).position, FRAME);
     assert.equal(peek(0, 2 ** 40, (text) => (text === 'z' ? ABORT : CONTINUE)).position, longEnd);
@@ -112,14 +98,14 @@ describe('Image.controlledPeek', () => {
   test('skips padding and ends with the term', () => {
     log.close();
     open(TERM_LENGTH - FRAME - 32);
-    publish('a');
-    assert.ok(appender.append(Buffer.alloc(100), 0, 100, null) < 0);
+    log.publish('a');
+    assert.ok(log.appender.append(Buffer.alloc(100), 0, 100, null) < 0);
     const result = peek(TERM_LENGTH - FRAME - 32, 2 ** 40, () => CONTINUE);
     assert.deepEqual(result, { seen: ['a'], position: TERM_LENGTH });
   });
 
   test('refuses positions it cannot be at', () => {
-    publish('a', 'b');
+    log.publish('a', 'b');
     image.poll(() => {}, 1);
     for (const position of [0, FRAME + 1, TERM_LENGTH + 32, Number.NaN]) {
       assert.throws(() => peek(position, 2 ** 40, () => CONTINUE), RangeError);
@@ -138,11 +124,11 @@ describe('Image.position', () => {
   test('can be set to the end of the term, from where reading goes on in the next one', () => {
     log.close();
     open(TERM_LENGTH - FRAME - 32);
-    publish('a');
-    assert.ok(appender.append(Buffer.alloc(100), 0, 100, null) < 0);
-    publish('b');
+    log.publish('a');
+    assert.ok(log.appender.append(Buffer.alloc(100), 0, 100, null) < 0);
+    log.publish('b');
     image.position = TERM_LENGTH;
-    assert.equal(published(), TERM_LENGTH);
+    assert.equal(log.readPosition, TERM_LENGTH);
     let received = '';
     image.poll((buffer, offset) => {
       received += String.fromCharCode(buffer[offset]!);
@@ -154,7 +140,7 @@ describe('Image.position', () => {
 
 describe('Image.blockPoll', () => {
   test('hands over whole frames, as many as fit', () => {
-    publish('a', 'b', 'c');
+    log.publish('a', 'b', 'c');
     const blocks: number[][] = [];
     const poll = (limit: number) =>
       image.blockPoll((buffer, offset, length, sessionId, termId) => {
@@ -163,7 +149,7 @@ describe('Image.blockPoll', () => {
       }, limit);
     assert.equal(poll(FRAME - 1), 0);
     assert.equal(poll(3 * FRAME - 1), 2 * FRAME);
-    assert.equal(published(), 2 * FRAME);
+    assert.equal(log.readPosition, 2 * FRAME);
     assert.equal(poll(TERM_LENGTH), FRAME);
     assert.equal(poll(TERM_LENGTH), 0);
     assert.deepEqual(blocks, [
@@ -175,9 +161,9 @@ describe('Image.blockPoll', () => {
   test('hands padding over alone, and goes on in the next term', () => {
     log.close();
     open(TERM_LENGTH - FRAME - 32);
-    publish('a');
-    assert.ok(appender.append(Buffer.alloc(100), 0, 100, null) < 0);
-    publish('b');
+    log.publish('a');
+    assert.ok(log.appender.append(Buffer.alloc(100), 0, 100, null) < 0);
+    log.publish('b');
     const lengths: number[] = [];
     const poll = () =>
       image.blockPoll((_buffer, _offset, length, _sessionId, termId) => lengths.push(length, termId), 4_096);
@@ -187,7 +173,7 @@ describe('Image.blockPoll', () => {
   });
 
   test('counts a block as read whose handler throws', () => {
-    publish('a');
+    log.publish('a');
     assert.throws(
       () =>
         image.blockPoll(() => {
@@ -199,13 +185,13 @@ describe('Image.blockPoll', () => {
       image.blockPoll(() => assert.fail(), 100),
       0,
     );
-    assert.equal(published(), FRAME);
+    assert.equal(log.readPosition, FRAME);
   });
 
   test('names the file and the place in it', () => {
     log.close();
     open(TERM_LENGTH + 96);
-    publish('hello');
+    log.publish('hello');
     const fileBytes = Buffer.alloc(FRAME);
     let file = -1;
     const length = image.filePoll((fd, fileOffset, buffer, offset, blockLength) => {
@@ -231,11 +217,11 @@ describe('assemblers', () => {
       if (length > 1) assert.deepEqual(Buffer.from(buffer.subarray(offset, offset + length)), LONG);
       seen.push(length, header.position);
     });
-    publish('a', LONG, LONG, 'b');
+    log.publish('a', LONG, LONG, 'b');
     while (image.poll(assembler.handler, 2) > 0);
     const end = FRAME + 5 * 1_408 + 1_152;
     assert.deepEqual(seen, [1, FRAME, 8_000, end, 8_000, 2 * end - FRAME, 1, 2 * end]);
-    publish(LONG);
+    log.publish(LONG);
     image.poll(assembler.handler, 2);
     assembler.clear();
     while (image.poll(assembler.handler, 10) > 0);
@@ -254,11 +240,11 @@ describe('assemblers', () => {
         seen.push(length, header.position);
         return script.shift()!;
       });
-      publish('a', LONG, 'b');
+      log.publish('a', LONG, 'b');
       for (let i = 0; i < 6; i++) image.controlledPoll(assembler.handler, 100);
       const end = FRAME + 5 * 1_408 + 1_152;
       assert.deepEqual(seen, [1, FRAME, 1, FRAME, 8_000, end, 8_000, end, 8_000, end, 1, end + FRAME]);
-      assert.equal(published(), end + FRAME);
+      assert.equal(log.readPosition, end + FRAME);
     });
   }
 });

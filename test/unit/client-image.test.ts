@@ -1,43 +1,29 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { ConcurrentAppender } from '../../src/client/concurrent-appender.ts';
 import { FragmentAssembler } from '../../src/client/fragment-assembler.ts';
 import { ControlledPollAction } from '../../src/client/fragment-handler.ts';
 import type { Image } from '../../src/client/image.ts';
-import { getPosition } from '../../src/memory/position.ts';
-import { TestLog } from '../support/client-logs.ts';
+import { PublishedLog } from '../support/client-logs.ts';
 
 const TERM_LENGTH = 65_536;
 const FRAME = 64;
 const ignore = () => {};
 
-let log: TestLog;
-let appender: ConcurrentAppender;
+let log: PublishedLog;
 let image: Image;
 
 function open(startPosition = 0): void {
-  log = new TestLog({ startPosition });
-  appender = new ConcurrentAppender(log.log, log.limit, 11, 22);
+  log = new PublishedLog({ startPosition });
   image = log.image();
 }
 beforeEach(() => open());
 afterEach(() => log.close());
 
-function publish(...messages: string[]): void {
-  for (const message of messages) {
-    const bytes = Buffer.from(message);
-    assert.ok(appender.append(bytes, 0, bytes.length, null) >= 0);
-  }
-}
-
-/** What the driver sees. */
-const published = () => getPosition(log.counters.i32, log.position.index);
-
 describe('Image.poll', () => {
   test('stops at the fragment limit and tells the driver how far it came', () => {
-    publish('a', 'b', 'c');
+    log.publish('a', 'b', 'c');
     assert.equal(image.poll(ignore, 2), 2);
-    assert.equal(published(), 2 * FRAME);
+    assert.equal(log.readPosition, 2 * FRAME);
     assert.equal(image.position, 2 * FRAME);
     assert.equal(image.poll(ignore, 2), 1);
     assert.equal(image.poll(ignore, 2), 0);
@@ -47,7 +33,7 @@ describe('Image.poll', () => {
   test('starts at the position it joined at', () => {
     log.close();
     open(3 * TERM_LENGTH + 96);
-    publish('x');
+    log.publish('x');
     const positions: number[] = [];
     image.poll((_buffer, offset, length, header) => positions.push(offset, length, header.position), 10);
     assert.equal(image.joinPosition, 3 * TERM_LENGTH + 96);
@@ -57,12 +43,12 @@ describe('Image.poll', () => {
   test('does not cross the end of a term, nor count padding', () => {
     log.close();
     open(TERM_LENGTH - FRAME - 32);
-    publish('a');
-    assert.ok(appender.append(Buffer.alloc(100), 0, 100, null) < 0);
-    publish('b');
+    log.publish('a');
+    assert.ok(log.appender.append(Buffer.alloc(100), 0, 100, null) < 0);
+    log.publish('b');
     assert.equal(image.poll(ignore, 10), 1);
     assert.equal(image.position, TERM_LENGTH);
-    assert.equal(published(), TERM_LENGTH);
+    assert.equal(log.readPosition, TERM_LENGTH);
     assert.equal(image.poll(ignore, 10), 1);
     assert.equal(image.position, TERM_LENGTH + FRAME);
   });
@@ -71,19 +57,19 @@ describe('Image.poll', () => {
     log.close();
     open(2 ** 32 - TERM_LENGTH);
     const message = Buffer.alloc(1_344);
-    let last = published();
+    let last = log.readPosition;
     while (last < 2 ** 32 + TERM_LENGTH) {
-      appender.append(message, 0, message.length, null);
+      log.appender.append(message, 0, message.length, null);
       image.poll(ignore, 10);
       log.advanceLimit();
-      assert.ok(published() >= last);
-      last = published();
+      assert.ok(log.readPosition >= last);
+      last = log.readPosition;
       assert.equal(last, image.position);
     }
   });
 
   test('lets errors of the handler out and counts that fragment as read', () => {
-    publish('a', 'b');
+    log.publish('a', 'b');
     assert.throws(
       () =>
         image.poll(() => {
@@ -94,11 +80,11 @@ describe('Image.poll', () => {
     const received: string[] = [];
     image.poll((buffer, offset) => received.push(String.fromCharCode(buffer[offset]!)), 10);
     assert.deepEqual(received, ['b']);
-    assert.equal(published(), 2 * FRAME);
+    assert.equal(log.readPosition, 2 * FRAME);
   });
 
   test('stops at a bound', () => {
-    publish('a', 'b', 'c');
+    log.publish('a', 'b', 'c');
     assert.equal(image.boundedPoll(ignore, 0, 10), 0);
     assert.equal(image.boundedPoll(ignore, FRAME + 1, 10), 2);
     assert.equal(image.boundedPoll(ignore, FRAME, 10), 0);
@@ -114,7 +100,7 @@ describe('Image.poll', () => {
   });
 
   test('reads nothing, and does not move, once it is closed', () => {
-    publish('a', 'b');
+    log.publish('a', 'b');
     image.poll(() => image.internalClose(), 10);
     assert.equal(image.isClosed, true);
     assert.equal(image.position, FRAME);
@@ -123,20 +109,20 @@ describe('Image.poll', () => {
       image.controlledPoll(() => ControlledPollAction.CONTINUE, 10),
       0,
     );
-    assert.equal(published(), 0);
+    assert.equal(log.readPosition, 0);
     assert.equal(image.activeTransportCount, 0);
   });
 });
 
 describe('Image.controlledPoll', () => {
   test('does as the handler says', () => {
-    publish('a', 'b', 'c', 'd');
+    log.publish('a', 'b', 'c', 'd');
     const { ABORT, BREAK, COMMIT, CONTINUE } = ControlledPollAction;
     const script: ControlledPollAction[] = [CONTINUE, ABORT, BREAK, COMMIT, CONTINUE];
     const seen: [string, number][] = [];
     const poll = () =>
       image.controlledPoll((buffer, offset) => {
-        seen.push([String.fromCharCode(buffer[offset]!), published()]);
+        seen.push([String.fromCharCode(buffer[offset]!), log.readPosition]);
         return script.shift()!;
       }, 10);
     assert.equal(poll(), 1);
@@ -151,7 +137,7 @@ describe('Image.controlledPoll', () => {
       ['c', 2 * FRAME],
       ['d', 3 * FRAME],
     ]);
-    assert.equal(published(), 4 * FRAME);
+    assert.equal(log.readPosition, 4 * FRAME);
   });
 });
 
@@ -164,9 +150,9 @@ describe('FragmentAssembler', () => {
       seen.push([length, header.frameLength, header.flags, header.termOffset, header.position]);
       if (length > 1) assert.deepEqual(Buffer.from(buffer.subarray(offset, offset + length)), long);
     });
-    publish('a');
-    assert.ok(appender.append(long, 0, long.length, null) >= 0);
-    publish('b');
+    log.publish('a');
+    log.publish(long);
+    log.publish('b');
     while (image.poll(assembler.handler, 2) > 0);
     const end = FRAME + 5 * 1_408 + 1_152;
     assert.deepEqual(seen, [
@@ -180,14 +166,14 @@ describe('FragmentAssembler', () => {
     let messages = 0;
     const assembler = new FragmentAssembler(() => messages++);
     for (const skipped of [0, 2]) {
-      assert.ok(appender.append(long, 0, long.length, null) >= 0);
+      log.publish(long);
       let fragment = 0;
       image.poll((buffer, offset, length, header) => {
         if (fragment++ !== skipped) assembler.handler(buffer, offset, length, header);
       }, 6);
       assert.equal(messages, 0);
     }
-    assert.ok(appender.append(long, 0, long.length, null) >= 0);
+    log.publish(long);
     while (image.poll(assembler.handler, 10) > 0);
     assert.equal(messages, 1);
   });
@@ -195,7 +181,7 @@ describe('FragmentAssembler', () => {
   test('forgets a session when told', () => {
     let messages = 0;
     const assembler = new FragmentAssembler(() => messages++);
-    appender.append(long, 0, long.length, null);
+    log.appender.append(long, 0, long.length, null);
     image.poll(assembler.handler, 3);
     assert.equal(assembler.freeSessionBuffer(11), true);
     assert.equal(assembler.freeSessionBuffer(11), false);

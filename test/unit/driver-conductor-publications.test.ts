@@ -303,7 +303,7 @@ test('should take ports for control=host:0 from the range and give them back', (
 
 test('should answer with the reason when the endpoint cannot be opened, and leave nothing behind', (t) => {
   const bench = new ConductorBench(t);
-  bench.network.opensEndpoints = false;
+  bench.network.answers = false;
   const correlationId = bench.send({ type: 'addPublication', streamId: 10, channel: UDP });
   assert.deepEqual(bench.run(), []);
   const { endpointId } = bench.network.last('addSendEndpoint');
@@ -319,7 +319,7 @@ test('should answer with the reason when the endpoint cannot be opened, and leav
   assert.equal(bench.labels().size, 0);
   assert.deepEqual(bench.errorLog(), [`(11) ${error.message}`]);
 
-  bench.network.opensEndpoints = true;
+  bench.network.answers = true;
   only(bench.call({ type: 'addPublication', streamId: 10, channel: UDP }).events, 'publicationReady');
 });
 
@@ -330,7 +330,7 @@ test('should ask to try again while the endpoint is closing, and not log that', 
     streamId: 10,
     channel: UDP,
   });
-  bench.network.opensEndpoints = false;
+  bench.network.answers = false;
   bench.call({ type: 'removePublication', registrationId, revoke: false });
   bench.network.emit({ kind: 'streamReleased', registrationId });
   bench.run();
@@ -416,7 +416,7 @@ test('should choose session ids outside the reserved range, each once', (t) => {
 
 test('should carry out no command before the one that waits for an endpoint', (t) => {
   const bench = new ConductorBench(t);
-  bench.network.opensEndpoints = false;
+  bench.network.answers = false;
   const first = bench.send({ type: 'addPublication', streamId: 10, channel: UDP });
   const second = bench.send({ type: 'addPublication', streamId: 10, channel: IPC });
   assert.deepEqual(bench.run(), []);

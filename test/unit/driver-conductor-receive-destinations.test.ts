@@ -111,7 +111,7 @@ test('should pass the control address of a destination on', (t) => {
 
 test('should answer when the network agent could not open a destination', (t) => {
   const { bench, registrationId } = subscribed(t);
-  bench.network.opensEndpoints = false;
+  bench.network.answers = false;
   bench.send({ ...ADD, registrationId, channel: FIRST });
   assert.deepEqual(bench.run(), []);
   const { destinationId } = bench.network.last('addReceiveDestination');

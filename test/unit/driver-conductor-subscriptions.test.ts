@@ -132,7 +132,7 @@ test('should refuse a window that the socket cannot hold', (t) => {
 
 test('should compare the window with what the system gave where nobody asked for a buffer', (t) => {
   const bench = new ConductorBench(t, { socketSoRcvbuf: 0 });
-  bench.network.opensEndpoints = false;
+  bench.network.answers = false;
   bench.send({ ...SUBSCRIBE, channel: UDP });
   bench.run();
   const open = opened(bench.network.last('addReceiveEndpoint'));
@@ -207,6 +207,21 @@ test('should not announce an image to a subscription that has left meanwhile', (
     joinPosition: 0,
   });
   assert.deepEqual(bench.run(), []);
+});
+
+test('should give the counter of a subscriber that left to nobody else before the network agent has let go of it', (t) => {
+  const bench = new ConductorBench(t, { countersFreeToReuseTimeoutNs: 0 });
+  bench.call({ type: 'addPublication', streamId: 10, channel: IPC });
+  const { correlationId } = bench.call({ ...SUBSCRIBE, channel: IPC });
+  const { counterId } = bench.network.last('addSubscriber').subscriber;
+  bench.network.answers = false;
+  bench.call({ type: 'removeSubscription', registrationId: correlationId });
+  bench.call({ ...SUBSCRIBE, channel: IPC });
+  assert.notEqual(bench.network.last('addSubscriber').subscriber.counterId, counterId);
+  bench.network.emit({ kind: 'subscriberRemoved', counterId });
+  bench.run();
+  bench.call({ ...SUBSCRIBE, channel: IPC });
+  assert.equal(bench.network.last('addSubscriber').subscriber.counterId, counterId);
 });
 
 test('should match sessions: one, or every one', (t) => {

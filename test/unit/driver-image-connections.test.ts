@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { Region } from '../../src/memory/region.ts';
-import { FLAG_EOS, FLAG_REVOKED, FLAG_UNFRAGMENTED, writeHeartbeat } from '../../src/protocol/data-frame.ts';
-import { TYPE_DATA } from '../../src/protocol/frame.ts';
-import { writeSetup } from '../../src/protocol/setup-frame.ts';
-import { ScriptedTransport, type SentDatagram } from '../support/scripted-transport.ts';
-import {
-  endpointOptions,
-  INITIAL_TERM_ID,
-  MTU,
-  SESSION_ID,
-  STREAM_ID,
-  TERM_LENGTH,
-  TestAgent,
-  TestDirectory,
-} from '../support/stream-fixtures.ts';
+import { FLAG_EOS, FLAG_REVOKED } from '../../src/protocol/data-frame.ts';
+import { data, ERR, heartbeat, NAK, ofType, SM, setup } from '../support/image-frames.ts';
+import { ScriptedTransport } from '../support/scripted-transport.ts';
+import { endpointOptions, STREAM_ID, TestAgent, TestDirectory } from '../support/stream-fixtures.ts';
 
-const SM = 3;
-const NAK = 2;
-const ERR = 4;
 const SEND_SETUP = 0x80;
 const LOOPBACK = 0x7f000001;
 /** Senders, and where they are. */
@@ -29,31 +15,6 @@ const MS = 1e6;
 const directory = new TestDirectory();
 let logCount = 0;
 after(() => directory.close());
-
-const scratch = Region.allocate(4096);
-
-function heartbeat(position: number, flags = 0): Buffer {
-  const offset = position % TERM_LENGTH;
-  const termId = INITIAL_TERM_ID + Math.floor(position / TERM_LENGTH);
-  const all = FLAG_UNFRAGMENTED | flags;
-  const length = writeHeartbeat(scratch.view, 0, all, offset, SESSION_ID, STREAM_ID, termId);
-  return Buffer.from(scratch.bytes.subarray(0, length));
-}
-
-function data(position: number, length = 128): Buffer {
-  const datagram = Buffer.alloc(length, 0x5a);
-  heartbeat(position).copy(datagram);
-  datagram.writeInt32LE(length, 0);
-  datagram.writeUInt16LE(TYPE_DATA, 6);
-  return datagram;
-}
-
-function setup(): Buffer {
-  const { view } = scratch;
-  const termId = INITIAL_TERM_ID;
-  const length = writeSetup(view, 0, 0, 0, SESSION_ID, STREAM_ID, termId, termId, TERM_LENGTH, MTU, 0);
-  return Buffer.from(scratch.bytes.subarray(0, length));
-}
 
 /** An endpoint with destinations, as many as a test adds. Number 0 of the transport is the first. */
 class Receiver {
@@ -112,10 +73,6 @@ class Receiver {
   }
 }
 
-function ofType(sent: SentDatagram[], type: number): SentDatagram[] {
-  return sent.filter(({ view }) => view.getUint16(6, true) === type);
-}
-
 /** Two destinations, an image that came through the first, and a frame that came through each. */
 function merged(): Receiver {
   const receiver = new Receiver();
@@ -158,16 +115,16 @@ test('should ask for a setup through the destination that the data came by', () 
   using receiver = new Receiver();
   receiver.addDestination(11, 20001);
   receiver.addDestination(12, 20002);
-  receiver.receive(1, data(0), B);
+  receiver.receive(1, data(0, 128), B);
   assert.deepEqual(receiver.takeWays(SM), [[20002, B]]);
 });
 
 test('should merge what comes by several ways into one stream', () => {
   using receiver = merged();
-  receiver.receive(0, data(0), A);
-  receiver.receive(1, data(128), B);
-  receiver.receive(0, data(128), A);
-  receiver.receive(1, data(256), B);
+  receiver.receive(0, data(0, 128), A);
+  receiver.receive(1, data(128, 128), B);
+  receiver.receive(0, data(128, 128), A);
+  receiver.receive(1, data(256, 128), B);
   assert.equal(receiver.position, 384);
   assert.equal(receiver.agent.counter(14).get(), 0, 'invalid packets');
 });
@@ -184,7 +141,7 @@ test('should tell every sender what was consumed, each through its destination',
 
 test('should ask every sender for what is missing', () => {
   using receiver = merged();
-  receiver.receive(0, data(128), A);
+  receiver.receive(0, data(128, 128), A);
   receiver.agent.run(1);
   assert.deepEqual(receiver.takeWays(NAK), [
     [20001, A],
@@ -222,7 +179,7 @@ test('should forget a way with its destination, and take another in its place', 
   receiver.addDestination(13, 20003);
   receiver.agent.run(201);
   assert.deepEqual(receiver.takeWays(SM), [[20002, B]], 'nobody was heard there yet');
-  receiver.receive(2, data(0), 9003);
+  receiver.receive(2, data(0, 128), 9003);
   receiver.agent.run(201);
   assert.deepEqual(receiver.takeWays(SM), [
     [20003, 9003],
@@ -233,7 +190,7 @@ test('should forget a way with its destination, and take another in its place', 
 
 test('should take the stream for ended when every destination said so', () => {
   using receiver = merged();
-  receiver.receive(0, data(0), A);
+  receiver.receive(0, data(0, 128), A);
   const open = receiver.endOfStreamPosition();
   receiver.receive(0, heartbeat(128, FLAG_EOS), A);
   assert.equal(receiver.endOfStreamPosition(), open);
@@ -294,7 +251,7 @@ test('should answer the control address instead of the source', () => {
   receiver.addDestination(12, 20002, 30002);
   receiver.transport.takeSent();
   receiver.agent.clock.advanceNs(201 * MS);
-  receiver.receive(1, data(0), B);
+  receiver.receive(1, data(0, 128), B);
   assert.deepEqual(receiver.takeWays(SM), [
     [20001, A],
     [20002, 30002],

@@ -50,7 +50,7 @@ class Ipc {
     const counter = this.agent.claimCounter();
     const subscriber = { counterId: counter.id, tether: true };
     this.agent.command({ kind: 'addSubscriber', registrationId: 1, subscriber });
-    const [event] = this.agent.takeEvents();
+    const event = this.agent.takeEvents().at(-1);
     return { counter, event };
   }
 
@@ -174,6 +174,7 @@ test('a drained publication waits for its subscribers, then is gone', () => {
   ipc.agent.command({ kind: 'removeSubscriber', registrationId: 1, counterId: counter.id });
   ipc.agent.run(2001);
   assert.deepEqual(ipc.agent.takeEvents(), [
+    { kind: 'subscriberRemoved', counterId: counter.id },
     { kind: 'streamUnavailable', registrationId: 1 },
     { kind: 'streamReleased', registrationId: 1 },
   ]);

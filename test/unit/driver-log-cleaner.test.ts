@@ -9,11 +9,42 @@ function dirtyLog(): { cleaner: LogCleaner; dirtyBytes: () => number; close: () 
   const region = Region.allocate(3 * TERM_LENGTH);
   region.bytes.fill(1);
   return {
-    cleaner: new LogCleaner(region, TERM_LENGTH, 0),
+    cleaner: new LogCleaner({ length: 0 }, region, TERM_LENGTH, 0),
     dirtyBytes: () => region.bytes.reduce((sum, byte) => sum + byte, 0),
     close: () => region.close(),
   };
 }
+
+test('what is too much for the caches is cleaned past them, no byte more and no byte less', () => {
+  for (const [from, to] of [
+    [0, 4096],
+    [32, 4096],
+    [96, 8192 - 32],
+    [TERM_LENGTH - 2048, TERM_LENGTH],
+  ] as const) {
+    const region = Region.allocate(3 * TERM_LENGTH);
+    region.bytes.fill(1);
+    const cleaner = new LogCleaner({ length: 2 ** 30 }, region, TERM_LENGTH, from);
+    cleaner.target = to;
+    cleaner.clean();
+    assert.deepEqual([region.bytes.indexOf(0), region.bytes.lastIndexOf(0)], [from, to - 1]);
+    assert.equal(
+      region.bytes.subarray(from, to).every((byte) => byte === 0),
+      true,
+    );
+    region.close();
+  }
+});
+
+test('an agent knows how much it cleans', () => {
+  const logs = { length: 0 };
+  const region = Region.allocate(64);
+  const cleaners = [1, 2].map((terms) => new LogCleaner(logs, region, terms * TERM_LENGTH, 0));
+  assert.equal(logs.length, 9 * TERM_LENGTH);
+  cleaners[1]!.close();
+  assert.equal(logs.length, 3 * TERM_LENGTH);
+  region.close();
+});
 
 describe('cleaning a log bit by bit', () => {
   test('an idle cycle cleans a chunk, and a cycle with messages leaves it alone', () => {

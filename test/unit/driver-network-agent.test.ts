@@ -82,9 +82,15 @@ test('commands about what is not there are harmless', () => {
   agent.command({ kind: 'addInterest', endpointId: 9, streamId: 1, sessionId: null });
   agent.command({ kind: 'removeInterest', endpointId: 9, streamId: 1, sessionId: 4 });
   agent.command({ kind: 'imageNotCreated', endpointId: 9, streamId: 1, sessionId: 4 });
-  agent.command({ kind: 'removeSubscriber', registrationId: 9, counterId: 3 });
   agent.command({ kind: 'rejectImage', registrationId: 9, reason: '' });
   assert.deepEqual(agent.takeEvents(), []);
+  agent.close();
+});
+
+test('a subscriber of a stream that is gone is let go of all the same', () => {
+  const agent = new TestAgent(new ScriptedTransport());
+  agent.command({ kind: 'removeSubscriber', registrationId: 9, counterId: 3 });
+  assert.deepEqual(agent.takeEvents(), [{ kind: 'subscriberRemoved', counterId: 3 }]);
   agent.close();
 });
 

@@ -110,7 +110,7 @@ test('forged receiver ids cannot grow the liveness table', () => {
 test('cleaning stops at the end of a term and never goes back', () => {
   const region = Region.allocate(3 * TERM_LENGTH);
   region.bytes.fill(0xaa);
-  const cleaner = new LogCleaner(region, TERM_LENGTH, TERM_LENGTH - 128);
+  const cleaner = new LogCleaner({ length: 0 }, region, TERM_LENGTH, TERM_LENGTH - 128);
   cleaner.target = TERM_LENGTH + 64;
   cleaner.clean();
   assert.equal(cleaner.position, TERM_LENGTH);
@@ -128,7 +128,7 @@ test('cleaning stops at the end of a term and never goes back', () => {
 test('publishers may go two terms beyond the dirty one only when its cleaning has begun', () => {
   const region = Region.allocate(32);
   const allows = (position: number, limit: number) => {
-    const cleaner = new LogCleaner(region, TERM_LENGTH, position);
+    const cleaner = new LogCleaner({ length: 0 }, region, TERM_LENGTH, position);
     cleaner.limit = limit;
     return cleaner.allowsLimit();
   };

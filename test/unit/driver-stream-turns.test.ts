@@ -31,6 +31,12 @@ describe('the turns of an agent’s streams', () => {
     );
   });
 
+  test('of many streams fewer are visited beside those that have their turn for another reason', () => {
+    const turns = new StreamTurns();
+    assert.equal(turns.begin(STREAMS_PER_CYCLE, 16), STREAMS_PER_CYCLE);
+    assert.equal(turns.begin(STREAMS_PER_CYCLE + 1, 16), 16);
+  });
+
   test('an agent does not idle before every stream was visited in vain', () => {
     const turns = new StreamTurns();
     const count = 2 * STREAMS_PER_CYCLE + 1;

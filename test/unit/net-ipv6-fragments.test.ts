@@ -2,12 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { SimulatedClock } from '../../src/concurrent/clock.ts';
-import { SimulatedDevice } from '../../src/device/simulated-device.ts';
-import type { Region } from '../../src/memory/region.ts';
 import { ICMPV6_CODES } from '../../src/net/icmp-errors.ts';
-import { IpStack } from '../../src/net/ip-stack.ts';
-import { NET_STATISTICS } from '../../src/net/net-statistics.ts';
 import { REASSEMBLY_TIMEOUT_NS, SLOTS } from '../../src/net/reassembly.ts';
 import { READY } from '../../src/net/send-state.ts';
 import { unreachableReport } from '../../src/transport/bypass/bypass-reports.ts';
@@ -30,76 +25,41 @@ import {
   PEER_IPV6,
   udp6Frame,
 } from '../support/ipv6-frames.ts';
+import { payloadOf, ReassemblyBench, wholeDatagram } from '../support/reassembly-bench.ts';
 
 const SECOND_NS = 1e9;
 const GROUP = 'ff15::aa:1';
 const OURS = parseIpAddress(OUR_IPV6)!;
 const PEER = parseIpAddress(PEER_IPV6)!;
 
-let device: SimulatedDevice;
-let peer: SimulatedDevice;
-let stack: IpStack;
-let clock: SimulatedClock;
-let whole: string[];
-
-const listener = { onUdp: (): void => assert.fail('only pieces come') };
+let bench: ReassemblyBench;
 
 beforeEach(() => {
-  [device, peer] = SimulatedDevice.pair({ mtu: 1500, ringLength: 1024 });
-  clock = new SimulatedClock();
   const ipv6 = { addresses: [{ address: OURS, prefixLength: 64 }], gatewayAddress: 0 };
-  stack = new IpStack(device, { address: OUR_ADDRESS, prefixLength: 24, gatewayAddress: 0, ipv6 }, clock);
-  whole = [];
-  stack.reassemble({
-    onReassembledUdp: (
-      region: Region,
-      offset: number,
-      length: number,
-      source: number,
-      sourcePort: number,
-      destination: number,
-      port: number,
-    ): void => {
-      const hosts = `${formatIpAddress(source)} ${sourcePort} ${formatIpAddress(destination)} ${port}`;
-      whole.push(`${hosts} ${region.bytes.toString('latin1', offset, offset + length)}`);
-    },
-  });
+  bench = new ReassemblyBench({ ipv6 });
   for (let tenth = 0; tenth < 20; tenth++) {
-    stack.flush();
-    clock.advanceNs(SECOND_NS / 10);
+    bench.stack.flush();
+    bench.clock.advanceNs(SECOND_NS / 10);
   }
-  stack.flush();
+  bench.stack.flush();
 });
 
-function take(...frames: Buffer[]): void {
-  for (const frame of frames) assert.equal(device.inject(frame), true);
-  while (stack.receive(listener) > 0);
-}
-
-function count(name: string): number {
-  return stack.statistics[NET_STATISTICS.indexOf(name)]!;
-}
-
-function payloadOf(length: number, seed: number): Buffer {
-  return Buffer.from(Array.from({ length }, (_, i) => (i * 31 + seed + (i >> 8)) & 0xff));
-}
-
 function delivered(payload: Buffer, source = PEER_IPV6, destination = OUR_IPV6): string {
-  return `${source} 4000 ${destination} 5000 ${payload.toString('latin1')}`;
+  return wholeDatagram(payload, parseIpAddress(source)!, parseIpAddress(destination)!);
 }
 
 describe('a datagram of IPv6 in pieces', () => {
   test('is put together, however long, to us and to a group', () => {
     const longest = payloadOf(65_527, 1);
-    take(...fragments6(udp6Frame(longest), 1448));
+    bench.take(...fragments6(udp6Frame(longest), 1448));
     const other = payloadOf(2000, 2);
-    stack.joinGroup(parseIpAddress(GROUP)!);
-    take(...fragments6(udp6Frame(other, { destination: GROUP }), 1232, 2));
-    assert.deepEqual(whole, [delivered(longest), delivered(other, PEER_IPV6, GROUP)]);
-    assert.equal(count('ipv6Reassembled'), 2);
-    assert.equal(count('ipv6Fragments'), 46 + 2);
-    assert.equal(count('rxDatagrams'), 2);
-    assert.equal(count('ipv4Reassembled'), 0);
+    bench.stack.joinGroup(parseIpAddress(GROUP)!);
+    bench.take(...fragments6(udp6Frame(other, { destination: GROUP }), 1232, 2));
+    assert.deepEqual(bench.whole, [delivered(longest), delivered(other, PEER_IPV6, GROUP)]);
+    assert.equal(bench.count('ipv6Reassembled'), 2);
+    assert.equal(bench.count('ipv6Fragments'), 46 + 2);
+    assert.equal(bench.count('rxDatagrams'), 2);
+    assert.equal(bench.count('ipv4Reassembled'), 0);
   });
 
   test('comes in any order, between pieces of others and of IPv4, and some pieces twice', () => {
@@ -114,30 +74,22 @@ describe('a datagram of IPv6 in pieces', () => {
         fc.array(datagram, { minLength: 1, maxLength: 8 }),
         fc.integer({ min: 1, max: 2 ** 30 }),
         (datagrams, seed) => {
-          whole = [];
-          clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
-          const prng = new Prng(seed);
-          const pieces = datagrams.flatMap(({ length, blocks, source, isIpv6 }, identification) => {
+          bench.whole = [];
+          bench.clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
+          const pieces = datagrams.map(({ length, blocks, source, isIpv6 }, identification) => {
             const payload = payloadOf(length, identification);
             const pieceLength = 8 * Math.min(blocks, Math.max(1, (length >> 3) - 1));
-            const all = isIpv6
+            return isIpv6
               ? fragments6(udp6Frame(payload, { source }), pieceLength, identification)
               : fragments(udpFrame(payload, { identification }), pieceLength);
-            return all.map((piece) => ({ piece, identification }));
           });
-          const left = datagrams.map((_, i) => pieces.filter((piece) => piece.identification === i).length);
-          while (pieces.length > 0) {
-            const { piece, identification } = pieces.splice(prng.nextBelow(pieces.length), 1)[0]!;
-            take(piece);
-            // Once the datagram is whole a piece of it would begin another.
-            if (--left[identification]! > 0 && prng.nextBelow(3) === 0) take(piece);
-          }
+          bench.takeInAnyOrder(pieces, new Prng(seed));
           const expected = datagrams.map(({ length, source, isIpv6 }, i) =>
             isIpv6
               ? delivered(payloadOf(length, i), source)
-              : delivered(payloadOf(length, i), formatIpAddress(PEER_ADDRESS), formatIpAddress(OUR_ADDRESS)),
+              : wholeDatagram(payloadOf(length, i), PEER_ADDRESS, OUR_ADDRESS),
           );
-          assert.deepEqual(whole.sort(), expected.sort());
+          assert.deepEqual(bench.whole.sort(), expected.sort());
         },
       ),
       { numRuns: 200 },
@@ -158,50 +110,50 @@ describe('a datagram of IPv6 in pieces', () => {
       [fragment6(frame, Buffer.alloc(0), 0, false), ...pieces],
     ];
     for (const [i, frames] of bad.entries()) {
-      take(...frames);
-      assert.deepEqual(whole, [], `case ${i}`);
-      assert.equal(count('ipv6ReassembliesRefused'), i + 1, `case ${i}`);
-      clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
+      bench.take(...frames);
+      assert.deepEqual(bench.whole, [], `case ${i}`);
+      assert.equal(bench.count('ipv6ReassembliesRefused'), i + 1, `case ${i}`);
+      bench.clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
     }
-    take(...pieces);
-    assert.equal(whole.length, 1);
+    bench.take(...pieces);
+    assert.equal(bench.whole.length, 1);
   });
 
   test('is dropped when it comes out wrong, is not UDP, not for us, or its rest does not come', () => {
     const wrong = fragments6(udp6Frame(payloadOf(3000, 5)), 1448, 1);
     wrong[1]![200]! ^= 1;
-    take(
+    bench.take(
       ...wrong,
       ...fragments6(udp6Frame(payloadOf(3000, 6), { checksum: 0 }), 1448, 2),
       ...fragments6(icmpv6Frame(`8000 0000 0001 0002 ${'61'.repeat(2000)}`), 1448, 3),
       ...fragments6(udp6Frame(payloadOf(3000, 7), { destination: '2001:db8::5' }), 1448, 4),
       ...fragments6(udp6Frame(payloadOf(3000, 8), { source: '::' }), 1448, 5),
     );
-    assert.equal(count('udpChecksumWrong'), 2);
-    assert.equal(count('ipv6NotOurs'), 3);
-    assert.equal(count('ipv6SourceInvalid'), 3);
-    assert.equal(count('ipv6Fragments'), 3 + 3 + 2 + 3);
+    assert.equal(bench.count('udpChecksumWrong'), 2);
+    assert.equal(bench.count('ipv6NotOurs'), 3);
+    assert.equal(bench.count('ipv6SourceInvalid'), 3);
+    assert.equal(bench.count('ipv6Fragments'), 3 + 3 + 2 + 3);
     const pieces = fragments6(udp6Frame(payloadOf(4000, 9)), 1448, 6);
-    take(pieces[0]!, pieces[1]!);
-    clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
-    take(pieces[2]!);
-    assert.equal(count('ipv6ReassemblyTimeouts'), 1);
-    assert.deepEqual(whole, []);
+    bench.take(pieces[0]!, pieces[1]!);
+    bench.clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
+    bench.take(pieces[2]!);
+    assert.equal(bench.count('ipv6ReassemblyTimeouts'), 1);
+    assert.deepEqual(bench.whole, []);
   });
 
   test('shares its memory with those of IPv4: nothing grows, whoever sends first pieces', () => {
     const data = payloadOf(64, 1);
     for (let i = 0; i < 5000; i++) {
       const source = `2001:db8::${(i + 2).toString(16)}`;
-      take(fragment6(udp6Frame(data, { source }), data, 0, false, i));
+      bench.take(fragment6(udp6Frame(data, { source }), data, 0, false, i));
     }
-    assert.equal(count('ipv6ReassembliesEvicted'), 5000 - SLOTS);
+    assert.equal(bench.count('ipv6ReassembliesEvicted'), 5000 - SLOTS);
     const [first, last] = fragments(udpFrame(payloadOf(2000, 2)), 1480);
-    take(first!);
-    assert.equal(count('ipv6ReassembliesEvicted'), 5001 - SLOTS);
-    take(last!);
-    assert.equal(whole.length, 1);
-    stack.close();
+    bench.take(first!);
+    assert.equal(bench.count('ipv6ReassembliesEvicted'), 5001 - SLOTS);
+    bench.take(last!);
+    assert.equal(bench.whole.length, 1);
+    bench.stack.close();
   });
 });
 
@@ -210,18 +162,18 @@ describe('what is said of datagrams of IPv6', () => {
 
   beforeEach(() => {
     unreachable = [];
-    stack.unreachableListener = {
+    bench.stack.unreachableListener = {
       onDatagramUnreachable: (code, address, mtu) => {
         unreachable.push(`${code} ${formatIpAddress(address)} ${mtu}`);
       },
     };
-    const send = (): number => stack.ipv6!.startDatagrams(OURS, PEER, 5000, 4000);
+    const send = (): number => bench.stack.ipv6!.startDatagrams(OURS, PEER, 5000, 4000);
     send();
     const flags = '60000000';
-    take(icmpv6Frame(`8800 0000 ${flags} ${address6(PEER_IPV6)} 0201 ${PEER_MAC}`, { hopLimit: 255 }));
+    bench.take(icmpv6Frame(`8800 0000 ${flags} ${address6(PEER_IPV6)} 0201 ${PEER_MAC}`, { hopLimit: 255 }));
     assert.equal(send(), READY);
-    stack.flush();
-    receivedFrames(peer);
+    bench.stack.flush();
+    receivedFrames(bench.peer);
   });
 
   interface Quote {
@@ -241,7 +193,7 @@ describe('what is said of datagrams of IPv6', () => {
   }
 
   test('is told when it quotes what we sent, in the numbers of ICMP', () => {
-    take(
+    bench.take(
       error('0104 0000 00000000'),
       error('0200 0000 00000500'),
       error('0100 0000 00000000'),
@@ -253,13 +205,13 @@ describe('what is said of datagrams of IPv6', () => {
       `${ICMPV6_CODES} ${PEER_IPV6} 0`,
       `${ICMPV6_CODES + 1} ${PEER_IPV6} 0`,
     ]);
-    assert.equal(count('icmpPortUnreachable'), 1);
-    assert.equal(count('icmpFragmentationNeeded'), 1);
-    assert.equal(count('icmpUnreachable'), 2);
+    assert.equal(bench.count('icmpPortUnreachable'), 1);
+    assert.equal(bench.count('icmpFragmentationNeeded'), 1);
+    assert.equal(bench.count('icmpUnreachable'), 2);
   });
 
   test('counts for nothing when somebody makes it up', () => {
-    take(
+    bench.take(
       error('0104 0000 00000000', { source: '2001:db8::77' }),
       error('0104 0000 00000000', { destination: '2001:db8::77' }),
       error('0104 0000 00000000', { ports: '13880fa1' }),
@@ -271,12 +223,15 @@ describe('what is said of datagrams of IPv6', () => {
       error('0200 0000 ffffffff'),
     );
     assert.deepEqual(unreachable, []);
-    assert.equal(count('icmpUnmatched'), 8);
-    take(icmpv6Frame('0104 0000 00000000 60000000'), icmpv6Frame(`0104 0000 00000000 ${'45'.repeat(48)}`));
-    assert.equal(count('icmpv6Malformed'), 2);
-    for (let i = 0; i < 1200; i++) take(error('0104 0000 00000000'));
-    assert.equal(count('icmpPortUnreachable'), 1000 - 10);
-    assert.equal(count('icmpv6Ignored'), 210);
+    assert.equal(bench.count('icmpUnmatched'), 8);
+    bench.take(
+      icmpv6Frame('0104 0000 00000000 60000000'),
+      icmpv6Frame(`0104 0000 00000000 ${'45'.repeat(48)}`),
+    );
+    assert.equal(bench.count('icmpv6Malformed'), 2);
+    for (let i = 0; i < 1200; i++) bench.take(error('0104 0000 00000000'));
+    assert.equal(bench.count('icmpPortUnreachable'), 1000 - 10);
+    assert.equal(bench.count('icmpv6Ignored'), 210);
   });
 
   test('is said so that an operator can act on it', () => {

@@ -1,83 +1,41 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { SimulatedClock } from '../../src/concurrent/clock.ts';
-import { SimulatedDevice } from '../../src/device/simulated-device.ts';
-import type { Region } from '../../src/memory/region.ts';
-import { IpStack } from '../../src/net/ip-stack.ts';
-import { NET_STATISTICS } from '../../src/net/net-statistics.ts';
 import { REASSEMBLY_TIMEOUT_NS, SLOTS } from '../../src/net/reassembly.ts';
 import { Prng } from '../../src/util/prng.ts';
 import { fragments, ipv4Frame, OUR_ADDRESS, PEER_ADDRESS, udpFrame } from '../support/frames.ts';
+import { payloadOf, ReassemblyBench, wholeDatagram } from '../support/reassembly-bench.ts';
 
 const GROUP = 0xe0010203 | 0;
 const GROUP_MAC = '01005e010203';
 
-let device: SimulatedDevice;
-let stack: IpStack;
-let clock: SimulatedClock;
-let whole: string[];
-
-const listener = {
-  onUdp(): void {
-    assert.fail('only pieces come');
-  },
-  onGroupUdp(): void {
-    assert.fail('only pieces come');
-  },
-  onReassembledUdp(
-    region: Region,
-    offset: number,
-    length: number,
-    source: number,
-    sourcePort: number,
-    destination: number,
-    port: number,
-  ): void {
-    const payload = region.bytes.toString('latin1', offset, offset + length);
-    const hosts = `${source >>> 0}:${sourcePort}>${destination >>> 0}:${port}`;
-    whole.push(`${hosts} ${payload}`);
-  },
-};
+let bench: ReassemblyBench;
 
 beforeEach(() => {
-  [device] = SimulatedDevice.pair({ mtu: 1500, ringLength: 1024 });
-  clock = new SimulatedClock();
-  stack = new IpStack(device, { address: OUR_ADDRESS, prefixLength: 24, gatewayAddress: 0 }, clock);
-  stack.reassemble(listener);
-  whole = [];
+  bench = new ReassemblyBench();
 });
 
-function take(...frames: Buffer[]): void {
-  for (const frame of frames) assert.equal(device.inject(frame), true);
-  while (stack.receive(listener) > 0);
-}
-
-function count(name: string): number {
-  return stack.statistics[NET_STATISTICS.indexOf(name)]!;
-}
-
-function payloadOf(length: number, seed: number): Buffer {
-  return Buffer.from(Array.from({ length }, (_, i) => (i * 31 + seed + (i >> 8)) & 0xff));
-}
-
 function delivered(payload: Buffer, source = PEER_ADDRESS, destination = OUR_ADDRESS): string {
-  return `${source >>> 0}:4000>${destination >>> 0}:5000 ${payload.toString('latin1')}`;
+  return wholeDatagram(payload, source, destination);
 }
 
 describe('a datagram in pieces', () => {
   test('is put together, however long, with and without a checksum, to us and to a group', () => {
     const longest = payloadOf(65_507, 1);
-    take(...fragments(udpFrame(longest), 1480));
+    bench.take(...fragments(udpFrame(longest), 1480));
     const other = payloadOf(2000, 2);
-    take(...fragments(udpFrame(other, { checksum: false }), 1480));
-    stack.joinGroup(GROUP);
-    stack.groupListener = listener;
-    take(...fragments(udpFrame(other, { destination: GROUP, destinationMac: GROUP_MAC }), 800));
-    assert.deepEqual(whole, [delivered(longest), delivered(other), delivered(other, PEER_ADDRESS, GROUP)]);
-    assert.equal(count('ipv4Reassembled'), 3);
-    assert.equal(count('ipv4Fragments'), 45 + 2 + 3);
-    assert.equal(count('rxDatagrams'), 3);
+    bench.take(...fragments(udpFrame(other, { checksum: false }), 1480));
+    bench.stack.joinGroup(GROUP);
+    bench.stack.groupListener = bench.listener;
+    bench.take(...fragments(udpFrame(other, { destination: GROUP, destinationMac: GROUP_MAC }), 800));
+    assert.deepEqual(bench.whole, [
+      delivered(longest),
+      delivered(other),
+      delivered(other, PEER_ADDRESS, GROUP),
+    ]);
+    assert.equal(bench.count('ipv4Reassembled'), 3);
+    assert.equal(bench.count('ipv4Fragments'), 45 + 2 + 3);
+    assert.equal(bench.count('rxDatagrams'), 3);
   });
 
   test('comes in any order, between pieces of others, and some pieces twice', () => {
@@ -91,23 +49,15 @@ describe('a datagram in pieces', () => {
         fc.array(datagram, { minLength: 1, maxLength: 8 }),
         fc.integer({ min: 1, max: 2 ** 30 }),
         (datagrams, seed) => {
-          whole = [];
-          clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
-          const prng = new Prng(seed);
-          const pieces = datagrams.flatMap(({ length, blocks, source }, identification) => {
+          bench.whole = [];
+          bench.clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
+          const pieces = datagrams.map(({ length, blocks, source }, identification) => {
             const frame = udpFrame(payloadOf(length, identification), { source, identification });
-            const all = fragments(frame, 8 * Math.min(blocks, Math.max(1, (length >> 3) - 1)));
-            return all.map((piece) => ({ piece, identification }));
+            return fragments(frame, 8 * Math.min(blocks, Math.max(1, (length >> 3) - 1)));
           });
-          const left = datagrams.map((_, i) => pieces.filter((piece) => piece.identification === i).length);
-          while (pieces.length > 0) {
-            const { piece, identification } = pieces.splice(prng.nextBelow(pieces.length), 1)[0]!;
-            take(piece);
-            // Once the datagram is whole a piece of it would begin another.
-            if (--left[identification]! > 0 && prng.nextBelow(3) === 0) take(piece);
-          }
+          bench.takeInAnyOrder(pieces, new Prng(seed));
           const expected = datagrams.map(({ length, source }, i) => delivered(payloadOf(length, i), source));
-          assert.deepEqual(whole.sort(), expected.sort());
+          assert.deepEqual(bench.whole.sort(), expected.sort());
         },
       ),
       { numRuns: 200 },
@@ -130,26 +80,26 @@ describe('a datagram in pieces', () => {
       [moved(pieces[0]!.subarray(0, 34), 0x2000), ...pieces],
     ];
     for (const [i, frames] of bad.entries()) {
-      take(...frames);
-      assert.deepEqual(whole, [], `case ${i}`);
-      assert.equal(count('ipv4ReassembliesRefused'), i + 1, `case ${i}`);
-      clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
+      bench.take(...frames);
+      assert.deepEqual(bench.whole, [], `case ${i}`);
+      assert.equal(bench.count('ipv4ReassembliesRefused'), i + 1, `case ${i}`);
+      bench.clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
     }
-    assert.equal(count('ipv4ReassemblyTimeouts'), 0, 'refused is counted once');
-    take(...pieces);
-    assert.equal(whole.length, 1);
+    assert.equal(bench.count('ipv4ReassemblyTimeouts'), 0, 'refused is counted once');
+    bench.take(...pieces);
+    assert.equal(bench.whole.length, 1);
   });
 
   test('is forgotten when the rest does not come in time', () => {
     const payload = payloadOf(4000, 4);
     const pieces = fragments(udpFrame(payload), 1480);
-    take(pieces[0]!, pieces[1]!);
-    clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
-    take(pieces[2]!);
-    assert.deepEqual(whole, []);
-    assert.equal(count('ipv4ReassemblyTimeouts'), 1);
-    take(pieces[0]!, pieces[1]!);
-    assert.deepEqual(whole, [delivered(payload)]);
+    bench.take(pieces[0]!, pieces[1]!);
+    bench.clock.advanceNs(REASSEMBLY_TIMEOUT_NS);
+    bench.take(pieces[2]!);
+    assert.deepEqual(bench.whole, []);
+    assert.equal(bench.count('ipv4ReassemblyTimeouts'), 1);
+    bench.take(pieces[0]!, pieces[1]!);
+    assert.deepEqual(bench.whole, [delivered(payload)]);
   });
 
   test('is dropped when it is not UDP, is not for us, or comes out wrong', () => {
@@ -157,17 +107,17 @@ describe('a datagram in pieces', () => {
     wrong[1]![100]! ^= 1;
     const tooLong = udpFrame(payloadOf(3000, 5), { identification: 9, checksum: false });
     tooLong.writeUInt16BE(4000, 38);
-    take(
+    bench.take(
       ...wrong,
       ...fragments(tooLong, 1480),
       ...fragments(ipv4Frame(1, payloadOf(3000, 6)), 1480),
       ...fragments(udpFrame(payloadOf(3000, 7), { destination: OUR_ADDRESS + 5 }), 1480),
     );
-    assert.deepEqual(whole, []);
-    assert.equal(count('udpChecksumWrong'), 1);
-    assert.equal(count('udpMalformed'), 1);
-    assert.equal(count('ipv4NotOurs'), 3);
-    assert.equal(count('ipv4Fragments'), 3 + 3 + 3);
+    assert.deepEqual(bench.whole, []);
+    assert.equal(bench.count('udpChecksumWrong'), 1);
+    assert.equal(bench.count('udpMalformed'), 1);
+    assert.equal(bench.count('ipv4NotOurs'), 3);
+    assert.equal(bench.count('ipv4Fragments'), 3 + 3 + 3);
   });
 });
 
@@ -175,7 +125,7 @@ describe('the memory for pieces', () => {
   test('is all there is: a flood of first pieces takes the place of the oldest, nothing grows', () => {
     const [first] = fragments(udpFrame(payloadOf(3000, 8)), 1480);
     for (let i = 0; i < 10_000; i++) {
-      take(
+      bench.take(
         ipv4Frame(17, first!.subarray(34), {
           fragment: 0x2000,
           source: 0x0a000000 + (i % 200) + 2,
@@ -183,23 +133,25 @@ describe('the memory for pieces', () => {
         }),
       );
     }
-    assert.equal(count('ipv4ReassembliesEvicted'), 10_000 - SLOTS);
+    assert.equal(bench.count('ipv4ReassembliesEvicted'), 10_000 - SLOTS);
     const payload = payloadOf(3000, 9);
-    take(...fragments(udpFrame(payload), 1480));
-    assert.deepEqual(whole, [delivered(payload)], 'who is quick gets through');
+    bench.take(...fragments(udpFrame(payload), 1480));
+    assert.deepEqual(bench.whole, [delivered(payload)], 'who is quick gets through');
   });
 
   test('is not one source’s alone: who has half of it displaces itself', () => {
     const payload = payloadOf(3000, 10);
     const pieces = fragments(udpFrame(payload), 1480);
-    take(pieces[0]!);
+    bench.take(pieces[0]!);
     for (let i = 0; i < 1000; i++) {
-      clock.advanceNs(1000);
-      take(ipv4Frame(17, payloadOf(64, i), { fragment: 0x2000, source: 0x0a000063, identification: i }));
+      bench.clock.advanceNs(1000);
+      bench.take(
+        ipv4Frame(17, payloadOf(64, i), { fragment: 0x2000, source: 0x0a000063, identification: i }),
+      );
     }
-    take(...pieces.slice(1));
-    assert.deepEqual(whole, [delivered(payload)]);
-    assert.equal(count('ipv4ReassembliesEvicted'), 1000 - SLOTS / 2);
+    bench.take(...pieces.slice(1));
+    assert.deepEqual(bench.whole, [delivered(payload)]);
+    assert.equal(bench.count('ipv4ReassembliesEvicted'), 1000 - SLOTS / 2);
   });
 
   test('holds a burst of whole datagrams until the next burst', () => {
@@ -207,8 +159,8 @@ describe('the memory for pieces', () => {
     for (let i = 0; i < 40; i++) {
       frames.push(...fragments(udpFrame(payloadOf(100, i), { identification: i }), 64));
     }
-    take(...frames);
-    assert.equal(whole.length, 40);
-    assert.equal(new Set(whole).size, 40);
+    bench.take(...frames);
+    assert.equal(bench.whole.length, 40);
+    assert.equal(new Set(bench.whole).size, 40);
   });
 });

@@ -35,7 +35,16 @@ const FOUND: Readonly<Record<number, string>> = {
   65327: 'a client that was paused while an image came and went, and is told that its log is gone',
   82356:
     'the claim of a client that was paused for longer than its liveness timeout, taken for one that is lost',
+  104178:
+    'the counter of a subscriber that left, which had a new owner before the network agent had let go of it',
   51056: 'a reader left behind before it heard of the end, taken for one that lost the end of the stream',
+  115261: 'the same, when it heard of the end before it heard that it was left behind',
+  124198: 'a loss that lowered no window, of an image whose only reader had died',
+  113502:
+    'a receiver that keeps to its window, given up because the padding at the end of a term put it further behind',
+  110039: 'a reader that came back in the middle of the last message, and was waited for until it had it',
+  115722:
+    'an image that was given up while its sender was paused, had everything, and never heard of the end',
 };
 
 for (const [seed, what] of Object.entries(FOUND)) {

@@ -270,6 +270,9 @@ export class Conductor {
       case 'streamReleased':
         this.onStreamEvent(event);
         break;
+      case 'subscriberRemoved':
+        this.linker.onRemoved(event.counterId);
+        break;
       case 'responseSetup':
         this.publications.responses.onSetup(event);
         break;

@@ -171,6 +171,10 @@ export class Linker {
     const [{ counterId }] = stream.links.splice(index, 1) as [SubscriberLink];
     const { registrationId } = stream;
     this.context.network.send({ kind: 'removeSubscriber', registrationId, counterId });
+  }
+
+  /** The network agent has let go of the counter of a subscription that left. Until then nobody else may have it. */
+  onRemoved(counterId: number): void {
     this.context.counters.free(counterId);
   }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../../concurrent/clock.ts';
 import { PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
 import { fillGap } from '../../logbuffer/gap-filler.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
+import { zero } from '../../memory/bytes.ts';
 import { Region } from '../../memory/region.ts';
 import { DATA_TERM_ID, DATA_TERM_OFFSET, FLAG_EOS, FLAG_REVOKED } from '../../protocol/data-frame.ts';
 import {
@@ -26,7 +27,6 @@ import { STATUS_MESSAGE_FLAG_EOS, writeStatusMessage } from '../../protocol/stat
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { CongestionControl } from '../congestion/congestion-control.ts';
-import { LogCleaner } from '../log-cleaner.ts';
 import type { ImageSpec, SubscriberPosition } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
@@ -54,65 +54,67 @@ const DONE = 3;
 
 /** The receiver's side of one session: datagrams become a log that subscribers read. */
 export class Image implements InsertTarget {
-  readonly registrationId: number;
-  readonly sessionId: number;
-  readonly streamId: number;
-  readonly rejoin: boolean;
+  // What a datagram and a turn touch lies side by side: of a thousand images none is in a cache when something comes for it.
   isInserting = false;
   /** The sender has said where the stream ends. */
   isEndOfStream = false;
-  private readonly spec: ImageSpec;
-  private readonly context: AgentContext;
-  private readonly clock: Clock;
-  private readonly counters: AgentCounters;
-  private readonly endpoint: ReceiveEndpoint;
-  /** Where status messages and NAKs go. */
-  private readonly controlAddress: number;
-  private readonly controlPort: number;
-  /** Null: the stream comes one way only, to the endpoint's port. */
-  private readonly connections: ImageConnections | null;
-  private readonly log: LogBuffers;
-  private readonly i32: Int32Array;
-  private readonly handle: number;
+  readonly sessionId: number;
+  readonly streamId: number;
+  /** The error frame to send while the image is rejected. */
+  private rejection: Region | null = null;
   private readonly initialTermId: number;
   private readonly termLength: number;
+  private readonly handle: number;
+  private readonly clock: Clock;
+  private readonly context: AgentContext;
+  /** Null: the stream comes one way only, to the endpoint's port. */
+  private readonly connections: ImageConnections | null;
   /** The end of what has arrived or was announced. Moves before it is published. */
   private readonly rcvHwm: PositionCounter;
   /** Everything before it has arrived: the rebuild position. Moves before it is published. */
   private readonly rcvPos: PositionCounter;
-  private readonly rcvNaksSent: AtomicCounter;
   private readonly subscribers: SubscriberPositions;
-  private readonly untethered: UntetheredSubscribers;
-  private readonly cleaner: LogCleaner;
   private readonly loss: LossDetector;
   /** Null: the window stays as it is. */
   private readonly congestion: CongestionControl | null;
-  /** The receiver window that senders are told. */
-  private windowLength: number;
   private state = ACTIVE;
-  private isRevoked = false;
-  private isStatusMessagePending = false;
-  private areStatusMessagesStopped = false;
   private needsScan = false;
-  private hasResponseSession = false;
-  private responseSessionId = 0;
-  private activeTransportCount = 0;
-  /** The error frame to send while the image is rejected. */
-  private rejection: Region | null = null;
-  private rejectionLength = 0;
-  private readonly lossObserver: LossObserver;
+  private isStatusMessagePending = false;
+  private isRevoked = false;
   /** The published receive position: while a burst comes in, the other is ahead of it. */
   private insertedPosition = Number.NaN;
-  /** The rebuild position in the duty cycle before. */
-  private positionBefore = Number.NaN;
-  private nextSmPosition = Number.NaN;
-  private lastSmPosition = Number.NaN;
   private overRunPosition = Number.NaN;
+  private lastSmPosition = Number.NaN;
   private smThresholdPosition = Number.NaN;
   private smDeadlineNs = Number.NaN;
   private timeOfLastPacketNs = Number.NaN;
   private timeOfLastActivityNs = Number.NaN;
   private timeOfLastFrameNs = Number.NaN;
+
+  // A status message, and what is rarer.
+  /** For {@link clean}: as its argument it would be boxed. */
+  private cleanEndPosition = Number.NaN;
+  private nextSmPosition = Number.NaN;
+  /** The receiver window that senders are told. */
+  private windowLength: number;
+  private readonly endpoint: ReceiveEndpoint;
+  /** Where status messages and NAKs go. */
+  private readonly controlAddress: number;
+  private readonly controlPort: number;
+  private readonly counters: AgentCounters;
+  private activeTransportCount = 0;
+  private areStatusMessagesStopped = false;
+  private hasResponseSession = false;
+  private responseSessionId = 0;
+  readonly registrationId: number;
+  readonly rejoin: boolean;
+  private readonly spec: ImageSpec;
+  private readonly log: LogBuffers;
+  private readonly i32: Int32Array;
+  private readonly rcvNaksSent: AtomicCounter;
+  private readonly untethered: UntetheredSubscribers;
+  private readonly lossObserver: LossObserver;
+  private rejectionLength = 0;
   private timeOfLastStateChangeNs = Number.NaN;
 
   constructor(context: AgentContext, endpoint: ReceiveEndpoint, log: LogBuffers, spec: ImageSpec) {
@@ -137,14 +139,12 @@ export class Image implements InsertTarget {
     this.rcvPos = context.position(spec.rcvPosCounterId, joinPosition);
     this.rcvNaksSent = context.counter(spec.rcvNaksSentCounterId);
     this.subscribers = context.subscribers(joinPosition);
-    this.cleaner = new LogCleaner(log.region, termLength, joinPosition);
     this.loss = new LossDetector(clock, context.nakDelay(spec));
     this.controlAddress = endpoint.control?.address ?? spec.sourceAddress;
     this.controlPort = endpoint.control?.port ?? spec.sourcePort;
     this.congestion = context.congestionControl(spec);
     this.windowLength = this.congestion?.windowLength ?? spec.windowLength;
     this.insertedPosition = joinPosition;
-    this.positionBefore = joinPosition;
     this.nextSmPosition = joinPosition;
     this.lastSmPosition = joinPosition;
     this.overRunPosition = joinPosition + termLength / 2;
@@ -223,16 +223,44 @@ export class Image implements InsertTarget {
     this.onActivity();
     this.timeOfLastPacketNs = this.clock.nanoTime;
     const inserts = this.context.inserts;
+    const isNext = position === this.rcvHwm.value;
+    if (endPosition > this.rcvHwm.value) {
+      if (!isNext) {
+        this.cleanEndPosition = endPosition;
+        this.clean();
+      }
+      this.rcvHwm.value = endPosition;
+    }
     if (termBytes === 0) {
       this.onHeartbeat(view.getUint8(offset + FLAGS), position);
       inserts.notify(this);
     } else {
       const toOffset = (termCount % PARTITION_COUNT) * termLength + termOffset;
-      inserts.add(this, this.handle, toOffset, region.handle, offset, length);
+      const endOffset = toOffset + termBytes;
+      const zeroOffset = !isNext ? -1 : endOffset === PARTITION_COUNT * termLength ? 0 : endOffset;
+      inserts.add(this, this.handle, toOffset, region.handle, offset, length, zeroOffset);
       // In order, which is the rule, nothing needs to be scanned; onInserted() takes it back if it was left out.
       if (position === this.rcvPos.value) this.rcvPos.value = endPosition;
     }
-    if (endPosition > this.rcvHwm.value) this.rcvHwm.value = endPosition;
+  }
+
+  /**
+   * Beyond the high-water mark the log still has what was there three terms ago, but for a word of zero at the mark: readers
+   * stop there. What comes next brings its own; for anything further on, all up to {@link cleanEndPosition} is zeroed.
+   */
+  private clean(): void {
+    const { termLength, log, cleanEndPosition: endPosition } = this;
+    let position = this.rcvHwm.value;
+    while (position < endPosition) {
+      const termCount = Math.floor(position / termLength);
+      const termOffset = position - termCount * termLength;
+      const length = Math.min(endPosition - position, termLength - termOffset);
+      zero(log.region, (termCount % PARTITION_COUNT) * termLength + termOffset, length);
+      position += length;
+    }
+    const termCount = Math.floor(endPosition / termLength);
+    const endOffset = (termCount % PARTITION_COUNT) * termLength + endPosition - termCount * termLength;
+    zero(log.region, endOffset, FRAME_ALIGNMENT);
   }
 
   /**
@@ -296,10 +324,8 @@ export class Image implements InsertTarget {
     if (subscribers.count > 0) {
       subscribers.limit = this.rcvPos.value;
       if (subscribers.update() && subscribers.min > this.smThresholdPosition) this.scheduleStatusMessage();
-      if (this.congestion !== null) workCount += this.controlCongestion(this.congestion);
     }
-    this.cleaner.cleanSome(this.rcvPos.value === this.positionBefore);
-    this.positionBefore = this.rcvPos.value;
+    if (this.congestion !== null) workCount += this.controlCongestion(this.congestion);
     if (this.isStatusMessagePending) {
       workCount += this.sendStatusMessage();
     } else if (this.clock.nanoTime > this.smDeadlineNs) {
@@ -332,7 +358,7 @@ export class Image implements InsertTarget {
   }
 
   private controlCongestion(congestion: CongestionControl): number {
-    const hasConsumed = this.subscribers.min > this.nextSmPosition;
+    const hasConsumed = this.subscribers.count > 0 && this.subscribers.min > this.nextSmPosition;
     const isForced = congestion.onCycle(hasConsumed, this.loss.isLossFound);
     this.loss.isLossFound = false;
     if (isForced || congestion.windowLength !== this.windowLength) {
@@ -380,11 +406,11 @@ export class Image implements InsertTarget {
   }
 
   private scheduleStatusMessage(): void {
-    const minPosition = this.subscribers.min;
+    // While nobody reads, the window may change, and begins where the last one did.
+    const minPosition = this.subscribers.count > 0 ? this.subscribers.min : this.nextSmPosition;
     this.nextSmPosition = minPosition;
     this.smThresholdPosition = minPosition + this.windowLength / 4;
     this.isStatusMessagePending = true;
-    this.cleaner.target = minPosition - this.termLength;
   }
 
   private sendStatusMessage(): number {
@@ -514,7 +540,7 @@ export class Image implements InsertTarget {
   }
 
   private joinPosition(): number {
-    return Math.max(this.cleaner.position, Math.min(this.subscribers.min, this.rcvPos.value));
+    return Math.min(this.subscribers.min, this.rcvPos.value);
   }
 
   private isAccepting(): boolean {

@@ -11,6 +11,8 @@ export interface InsertTarget {
    * starts at had been filled before: with the same bytes as a rule, but perhaps with fewer frames.
    */
   onInserted(isComplete: boolean): void;
+  /** One duty cycle. Returns how much was done. */
+  doWork(): number;
 }
 
 const CAPACITY = 512;
@@ -20,8 +22,15 @@ export class InsertBurst implements BurstListener {
   private readonly copies: CopyBurst = new CopyBurst(CAPACITY);
   private readonly targets: (InsertTarget | null)[] = new Array<InsertTarget | null>(CAPACITY).fill(null);
   private targetCount = 0;
+  /** Whether targets have their duty cycle as soon as what came for them is there. */
+  givesTurns = false;
+  /** What was done in those; whoever looks at it sets it back. */
+  workCount = 0;
 
-  /** Adds a datagram: `length` bytes that become frames of `target`'s log at `toOffset`. */
+  /**
+   * Adds a datagram: `length` bytes that become frames of `target`'s log at `toOffset`. `zeroOffset`: where readers stop behind
+   * them; -1 when that is so already.
+   */
   add(
     target: InsertTarget,
     toHandle: number,
@@ -29,9 +38,10 @@ export class InsertBurst implements BurstListener {
     fromHandle: number,
     fromOffset: number,
     length: number,
+    zeroOffset: number,
   ): void {
     if (this.copies.isFull) this.onBurstEnd();
-    this.copies.add(toHandle, toOffset, fromHandle, fromOffset, length);
+    this.copies.add(toHandle, toOffset, fromHandle, fromOffset, length, zeroOffset);
     this.notify(target);
   }
 
@@ -54,6 +64,7 @@ export class InsertBurst implements BurstListener {
       this.targets[i] = null;
       target.isInserting = false;
       target.onInserted(isComplete);
+      if (this.givesTurns) this.workCount += target.doWork();
     }
   }
 

@@ -37,6 +37,7 @@ import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { FrameSender } from '../frame-sender.ts';
 import type { GroupTag, ReceiverSpec, TimestampOffsets } from '../messages.ts';
+import { SessionTable } from '../session-table.ts';
 import type { Image } from './image.ts';
 import { ReceiveDestination } from './receive-destination.ts';
 import { ReceiveTimestamps } from './receive-timestamps.ts';
@@ -88,6 +89,8 @@ export class ReceiveEndpoint implements DatagramHandler {
   private readonly interests: Map<number, StreamInterest> = new Map();
   /** The image of the last datagram: most come in runs. */
   private lastImage: Image | null = null;
+  /** The images of all {@link interests}. */
+  private readonly sessions: SessionTable<Image> = new SessionTable();
 
   constructor(
     context: AgentContext,
@@ -213,7 +216,7 @@ export class ReceiveEndpoint implements DatagramHandler {
     } else {
       interest.subscribedSessions.delete(sessionId);
     }
-    interest.dropUnsubscribed();
+    interest.dropUnsubscribed(this.sessions);
     this.lastImage = null;
     if (interest.isEmpty) this.interests.delete(streamId);
   }
@@ -224,6 +227,7 @@ export class ReceiveEndpoint implements DatagramHandler {
     if (interest === undefined) return;
     interest.states.delete(image.sessionId);
     interest.images.set(image.sessionId, image);
+    this.sessions.set(image);
     this.lastImage = null;
   }
 
@@ -232,6 +236,7 @@ export class ReceiveEndpoint implements DatagramHandler {
     const interest = this.interests.get(image.streamId);
     if (interest?.images.get(image.sessionId) !== image) return;
     interest.images.delete(image.sessionId);
+    this.sessions.delete(image.sessionId, image.streamId);
     this.lastImage = null;
     if (!image.isEndOfStream && !image.rejoin) {
       interest.setState(image.sessionId, COOL_DOWN);
@@ -338,13 +343,15 @@ export class ReceiveEndpoint implements DatagramHandler {
       lastImage.onData(region, offset, length);
       return;
     }
-    const interest = this.interests.get(streamId);
-    if (interest === undefined) return;
-    const image = interest.images.get(sessionId);
-    if (image !== undefined) {
+    const image = this.sessions.get(sessionId, streamId);
+    if (image !== null) {
       this.lastImage = image;
       image.onData(region, offset, length);
-    } else if ((view.getUint8(offset + FLAGS) & FLAG_EOS) === 0 && !interest.states.has(sessionId)) {
+      return;
+    }
+    const interest = this.interests.get(streamId);
+    if (interest === undefined) return;
+    if ((view.getUint8(offset + FLAGS) & FLAG_EOS) === 0 && !interest.states.has(sessionId)) {
       if (interest.isFor(sessionId)) this.elicitSetup(interest, sessionId, address, port);
     }
   }

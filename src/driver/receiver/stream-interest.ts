@@ -1,3 +1,4 @@
+import type { SessionTable } from '../session-table.ts';
 import type { Image } from './image.ts';
 
 /** A setup frame was asked for. */
@@ -43,11 +44,12 @@ export class StreamInterest {
     return this.states.size + this.images.size < SESSIONS_MAX;
   }
 
-  /** Forgets images and states that nobody subscribes to any more. */
-  dropUnsubscribed(): void {
+  /** Forgets images and states that nobody subscribes to any more; `sessions` does too. */
+  dropUnsubscribed(sessions: SessionTable<Image>): void {
     for (const [sessionId, image] of this.images) {
       if (this.isFor(sessionId)) continue;
       this.images.delete(sessionId);
+      sessions.delete(sessionId, this.streamId);
       image.onInterestLost();
     }
     for (const sessionId of this.states.keys()) if (!this.isFor(sessionId)) this.states.delete(sessionId);

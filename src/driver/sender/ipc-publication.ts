@@ -50,7 +50,7 @@ export class IpcPublication {
     this.publisherLimit = context.position(spec.publisherLimitCounterId, startPosition);
     this.subscribers = context.subscribers(startPosition);
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
-    this.cleaner = new LogCleaner(log.region, termLength, startPosition);
+    this.cleaner = new LogCleaner(context.cleanedLogs, log.region, termLength, startPosition);
     this.blocked = new BlockedPublisher(context, log);
     this.consumerPosition = startPosition;
     this.tripLimit = startPosition;
@@ -188,6 +188,7 @@ export class IpcPublication {
         break;
       case LINGER:
         this.state = DONE;
+        this.cleaner.close();
         break;
       default:
         break;

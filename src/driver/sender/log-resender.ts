@@ -1,8 +1,9 @@
 // hot
-import { maxMessageLength, PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
+import { framedLength, maxMessageLength, PARTITION_COUNT } from '../../logbuffer/descriptor.ts';
 import type { LogBuffers } from '../../logbuffer/log-buffers.ts';
 import type { TermScanner } from '../../logbuffer/term-scanner.ts';
 import { DATA_TERM_OFFSET } from '../../protocol/data-frame.ts';
+import { HEADER_LENGTH } from '../../protocol/frame.ts';
 import type { DatagramBurst } from '../../transport/transport.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
@@ -10,6 +11,14 @@ import type { NetworkPublicationSpec } from '../messages.ts';
 import type { PositionCounter } from '../position-counter.ts';
 import type { Resender } from './retransmit-handler.ts';
 import type { SendRoute } from './send-endpoint.ts';
+
+/**
+ * How far behind the sender a receiver may be that keeps to its window: half a term, and the padding at the end of a term,
+ * of which the window needs to hold the header only. It is shorter than the longest message, in frames.
+ */
+export function reachLength(termLength: number, mtu: number): number {
+  return termLength / 2 + framedLength(maxMessageLength(termLength), mtu - HEADER_LENGTH);
+}
 
 /** Sends from the log of a publication again what of it is within reach of a receiver. */
 export class LogResender implements Resender {
@@ -25,6 +34,7 @@ export class LogResender implements Resender {
   private readonly termLength: number;
   private readonly initialTermId: number;
   private readonly mtu: number;
+  private readonly reachLength: number;
 
   constructor(
     { counters, scratch }: AgentContext,
@@ -44,13 +54,14 @@ export class LogResender implements Resender {
     this.termLength = spec.termLength;
     this.initialTermId = spec.initialTermId;
     this.mtu = spec.mtu;
+    this.reachLength = reachLength(spec.termLength, spec.mtu);
   }
 
   resend(termId: number, termOffset: number, length: number): void {
     const termLength = this.termLength;
     const termCount = (termId - this.initialTermId) | 0;
     const resendPosition = termCount * termLength + termOffset;
-    const windowBottom = this.senderPosition.value - termLength / 2 - maxMessageLength(termLength);
+    const windowBottom = this.senderPosition.value - this.reachLength;
     if (resendPosition < windowBottom || resendPosition < 0 || resendPosition >= this.senderPosition.value)
       return;
     const { burst, scanner, mtu } = this;

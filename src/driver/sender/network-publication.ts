@@ -27,7 +27,7 @@ import type { PositionCounter } from '../position-counter.ts';
 import type { SubscriberPositions } from '../subscriber-positions.ts';
 import { UntetheredSubscribers } from '../untethered-subscribers.ts';
 import { BlockedPublisher } from './blocked-publisher.ts';
-import { LogResender } from './log-resender.ts';
+import { LogResender, reachLength } from './log-resender.ts';
 import { PublisherTail } from './publisher-tail.ts';
 import { ReceiverLiveness } from './receiver-liveness.ts';
 import { RetransmitHandler } from './retransmit-handler.ts';
@@ -85,7 +85,6 @@ export class NetworkPublication {
   private isRevoked = false;
   /** Heartbeats that are still to say so before the publication may go, however short its linger time. */
   private revocationsLeft = 0;
-  private hasReceivedUnicastEos = false;
   private timeOfLastSetupNs = Number.NaN;
   private timeOfLastErrorNs = Number.NaN;
   private timeOfLastResponseSetupNs = Number.NaN;
@@ -126,6 +125,15 @@ export class NetworkPublication {
   private readonly cleaner: LogCleaner;
   private readonly spies: SubscriberPositions;
   private readonly retransmits: RetransmitHandler;
+  // And a status message.
+  private readonly liveness: ReceiverLiveness;
+  private readonly flowControl: FlowControl;
+  private readonly statusMessage: StatusMessage;
+  private readonly initialTermId: number;
+  private readonly reachLength: number;
+  private readonly isGroup: boolean;
+  private readonly isResponse: boolean;
+  private hasReceivedUnicastEos = false;
 
   readonly registrationId: number;
   readonly sessionId: number;
@@ -133,18 +141,12 @@ export class NetworkPublication {
   private readonly spec: NetworkPublicationSpec;
   private readonly context: AgentContext;
   private readonly log: LogBuffers;
-  private readonly initialTermId: number;
   private readonly setupFlags: number;
-  private readonly isGroup: boolean;
-  private readonly isResponse: boolean;
   private readonly spiesSimulateConnection: boolean;
   private readonly blocked: BlockedPublisher;
   private readonly senderBpe: AtomicCounter;
   private readonly senderNaksReceived: AtomicCounter;
-  private readonly liveness: ReceiverLiveness;
   private readonly untethered: UntetheredSubscribers;
-  private readonly flowControl: FlowControl;
-  private readonly statusMessage: StatusMessage;
 
   constructor(context: AgentContext, endpoint: SendRoute, log: LogBuffers, spec: NetworkPublicationSpec) {
     const { clock, scratch } = context;
@@ -174,7 +176,7 @@ export class NetworkPublication {
     this.publisherPosition = context.position(spec.publisherPositionCounterId, startPosition);
     this.publisherLimit = context.position(spec.publisherLimitCounterId, startPosition);
     this.tail = new PublisherTail(log, termLength, initialTermId, startPosition);
-    this.cleaner = new LogCleaner(log.region, termLength, startPosition);
+    this.cleaner = new LogCleaner(context.cleanedLogs, log.region, termLength, startPosition);
     this.spies = context.subscribers(startPosition);
     const resender = new LogResender(context, endpoint, log, spec, this.senderPosition);
     this.retransmits = retransmitHandler(resender, context, spec);
@@ -188,6 +190,7 @@ export class NetworkPublication {
     this.initialTermId = initialTermId;
     this.setupFlags =
       (isGroup ? SETUP_FLAG_GROUP : 0) | (spec.wantsResponse ? SETUP_FLAG_SEND_RESPONSE_SETUP : 0);
+    this.reachLength = reachLength(termLength, spec.mtu);
     this.isGroup = isGroup;
     this.isResponse = spec.isResponse;
     this.spiesSimulateConnection = spec.spiesSimulateConnection;
@@ -424,10 +427,9 @@ export class NetworkPublication {
   onStatusMessage(view: DataView, offset: number): boolean {
     const message = this.statusMessage;
     message.read(view, offset, this.initialTermId, this.termLength);
-    const windowMax = this.termLength / 2;
     if (
-      message.position < this.senderPosition.value - windowMax ||
-      message.position > this.senderPosition.value + windowMax
+      message.position < this.senderPosition.value - this.reachLength ||
+      message.position > this.senderPosition.value + this.termLength / 2
     ) {
       this.counters.statusMessagesRejected.increment();
       return false;
@@ -641,6 +643,7 @@ export class NetworkPublication {
     const isStaying = this.clock.nanoTime <= lingerEndNs || this.isTellingRevocation();
     if (!this.hasReceivedUnicastEos && isStaying) return;
     this.state = DONE;
+    this.cleaner.close();
     this.endpoint.removePublication(this);
   }
 

@@ -1,75 +1,87 @@
 // hot
 import type { Clock } from '../../concurrent/clock.ts';
 
+const ID_LOW = 0;
+const ID_HIGH = 1;
+const TIME_NS = 2;
+const FIELDS = 3;
+
 /**
  * Which receivers of a publication were heard of lately. Room for a fixed number, so that forged receiver ids cannot grow
  * it: a new one then takes the place of the one not heard of for longest.
  */
 export class ReceiverLiveness {
   count = 0;
-  private readonly idsLow: Int32Array;
-  private readonly idsHigh: Int32Array;
-  private readonly timesNs: Float64Array;
+  /** Id, in halves, and when it was heard of, of one receiver after the other. */
+  private readonly receivers: Float64Array;
   private readonly clock: Clock;
   private readonly capacity: number;
   private readonly timeoutNs: number;
+  /** Nobody is forgotten before: most looks need no more. */
+  private pruneNs = Number.NaN;
 
   /** A receiver not heard of for `timeoutNs` is forgotten. There is room for `capacity` of them. */
   constructor(clock: Clock, timeoutNs: number, capacity: number) {
-    this.idsLow = new Int32Array(capacity);
-    this.idsHigh = new Int32Array(capacity);
-    this.timesNs = new Float64Array(capacity);
+    this.receivers = new Float64Array(FIELDS * capacity);
     this.capacity = capacity;
     this.clock = clock;
     this.timeoutNs = timeoutNs;
+    this.pruneNs = Number.NEGATIVE_INFINITY;
   }
 
   /** A status message came. */
   onStatusMessage(idLow: number, idHigh: number): void {
-    let index = this.indexOf(idLow, idHigh);
-    if (index < 0) {
-      index = this.count < this.capacity ? this.count++ : this.oldest();
-      this.idsLow[index] = idLow;
-      this.idsHigh[index] = idHigh;
+    let at = this.find(idLow, idHigh);
+    if (at < 0) {
+      at = this.count < this.capacity ? FIELDS * this.count++ : this.oldest();
+      this.receivers[at + ID_LOW] = idLow;
+      this.receivers[at + ID_HIGH] = idHigh;
     }
-    this.timesNs[index] = this.clock.nanoTime;
+    this.receivers[at + TIME_NS] = this.clock.nanoTime;
   }
 
   /** The receiver is gone. Returns whether it was there. */
   remove(idLow: number, idHigh: number): boolean {
-    const index = this.indexOf(idLow, idHigh);
-    if (index < 0) return false;
-    this.removeAt(index);
+    const at = this.find(idLow, idHigh);
+    if (at < 0) return false;
+    this.removeAt(at);
     return true;
   }
 
   /** Forgets receivers not heard of for the timeout. */
   prune(): void {
     const nowNs = this.clock.nanoTime;
-    for (let i = this.count - 1; i >= 0; i--) {
-      if (this.timesNs[i]! + this.timeoutNs <= nowNs) this.removeAt(i);
+    if (nowNs < this.pruneNs) return;
+    const { receivers, timeoutNs } = this;
+    this.pruneNs = nowNs + timeoutNs;
+    for (let at = FIELDS * (this.count - 1); at >= 0; at -= FIELDS) {
+      const expiryNs = receivers[at + TIME_NS]! + timeoutNs;
+      if (expiryNs <= nowNs) this.removeAt(at);
+      else if (expiryNs < this.pruneNs) this.pruneNs = expiryNs;
     }
   }
 
-  private indexOf(idLow: number, idHigh: number): number {
-    for (let i = 0; i < this.count; i++) {
-      if (this.idsLow[i] === idLow && this.idsHigh[i] === idHigh) return i;
+  private find(idLow: number, idHigh: number): number {
+    const { receivers } = this;
+    const end = FIELDS * this.count;
+    for (let at = 0; at < end; at += FIELDS) {
+      if (receivers[at + ID_LOW] === idLow && receivers[at + ID_HIGH] === idHigh) return at;
     }
     return -1;
   }
 
   private oldest(): number {
+    const { receivers } = this;
+    const end = FIELDS * this.count;
     let oldest = 0;
-    for (let i = 1; i < this.count; i++) {
-      if (this.timesNs[i]! < this.timesNs[oldest]!) oldest = i;
+    for (let at = FIELDS; at < end; at += FIELDS) {
+      if (receivers[at + TIME_NS]! < receivers[oldest + TIME_NS]!) oldest = at;
     }
     return oldest;
   }
 
-  private removeAt(index: number): void {
-    const last = --this.count;
-    this.idsLow[index] = this.idsLow[last]!;
-    this.idsHigh[index] = this.idsHigh[last]!;
-    this.timesNs[index] = this.timesNs[last]!;
+  private removeAt(at: number): void {
+    const last = FIELDS * --this.count;
+    for (let i = 0; i < FIELDS; i++) this.receivers[at + i] = this.receivers[last + i]!;
   }
 }

@@ -35,6 +35,7 @@ import type {
 import type { AgentContext } from '../agent-context.ts';
 import type { AgentCounters } from '../agent-counters.ts';
 import type { FrameSender } from '../frame-sender.ts';
+import { SessionTable } from '../session-table.ts';
 import type { Destinations } from './destinations.ts';
 import type { NetworkPublication } from './network-publication.ts';
 
@@ -70,7 +71,7 @@ export class SendEndpoint implements DatagramHandler, SendRoute {
   private remoteAddress = 0;
   private remotePort = 0;
   /** By stream id, then by session id. */
-  private readonly publications: Map<number, Map<number, NetworkPublication>> = new Map();
+  private readonly publications: SessionTable<NetworkPublication> = new SessionTable();
 
   constructor(
     context: AgentContext,
@@ -113,21 +114,15 @@ export class SendEndpoint implements DatagramHandler, SendRoute {
   addPublication(publication: NetworkPublication, remoteAddress: number, remotePort: number): void {
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
-    let sessions = this.publications.get(publication.streamId);
-    if (sessions === undefined) {
-      sessions = new Map();
-      this.publications.set(publication.streamId, sessions);
-    }
-    sessions.set(publication.sessionId, publication);
+    this.publications.set(publication);
   }
 
   /** Cold. */
   removePublication(publication: NetworkPublication): void {
-    const sessions = this.publications.get(publication.streamId);
-    if (sessions?.get(publication.sessionId) !== publication) return;
-    sessions.delete(publication.sessionId);
+    const { sessionId, streamId } = publication;
+    if (this.publications.get(sessionId, streamId) !== publication) return;
+    this.publications.delete(sessionId, streamId);
     this.destinations?.dropBacklog();
-    if (sessions.size === 0) this.publications.delete(publication.streamId);
   }
 
   /** Every receiver of the endpoint is known already, or is not of one publication only. */
@@ -212,13 +207,13 @@ export class SendEndpoint implements DatagramHandler, SendRoute {
       offset + STATUS_MESSAGE_STREAM_ID,
       offset + STATUS_MESSAGE_SESSION_ID,
     );
-    const termLength = publication === undefined ? TERM_LENGTH_MAX : publication.termLength;
+    const termLength = publication === null ? TERM_LENGTH_MAX : publication.termLength;
     if (!isValidStatusMessage(view, offset, termLength)) {
       this.counters.invalidPackets.increment();
       return;
     }
     this.counters.statusMessagesReceived.increment();
-    if (publication !== undefined) {
+    if (publication !== null) {
       if ((view.getUint8(offset + FLAGS) & STATUS_MESSAGE_FLAG_SEND_SETUP) !== 0) {
         publication.onSetupElicited(view, offset, sourceAddress, sourcePort);
       } else if (!publication.onStatusMessage(view, offset)) {
@@ -242,7 +237,7 @@ export class SendEndpoint implements DatagramHandler, SendRoute {
 
   private onNak(view: DataView, offset: number): void {
     const publication = this.find(view, offset + NAK_STREAM_ID, offset + NAK_SESSION_ID);
-    if (publication === undefined) return;
+    if (publication === null) return;
     if (!isValidNak(view, offset, publication.termLength)) {
       this.counters.invalidPackets.increment();
       return;
@@ -261,12 +256,7 @@ export class SendEndpoint implements DatagramHandler, SendRoute {
     publication?.onError(view, offset, sourceAddress, sourcePort);
   }
 
-  private find(
-    view: DataView,
-    streamIdOffset: number,
-    sessionIdOffset: number,
-  ): NetworkPublication | undefined {
-    const sessions = this.publications.get(view.getInt32(streamIdOffset, true));
-    return sessions?.get(view.getInt32(sessionIdOffset, true));
+  private find(view: DataView, streamIdOffset: number, sessionIdOffset: number): NetworkPublication | null {
+    return this.publications.get(view.getInt32(sessionIdOffset, true), view.getInt32(streamIdOffset, true));
   }
 }
