@@ -36,12 +36,13 @@ export class AgentStreams {
   }
 
   checkPendingSetups(): void {
-    for (const endpoint of this.receiveEndpoints.values()) endpoint.checkPendingSetups();
+    this.receiveEndpoints.forEach(checkPendingSetups);
   }
 
   /** Destinations not heard of. */
   checkDestinations(): void {
-    for (const endpoint of this.castEndpoints) endpoint.destinations?.checkSilent();
+    const endpoints = this.castEndpoints;
+    for (let i = 0; i < endpoints.length; i++) endpoints[i]!.destinations?.checkSilent();
   }
 
   addSendEndpoint(endpointId: number, endpoint: SendEndpoint): void {
@@ -59,13 +60,9 @@ export class AgentStreams {
 
   /** Lets go of streams that are done, and says so. */
   release(context: AgentContext): void {
-    const isLive = (stream: Stream): boolean => {
-      if (stream.isDone) context.streamReleased(stream.registrationId);
-      return !stream.isDone;
-    };
-    this.networkPublications = this.networkPublications.filter(isLive);
-    this.ipcPublications = this.ipcPublications.filter(isLive);
-    this.images = this.images.filter(isLive);
+    this.networkPublications = liveOf(this.networkPublications, context);
+    this.ipcPublications = liveOf(this.ipcPublications, context);
+    this.images = liveOf(this.images, context);
   }
 
   /** Closes every endpoint and forgets every stream. */
@@ -85,4 +82,23 @@ export class AgentStreams {
 
 function withId<T extends Stream>(streams: T[], registrationId: number): T | undefined {
   return streams.find((stream) => stream.registrationId === registrationId);
+}
+
+/** `streams` without those that are done, of which `context` is told: the same array while all live. */
+function liveOf<T extends Stream>(streams: T[], context: AgentContext): T[] {
+  for (let i = 0; i < streams.length; i++) {
+    if (streams[i]!.isDone) return withoutDone(streams, context);
+  }
+  return streams;
+}
+
+function withoutDone<T extends Stream>(streams: T[], context: AgentContext): T[] {
+  return streams.filter((stream) => {
+    if (stream.isDone) context.streamReleased(stream.registrationId);
+    return !stream.isDone;
+  });
+}
+
+function checkPendingSetups(endpoint: ReceiveEndpoint): void {
+  endpoint.checkPendingSetups();
 }

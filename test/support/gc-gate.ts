@@ -3,7 +3,10 @@ import { runInNewContext } from 'node:vm';
 import { SystemClock } from '../../src/concurrent/clock.ts';
 
 export interface GcGateOptions {
-  /** How long `step` runs before anything is counted, so that it is compiled and its tables are filled. */
+  /**
+   * How long `step` runs before anything is counted, so that it is compiled and its tables are filled. What a timer calls
+   * must have come often enough to be compiled too.
+   */
   readonly warmUpMs: number;
   readonly measureMs: number;
   /** The work that must not make garbage. */
@@ -24,7 +27,8 @@ export interface GcGateResult {
 /** What V8 may take for itself while measuring, for code it compiles late, say: 64 bytes on Node 20, 10 KiB on 26. */
 export const NOISE_BYTES: number = 32 * 1024;
 
-/** Slices of a quarter of the warm-up's length. */
+/** A slice is a quarter of the warm-up, at most this. */
+const SLICE_MS_MAX = 250;
 const SETTLE_SLICES_MAX = 20;
 const QUIET_SLICES = 4;
 const QUIET_BYTES = 1024;
@@ -36,22 +40,26 @@ const STEPS_PER_LOOK = 64;
  * Runs `step` in a loop and counts the collections and the bytes that it costs. A step that makes no garbage gives 0
  * collections and less than {@link NOISE_BYTES}.
  *
- * The heap is collected after the warm-up, so that a first collection can only be the step's doing. Synchronous, as the
- * loops that it is for; collections of other isolates are not seen.
+ * The young generation is empty when it starts to count, so that a collection can only be the step's doing. Synchronous,
+ * as the loops that it is for; collections of other isolates are not seen.
  */
 export function runGcGate(options: GcGateOptions): GcGateResult {
   const { step, warmUpMs, measureMs } = options;
   const clock = new SystemClock();
   compileLoop(clock);
   run(step, clock, warmUpMs);
-  collect();
+  const gc = exposedGc();
+  gc();
   // What the collection threw away of the compiled code comes back now, and what is nearly hot enough to be compiled
   // is: the warm-up ends when V8 is at rest, or when it has had its chances.
+  const sliceMs = Math.min(warmUpMs / 4, SLICE_MS_MAX);
   let quietCount = 0;
   for (let i = 0; i < SETTLE_SLICES_MAX && quietCount < QUIET_SLICES; i++) {
-    quietCount = measure(step, clock, warmUpMs / 4).bytesAllocated < QUIET_BYTES ? quietCount + 1 : 0;
+    quietCount = measure(step, clock, sliceMs).bytesAllocated < QUIET_BYTES ? quietCount + 1 : 0;
   }
   options.beforeMeasuring?.();
+  // Empties the young generation, and leaves compiled code alone.
+  gc({ type: 'minor' });
   return measure(step, clock, measureMs);
 }
 
@@ -93,8 +101,7 @@ function runUntil(step: () => void, clock: SystemClock, deadlineNs: number): num
   return steps;
 }
 
-function collect(): void {
+function exposedGc(): (options?: { readonly type: 'minor' }) => void {
   setFlagsFromString('--expose-gc');
-  const gc: () => void = runInNewContext('gc');
-  gc();
+  return runInNewContext('gc');
 }
