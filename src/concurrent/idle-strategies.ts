@@ -79,7 +79,6 @@ export class BackoffIdleStrategy implements IdleStrategy {
       shm.yield();
     } else {
       shm.sleep(this.parkNs);
-
       this.parkNs = Math.min(this.parkNs * 2, this.maxParkNs);
     }
   }
