@@ -69,7 +69,8 @@ aeron-bypass driver [EAL arguments --] [-Dname=value …] [file.properties …]
 * **Bytes** are a number with \`k\`, \`m\` or \`g\` (1024, 1024², 1024³): \`64k\`.
 * **Durations** are a number with \`s\`, \`ms\`, \`us\` or \`ns\`; a bare number is nanoseconds: \`200ms\`.
 * **Idle strategies**: ${IDLE_STRATEGY_NAMES.map(code).join(', ')}; also by the names of the official drivers' symbols
-  and classes.
+  and classes. The arguments of \`backoff\` are \`maxSpins-maxYields-minParkNs-maxParkNs\`, when missing
+  \`30-0-1000-1000000\`; of \`sleep-ns\`, the time.
 * **EAL arguments** go to DPDK as they are, and choose the DPDK transport unless \`aeron.transport\` says otherwise.
 
 ${settings}

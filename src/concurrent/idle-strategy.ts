@@ -47,7 +47,8 @@ export const IDLE_STRATEGY_NAMES: readonly string[] = [
 /**
  * Makes the strategy that configuration names.
  *
- * @param initArgs for `sleep-ns`: the period in ns; for `backoff`: `maxSpins-maxYields-minParkNs-maxParkNs`.
+ * @param initArgs for `sleep-ns`: the period in ns; for `backoff`: `maxSpins-maxYields-minParkNs-maxParkNs`, of
+ *   which missing ones are 30, 0, 1000 and 1000000.
  * @param status the counter that `controllable` obeys.
  * @throws ConfigurationError when the name or its arguments are not known.
  */
