@@ -41,7 +41,13 @@ import { SessionTable } from '../session-table.ts';
 import type { Image } from './image.ts';
 import { ReceiveDestination } from './receive-destination.ts';
 import { ReceiveTimestamps } from './receive-timestamps.ts';
-import { COOL_DOWN, INIT_IN_PROGRESS, PENDING_SETUP, StreamInterest } from './stream-interest.ts';
+import {
+  COOL_DOWN,
+  dropPendingSetups,
+  INIT_IN_PROGRESS,
+  PENDING_SETUP,
+  StreamInterest,
+} from './stream-interest.ts';
 
 const PENDING_SETUP_TIMEOUT_NS = 1_000_000_000;
 const ANNOUNCEMENT_INTERVAL_NS = 1_000_000_000;
@@ -85,9 +91,6 @@ export class ReceiveEndpoint implements DatagramHandler {
   private lastImage: Image | null = null;
   /** The images of all {@link interests}. */
   private readonly sessions: SessionTable<Image> = new SessionTable();
-  private readonly dropPendingSetups = (interest: StreamInterest): void => {
-    interest.dropPendingSetups(this.context.clock.nanoTime);
-  };
 
   constructor(
     context: AgentContext,
@@ -249,7 +252,7 @@ export class ReceiveEndpoint implements DatagramHandler {
 
   /** Forgets setups that were asked for in vain. */
   checkPendingSetups(): void {
-    this.interests.forEach(this.dropPendingSetups);
+    dropPendingSetups(this.interests, this.context.clock.nanoTime);
     if (this.isMultiDestination) this.announceDestinations();
     else if (this.control !== null) this.announce(this.control.address, this.control.port);
   }

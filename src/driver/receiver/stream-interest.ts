@@ -58,12 +58,14 @@ export class StreamInterest {
   setState(sessionId: number, state: number, deadlineNs = 0): void {
     this.states.set(sessionId, { state, deadlineNs });
   }
+}
 
-  /** Forgets setups that were asked for in vain. */
-  dropPendingSetups(nowNs: number): void {
-    if (this.states.size === 0) return;
-    for (const [sessionId, { state, deadlineNs }] of this.states) {
-      if (state === PENDING_SETUP && nowNs >= deadlineNs) this.states.delete(sessionId);
+/** Forgets setups that were asked for in vain. */
+export function dropPendingSetups(interests: Map<number, StreamInterest>, nowNs: number): void {
+  for (const { states } of interests.values()) {
+    if (states.size === 0) continue;
+    for (const [sessionId, { state, deadlineNs }] of states) {
+      if (state === PENDING_SETUP && nowNs >= deadlineNs) states.delete(sessionId);
     }
   }
 }
