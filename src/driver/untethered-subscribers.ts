@@ -15,6 +15,8 @@ interface Untethered {
   timeOfLastUpdateNs: number;
   /** Where it was when the draining stream was looked at last. */
   drainPosition: number;
+  /** How far it had come when it was left behind. */
+  leftPosition: number;
 }
 
 /**
@@ -29,7 +31,7 @@ interface Untethered {
 export class UntetheredSubscribers {
   /** Who has not come further holds the stream back. Set by the owner before {@link check}. */
   windowLimit: number = Number.NaN;
-  /** Where a subscriber comes back that has rested. Set by the owner before {@link check}. */
+  /** Where a subscriber comes back that has rested, if it had not come further. Set by the owner before {@link check}. */
   joinPosition: number = Number.NaN;
   private readonly context: AgentContext;
   private readonly registrationId: number;
@@ -62,6 +64,7 @@ export class UntetheredSubscribers {
       state: ACTIVE,
       timeOfLastUpdateNs: nanoTime,
       drainPosition: Number.NaN,
+      leftPosition: Number.NaN,
     });
   }
 
@@ -141,6 +144,7 @@ export class UntetheredSubscribers {
 
   private leaveBehind(one: Untethered, index: number): void {
     const { counterId, rejoin = true } = one.subscriber;
+    one.leftPosition = this.positions.positionOf(counterId);
     this.positions.remove(counterId);
     if (rejoin) {
       this.enter(one, RESTING);
@@ -153,7 +157,8 @@ export class UntetheredSubscribers {
 
   private takeBack(one: Untethered): void {
     const { counterId } = one.subscriber;
-    const joinPosition = this.joinPosition;
+    // Another may be further behind, and keep what it has not read: this one gets nothing twice.
+    const joinPosition = Math.max(this.joinPosition, one.leftPosition);
     this.positions.join(counterId, joinPosition);
     this.enter(one, ACTIVE);
     this.context.subscriberAdded(this.registrationId, counterId, joinPosition);

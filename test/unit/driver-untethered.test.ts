@@ -51,6 +51,37 @@ test('of two IPC subscribers the untethered one is left behind, and the other go
   agent.close();
 });
 
+test('an untethered subscriber comes back where it was, when another is further behind', () => {
+  const agent = new TestAgent(null);
+  const log = directory.createLog(`untethered-${logCount++}`);
+  const [stuck, untethered, reading] = [agent.claimCounter(), agent.claimCounter(), agent.claimCounter()];
+  const spec = agent.addIpcPublication(log, [], {
+    subscribers: [
+      { counterId: stuck.id, tether: true },
+      { counterId: untethered.id, tether: false },
+      { counterId: reading.id, tether: true },
+    ],
+  });
+  const publisher = new TestPublisher(log, agent.position(spec.publisherLimitCounterId));
+  const reader = new TestSubscriber(log, agent.position(reading.id));
+  agent.agent.doWork();
+  agent.takeEvents();
+  while (publisher.offer(Buffer.alloc(992)));
+  untethered.set(1024);
+  const added = (): NetworkEvent | undefined =>
+    agent.takeEvents().find(({ kind }) => kind === 'subscriberAdded');
+  let back = added();
+  for (let ms = 0; ms < 30_000 && back === undefined; ms++) {
+    reader.poll(() => {});
+    agent.run(1);
+    back = added();
+  }
+  const { id: counterId } = untethered;
+  assert.deepEqual(back, { kind: 'subscriberAdded', registrationId: 1, counterId, joinPosition: 1024 });
+  assert.equal(untethered.get(), 1024);
+  agent.close();
+});
+
 /** An IPC stream with a tethered subscriber that reads and an untethered one that does not, and what comes of it. */
 function endingStream(): {
   agent: TestAgent;

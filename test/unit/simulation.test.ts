@@ -43,6 +43,7 @@ const FOUND: Readonly<Record<number, string>> = {
   113502:
     'a receiver that keeps to its window, given up because the padding at the end of a term put it further behind',
   110039: 'a reader that came back in the middle of the last message, and was waited for until it had it',
+  145838: 'an untethered reader that came back further behind than it had been, because another was',
   115722:
     'an image that was given up while its sender was paused, had everything, and never heard of the end',
 };
