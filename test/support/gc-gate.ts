@@ -34,8 +34,8 @@ const QUIET_SLICES = 4;
 const QUIET_BYTES = 1024;
 
 /**
- * What never came before throws the compiled code away that it comes to, once, and V8 makes garbage until that is compiled
- * anew. Code that is compiled again and again is not spared.
+ * Compiled code that comes to a branch for the first time is thrown away, and makes garbage until it is compiled anew: once a
+ * branch. Code that is compiled again and again is not spared.
  */
 const WINDOWS_MAX = 4;
 
